@@ -1,0 +1,181 @@
+"""A weight matrix of any size, tiled over arrays of one size.
+
+Rows beyond an array's go to further tiles whose sums the host adds; columns take whatever ranges
+of columns are free. Unused rows get zeros and no pulses.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden import checks
+from golden.array import SynapseArray
+from golden.config import ArrayConfig
+from golden.lockstep import Mismatch
+from golden.ptable import ProbabilityTable
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Part of a matrix: ``rows`` x ``cols`` of it, in ``width`` columns of ``array`` from ``first``
+    on (``width`` is ``cols`` rounded up to whole converter groups)."""
+
+    array: SynapseArray
+    first: int
+    width: int
+    row: int
+    rows: int
+    col: int
+    cols: int
+
+
+class SynapseMatrix:
+    """An (n_in, n_out) matrix of synapses with the array's operations.
+
+    Shapes are those of ``SynapseArray`` with rows = n_in and cols = n_out; arguments are checked
+    there. Raises Mismatch, placed in this matrix, where a lock-step array does.
+    """
+
+    def __init__(self, name: str, tiles: list[Tile], config: ArrayConfig):
+        self.name, self.tiles, self.config = name, tiles, config
+        self.n_in = max(tile.row + tile.rows for tile in tiles)
+        self.n_out = max(tile.col + tile.cols for tile in tiles)
+
+    def program(self, bits: np.ndarray) -> None:
+        """Write cell bits of shape (n_out, n_in, cells)."""
+        shape = (self.n_out, self.n_in, self.config.cells)
+        bits = checks.integers("bits", bits, shape, 0, 1)
+        for tile in self.tiles:
+            part = bits[tile.col : tile.col + tile.cols, tile.row : tile.row + tile.rows]
+            with self._placed(tile):
+                tile.array.program(self._padded(part, tile.width, self.config.rows), tile.first)
+
+    def read(self) -> np.ndarray:
+        """Cell bits, (n_out, n_in, cells), bool."""
+        bits = np.empty((self.n_out, self.n_in, self.config.cells), bool)
+        for tile in self.tiles:
+            with self._placed(tile):
+                part = tile.array.read(tile.first, tile.cols)
+            columns = slice(tile.col, tile.col + tile.cols)
+            bits[columns, tile.row : tile.row + tile.rows] = part[:, : tile.rows]
+        return bits
+
+    def forward(self, u: np.ndarray) -> np.ndarray:
+        """Sums (batch, n_out), int32, of trits u (batch, n_in)."""
+        u = checks.integers("u", u, (None, self.n_in), -1, 1)
+        s = np.zeros((len(u), self.n_out), np.int32)
+        for tile in self.tiles:
+            part = self._padded(u[:, tile.row : tile.row + tile.rows], None, self.config.rows)
+            with self._placed(tile):
+                sums = tile.array.forward(part, tile.first, tile.width)
+            s[:, tile.col : tile.col + tile.cols] += sums[:, : tile.cols]
+        return s
+
+    def backward(self, d: np.ndarray) -> np.ndarray:
+        """Errors (batch, n_in), int32, of errors d (batch, n_out)."""
+        limit = self.config.max_error
+        d = checks.integers("d", d, (None, self.n_out), -limit - 1, limit)
+        e = np.zeros((len(d), self.n_in), np.int32)
+        for tile in self.tiles:
+            part = self._padded(d[:, tile.col : tile.col + tile.cols], None, tile.width)
+            with self._placed(tile):
+                sums = tile.array.backward(part, tile.first)
+            e[:, tile.row : tile.row + tile.rows] += sums[:, : tile.rows]
+        return e
+
+    def update(self, kappa: np.ndarray, code: np.ndarray, *, blind: bool = False) -> int:
+        """Pulse every synapse; kappa and code of shape (n_out, n_in). Returns cells switched."""
+        shape = (self.n_out, self.n_in)
+        if kappa.shape != shape or code.shape != shape:
+            raise ValueError(
+                f"kappa and code must have shape {shape}, not {kappa.shape} and {code.shape}"
+            )
+        switched = 0
+        for tile in self.tiles:
+            part = np.s_[tile.col : tile.col + tile.cols, tile.row : tile.row + tile.rows]
+            pulses = [self._padded(x[part], None, self.config.rows) for x in (kappa, code)]
+            with self._placed(tile):
+                switched += tile.array.update(pulses[0], pulses[1], tile.first, blind=blind)
+        return switched
+
+    @staticmethod
+    def _padded(part: np.ndarray, first: int | None, second: int) -> np.ndarray:
+        """``part`` with its first two axes filled up with zeros to the lengths given."""
+        shape = (first or part.shape[0], second, *part.shape[2:])
+        if part.shape == shape:
+            return part
+        full = np.zeros(shape, part.dtype)
+        full[: part.shape[0], : part.shape[1]] = part
+        return full
+
+    @contextmanager
+    def _placed(self, tile: Tile) -> Iterator[None]:
+        try:
+            yield
+        except Mismatch as mismatch:
+            raise mismatch.within(self.name, tile.row, tile.col - tile.first) from None
+
+
+class ArrayPool:
+    """Arrays of one size, made as matrices ask for columns.
+
+    Array k gets the generator streams from k rows cells on, so that no two arrays share one.
+
+    Parameters
+    ----------
+    make : callable
+        ``make(config)`` returns a new SynapseArray.
+    config : ArrayConfig
+        Size of each array.
+    table : ProbabilityTable
+        Loaded into each.
+    seed : int
+        Seed of the generators.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[ArrayConfig], SynapseArray],
+        config: ArrayConfig,
+        table: ProbabilityTable,
+        seed: int,
+    ):
+        self.config, self.table = config, table
+        self.arrays: list[SynapseArray] = []
+        self._make, self._seed = make, seed
+        self._free = 0  # columns left in the last array
+
+    def matrix(self, name: str, n_in: int, n_out: int) -> SynapseMatrix:
+        """A new matrix of ``n_in`` x ``n_out`` synapses.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a size is not a positive integer.
+        """
+        n_in = checks.integer("n_in", n_in, 1)
+        n_out = checks.integer("n_out", n_out, 1)
+        unit = self.config.columns_per_cycle
+        tiles = []
+        for row in range(0, n_in, self.config.rows):
+            col = 0
+            while col < n_out:
+                if not self._free:
+                    self._add()
+                cols = min(n_out - col, self._free)
+                width = -(-cols // unit) * unit
+                first = self.config.cols - self._free
+                rows = min(n_in - row, self.config.rows)
+                tiles.append(Tile(self.arrays[-1], first, width, row, rows, col, cols))
+                self._free -= width
+                col += cols
+        return SynapseMatrix(name, tiles, self.config)
+
+    def _add(self) -> None:
+        array = self._make(self.config)
+        array.load_table(self.table)
+        array.seed(self._seed, len(self.arrays) * self.config.rows * self.config.cells)
+        self.arrays.append(array)
+        self._free = self.config.cols

@@ -1,0 +1,237 @@
+"""The array's command frames, bit for bit: the one source for hardware, drivers and benches.
+
+A command is a frame of words on the input stream: a header word, then data words, the last one
+marked ``last``. The answer is a frame on the output stream: result words, then a trailer word
+marked ``last``; every input frame, malformed or not, gets exactly one. Words are wide: a data word
+holds one column, one input vector or ``columns_per_cycle`` errors, its first element in the low
+bits.
+
+=========== ======================= ================================== =========================
+command     header                  data words                         result words
+=========== ======================= ================================== =========================
+STATUS      --                      none                               none; clears the flag
+PROGRAM     first, count            a column's cell bits, each         none
+READ        first, count            none                               a column's cell bits, each
+FORWARD     first, count            an input vector, each (any number) column sums, ``columns_
+                                                                       per_cycle`` a word
+BACKWARD    first, count            errors, ``columns_per_cycle`` a    row sums, one word an error
+                                    word; any number of vectors        vector
+UPDATE      first, count, blind     a column's pulses, each            none
+LOAD_TABLE  first, count (codes)    the two thresholds of a code       none
+SEED        --                      K bits a word, see below           none
+GENERATORS  --                      none                               K bits a word, see below
+=========== ======================= ================================== =========================
+
+A row's pulse is its code (low bits), |kappa| (2 bits) and "up". The generators form one shift
+chain, K bits a step: the words of SEED and GENERATORS are the states from the last lane's last
+generator to lane 0's first, each from its low bits to its high bits.
+
+A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
+that accepts its header to the one that delivers its trailer, both counted. The next header is
+accepted from N + 2 cycles after the header on, before the trailer is out.
+
+A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
+it; every trailer shows it) and is read to its ``last``:
+
+- OPCODE, RANGE: an unknown command; a column range that is empty, ends beyond the array, or is not
+  aligned to ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
+- SHORT, LONG: fewer or more data words than the header announced. What was complete is done.
+- TRIT: an illegal trit in an input vector; it is taken for 0.
+- VALUE: |kappa| too large (taken for the largest), a threshold above 2^K or a threshold for code 0
+  that is not 0 (not written), a generator state of zero (its top bit is set instead).
+"""
+
+from enum import IntEnum
+
+import numpy as np
+
+from golden import lfsr, trit
+from golden.config import ArrayConfig
+from golden.ptable import ProbabilityTable
+
+
+class Op(IntEnum):
+    """Commands."""
+
+    STATUS = 0
+    PROGRAM = 1
+    READ = 2
+    FORWARD = 3
+    BACKWARD = 4
+    UPDATE = 5
+    LOAD_TABLE = 6
+    SEED = 7
+    GENERATORS = 8
+
+
+class Cause(IntEnum):
+    """What was wrong with a frame."""
+
+    NONE = 0
+    OPCODE = 1
+    RANGE = 2
+    SHORT = 3
+    LONG = 4
+    TRIT = 5
+    VALUE = 6
+
+
+# Fields of header and trailer: name -> (lowest bit, width).
+HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
+TRAILER = {"cause": (0, 4), "op": (8, 4), "switched": (16, 32)}
+CONTROL_BITS = 64
+KAPPA_BITS = 2
+OVERHEAD = 5
+
+
+def pulse_bits(config: ArrayConfig) -> int:
+    """Width of one row's pulse in an UPDATE word: code, |kappa|, up."""
+    return config.code_bits + KAPPA_BITS + 1
+
+
+def generators(config: ArrayConfig) -> int:
+    """Number of generators in the shift chain."""
+    return config.rows * config.cells
+
+
+def data_bits(config: ArrayConfig) -> int:
+    """Width of an input word."""
+    return max(
+        CONTROL_BITS,
+        config.rows * trit.TRIT_BITS,
+        config.rows * pulse_bits(config),
+        config.columns_per_cycle * config.error_bits,
+        2 * (config.draw_bits + 1),
+    )
+
+
+def result_bits(config: ArrayConfig) -> int:
+    """Width of an output word."""
+    return max(
+        CONTROL_BITS,
+        config.columns_per_cycle * config.sum_bits,
+        config.rows * config.back_bits,
+        config.rows * config.cells,
+    )
+
+
+def steps(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
+    """Steps N of a command on ``count`` columns (or codes) and ``batch`` vectors."""
+    if op in (Op.FORWARD, Op.BACKWARD):
+        return batch * (count // config.columns_per_cycle)
+    if op in (Op.SEED, Op.GENERATORS):
+        return generators(config) * (lfsr.STATE_BITS // config.draw_bits)
+    return count
+
+
+def cycles(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
+    """Clock cycles of a command from header to trailer, both counted, without stalls."""
+    return steps(op, config, count, batch) + OVERHEAD
+
+
+# --- words: integer arrays <-> rows of bits <-> rows of 32-bit words, little-endian ---
+
+
+def to_bits(values: np.ndarray, width: int) -> np.ndarray:
+    """Two's complement bits (uint8), low first, as a new last axis of length ``width``."""
+    values = np.asarray(values).astype(np.int64)
+    return (values[..., None] >> np.arange(width) & 1).astype(np.uint8)
+
+
+def from_bits(bits: np.ndarray, *, signed: bool) -> np.ndarray:
+    """Integers (int64) of bits along the last axis, low first."""
+    width = bits.shape[-1]
+    place = np.int64(1) << np.arange(width, dtype=np.int64)
+    if signed:
+        place[-1] = -place[-1]
+    return bits @ place
+
+
+def to_words(bits: np.ndarray, width: int) -> np.ndarray:
+    """Pack bits of shape (n, ...), flattened per row, into words: (n, ceil(width / 32)) uint32."""
+    flat = bits.reshape(len(bits), int(np.prod(bits.shape[1:])))
+    padded = np.zeros((len(bits), -(-width // 32) * 32), np.uint8)
+    padded[:, : flat.shape[1]] = flat
+    return np.packbits(padded, axis=1, bitorder="little").view("<u4")
+
+
+def from_words(words: np.ndarray, count: int, width: int) -> np.ndarray:
+    """The first ``count`` fields of ``width`` bits of each word: bits of shape (n, count, width)."""
+    octets = np.ascontiguousarray(words, "<u4").view(np.uint8)
+    bits = np.unpackbits(octets, axis=1, count=count * width, bitorder="little")
+    return bits.reshape(len(words), count, width)
+
+
+def control(fields: dict[str, tuple[int, int]], **values: int) -> int:
+    """A header or trailer word as an integer; fields not named are 0."""
+    return sum(int(value) << fields[name][0] for name, value in values.items())
+
+
+def field(fields: dict[str, tuple[int, int]], name: str, word: int) -> int:
+    """One field of a header or trailer word."""
+    low, width = fields[name]
+    return word >> low & ((1 << width) - 1)
+
+
+def frame(config: ArrayConfig, header: int, data: np.ndarray | None = None) -> np.ndarray:
+    """A frame's words, header first: uint32 of shape (1 + n, ceil(data_bits / 32)).
+
+    ``data`` holds the bits of the data words, shape (n, ...).
+    """
+    width = data_bits(config)
+    head = to_words(to_bits(np.array([header]), CONTROL_BITS), width)
+    return head if data is None else np.concatenate([head, to_words(data, width)])
+
+
+def program_frame(config: ArrayConfig, bits: np.ndarray, first: int) -> np.ndarray:
+    """PROGRAM: bits of shape (count, rows, cells)."""
+    return frame(config, control(HEADER, op=Op.PROGRAM, first=first, count=len(bits)), bits)
+
+
+def read_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
+    """READ."""
+    return frame(config, control(HEADER, op=Op.READ, first=first, count=count))
+
+
+def forward_frame(config: ArrayConfig, u: np.ndarray, first: int, count: int) -> np.ndarray:
+    """FORWARD: trits u of shape (batch, rows)."""
+    header = control(HEADER, op=Op.FORWARD, first=first, count=count)
+    return frame(config, header, to_bits(trit.encode(u), trit.TRIT_BITS))
+
+
+def backward_frame(config: ArrayConfig, d: np.ndarray, first: int) -> np.ndarray:
+    """BACKWARD: errors d of shape (batch, count)."""
+    header = control(HEADER, op=Op.BACKWARD, first=first, count=d.shape[1])
+    return frame(config, header, to_bits(d.reshape(-1, config.columns_per_cycle), config.error_bits))
+
+
+def update_frame(
+    config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool
+) -> np.ndarray:
+    """UPDATE: signed kappa and code of shape (count, rows)."""
+    header = control(HEADER, op=Op.UPDATE, first=first, count=len(code), blind=blind)
+    up = (kappa > 0) | (code > 0)
+    fields = [(np.abs(code), config.code_bits), (np.abs(kappa), KAPPA_BITS), (up, 1)]
+    data = np.concatenate([to_bits(value, width) for value, width in fields], axis=-1)
+    return frame(config, header, data)
+
+
+def table_frame(config: ArrayConfig, table: ProbabilityTable) -> np.ndarray:
+    """LOAD_TABLE, all codes."""
+    header = control(HEADER, op=Op.LOAD_TABLE, first=0, count=config.codes)
+    return frame(config, header, to_bits(table.thresholds, config.draw_bits + 1))
+
+
+def seed_frame(config: ArrayConfig, states: np.ndarray) -> np.ndarray:
+    """SEED: generator states of shape (rows, cells), uint64."""
+    chain = np.ascontiguousarray(states.reshape(-1)[::-1]).astype("<u8")
+    octets = chain.view(np.uint8).reshape(-1, config.draw_bits // 8)
+    bits = np.unpackbits(octets, axis=1, bitorder="little")
+    return frame(config, control(HEADER, op=Op.SEED), bits)
+
+
+def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
+    """Generator states of shape (rows, cells), uint64, from the result words of GENERATORS."""
+    octets = np.ascontiguousarray(words, "<u4").view(np.uint8)[:, : config.draw_bits // 8]
+    chain = np.ascontiguousarray(octets).reshape(-1).view("<u8")
+    return np.ascontiguousarray(chain[::-1]).reshape(config.rows, config.cells).astype(np.uint64)
