@@ -124,10 +124,8 @@ class SynapseArray(ABC):
         """Load the switching thresholds, one row a code."""
         if not isinstance(table, ProbabilityTable):
             raise TypeError(f"table must be a ProbabilityTable, not {table!r}")
-        have, want = (len(table.thresholds), table.draw_bits), (
-            self.config.codes,
-            self.config.draw_bits,
-        )
+        have = (len(table.thresholds), table.draw_bits)
+        want = (self.config.codes, self.config.draw_bits)
         if have != want:
             raise ValueError(f"table must have (codes, draw_bits) = {want}, not {have}")
         self._load_table(table)

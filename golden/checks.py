@@ -55,8 +55,10 @@ def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
     return value
 
 
-def integers(name: str, value: Any, shape: tuple[int | None, ...], low: int, high: int) -> np.ndarray:
-    """``value`` as an integer array of ``shape`` (None: any length) with entries in ``[low, high]``.
+def integers(
+    name: str, value: Any, shape: tuple[int | None, ...], low: int, high: int
+) -> np.ndarray:
+    """``value`` as an integer array of ``shape`` (None: any length), entries in ``[low, high]``.
 
     Raises
     ------

@@ -24,9 +24,7 @@ class Mismatch(Exception):
         Number of values that differ in this comparison.
     """
 
-    def __init__(
-        self, what: str, where: dict[str, int | str], expected: int, got: int, count: int
-    ):
+    def __init__(self, what: str, where: dict[str, int | str], expected: int, got: int, count: int):
         self.what, self.where, self.expected, self.got = what, where, expected, got
         self.count = count
         place = ", ".join(f"{name} {index}" for name, index in where.items())

@@ -156,7 +156,7 @@ def to_words(bits: np.ndarray, width: int) -> np.ndarray:
 
 
 def from_words(words: np.ndarray, count: int, width: int) -> np.ndarray:
-    """The first ``count`` fields of ``width`` bits of each word: bits of shape (n, count, width)."""
+    """The first ``count`` fields of ``width`` bits of each word: bits (n, count, width)."""
     octets = np.ascontiguousarray(words, "<u4").view(np.uint8)
     bits = np.unpackbits(octets, axis=1, count=count * width, bitorder="little")
     return bits.reshape(len(words), count, width)
@@ -202,7 +202,8 @@ def forward_frame(config: ArrayConfig, u: np.ndarray, first: int, count: int) ->
 def backward_frame(config: ArrayConfig, d: np.ndarray, first: int) -> np.ndarray:
     """BACKWARD: errors d of shape (batch, count)."""
     header = control(HEADER, op=Op.BACKWARD, first=first, count=d.shape[1])
-    return frame(config, header, to_bits(d.reshape(-1, config.columns_per_cycle), config.error_bits))
+    groups = d.reshape(-1, config.columns_per_cycle)
+    return frame(config, header, to_bits(groups, config.error_bits))
 
 
 def update_frame(
