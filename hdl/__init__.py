@@ -1,0 +1,1 @@
+"""The hardware, in Amaranth. Parameters, codes and frame layouts come from ``golden``."""

@@ -1,0 +1,274 @@
+"""The behavioural synapse array: cell bits in a column-serial memory, one lane of logic per row.
+
+Everything of the array proper (cells, reading, switching) is behind ``array_port``, so that a real
+macro can take this component's place under the same controller.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden import lfsr, protocol
+from golden.config import ArrayConfig
+from golden.protocol import Cause, Op
+from hdl.accumulator import RowAccumulator
+from hdl.count import count_ones
+from hdl.dot import TernaryDot
+from hdl.lane import Lane, pulse_layout, threshold_layout
+
+OP_BITS = protocol.HEADER["op"][1]
+CAUSE_BITS = protocol.TRAILER["cause"][1]
+
+
+def index_bits(config: ArrayConfig) -> int:
+    """Width of a step index: a column, a code, or a word of the generators' chain."""
+    chain = protocol.steps(Op.SEED, config)
+    return max(config.cols - 1, config.codes - 1, chain - 1).bit_length()
+
+
+def array_port(config: ArrayConfig) -> wiring.Signature:
+    """One step a cycle into the array, its result two cycles later.
+
+    Members, seen from the controller
+    ---------------------------------
+    en : Out(1)
+        The pipeline moves; while low nothing in the array changes.
+    valid, op, index : Out
+        A step of command ``op`` on column, code or chain word ``index`` (FORWARD and BACKWARD: the
+        first of ``columns_per_cycle`` columns).
+    blind : Out(1)
+    first : Out(1)
+        BACKWARD: the sums start from zero.
+    load, data : Out
+        Take ``data`` as the step's operand; otherwise the last operand stays.
+    sums : In
+        FORWARD: the column sums, two cycles after the step.
+    errors : In
+        BACKWARD: the row sums up to and with the step two cycles ago.
+    word : In
+        READ: the column's bits, plane by plane; GENERATORS: the chain's word; two cycles after.
+    switched : In
+        UPDATE: number of cells that switched, two cycles after; 0 for other steps.
+    fault : In
+        ``Cause`` found in the operand, two cycles after the step.
+    """
+    rows, columns = config.rows, config.columns_per_cycle
+    return wiring.Signature(
+        {
+            "en": Out(1),
+            "valid": Out(1),
+            "op": Out(OP_BITS),
+            "index": Out(index_bits(config)),
+            "blind": Out(1),
+            "first": Out(1),
+            "load": Out(1),
+            "data": Out(protocol.data_bits(config)),
+            "sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
+            "errors": In(data.ArrayLayout(signed(config.back_bits), rows)),
+            "word": In(max(rows * config.cells, config.draw_bits)),
+            "switched": In((rows * config.cells).bit_length()),
+            "fault": In(CAUSE_BITS),
+        }
+    )
+
+
+class SynapseArray(wiring.Component):
+    """Behavioural array of ``config.rows`` lanes.
+
+    Members
+    -------
+    port : In(array_port)
+
+    References
+    ----------
+    Golden twin: ``golden.array.GoldenArray``.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self._config = config
+        super().__init__({"port": In(array_port(config))})
+
+    def elaborate(self, platform):
+        m = Module()
+        port = self.port
+
+        # Stage 1: the step whose column the memory has just read.
+        valid = Signal()
+        op = Signal.like(port.op)
+        index = Signal.like(port.index)
+        blind = Signal()
+        first = Signal()
+        operand = Signal.like(port.data)
+        with m.If(port.en):
+            m.d.sync += [
+                valid.eq(port.valid),
+                op.eq(port.op),
+                index.eq(port.index),
+                blind.eq(port.blind),
+                first.eq(port.first),
+            ]
+            with m.If(port.load):
+                m.d.sync += operand.eq(port.data)
+
+        def active(which: Op):
+            return port.en & valid & (op == which)
+
+        fault = Signal.like(port.fault)
+        with m.If(port.en):
+            m.d.sync += port.fault.eq(fault)
+
+        flips = Signal(self._config.rows * self._config.cells)
+        bits, word = self._memory(m, index, operand, flips, active)
+        self._read(m, first, operand, word, active, fault)
+        draw = self._update(m, op, index, blind, operand, bits, flips, active, fault)
+        with m.If(port.en):
+            m.d.sync += port.word.eq(Mux(op == Op.READ, bits, draw))
+        return m
+
+    def _memory(self, m, index, operand, flips, active):
+        """Cell memory. Returns the column at ``index`` and the memory word that holds it."""
+        port, config = self.port, self._config
+        per_word = config.columns_per_cycle
+        width = config.rows * config.cells
+        shift = per_word.bit_length() - 1
+        m.submodules.cells = memory = Memory(
+            shape=unsigned(width * per_word), depth=config.cols // per_word, init=[]
+        )
+        read = memory.read_port()
+        write = memory.write_port(granularity=width)
+        m.d.comb += [
+            read.en.eq(port.en & port.valid),
+            read.addr.eq(port.index >> shift),
+            write.addr.eq(index >> shift),
+        ]
+        place = index[:shift] if shift else 0
+        bits = Signal(width)
+        m.d.comb += bits.eq(read.data.word_select(place, width) if shift else read.data)
+        written = Mux(active(Op.PROGRAM), operand[:width], bits ^ flips)
+        m.d.comb += write.data.eq(Cat(written for _ in range(per_word)))
+        with m.If(active(Op.PROGRAM) | active(Op.UPDATE)):
+            m.d.comb += write.en.eq((1 << place) if shift else 1)
+        return bits, read.data
+
+    def _read(self, m, first, operand, word, active, fault):
+        """Column converters and row accumulators."""
+        port, config = self.port, self._config
+        rows, cells = config.rows, config.cells
+        u_nonzero, u_negative = operand[:rows], operand[rows : 2 * rows]
+        with m.If(active(Op.FORWARD) & (u_negative & ~u_nonzero).any()):
+            m.d.comb += fault.eq(Cause.TRIT)
+
+        nonzero, negative = [], []
+        for i in range(config.columns_per_cycle):
+            column = word[i * rows * cells : (i + 1) * rows * cells]
+            if cells == 2:
+                nonzero.append(column[:rows] ^ column[rows:])
+                negative.append(column[rows:])
+            else:
+                nonzero.append(Const(~0, rows))
+                negative.append(~column)
+
+        for i in range(config.columns_per_cycle):
+            m.submodules[f"dot_{i}"] = dot = TernaryDot(length=rows)
+            m.d.comb += [
+                dot.en.eq(active(Op.FORWARD)),
+                dot.w_nonzero.eq(nonzero[i]),
+                dot.w_negative.eq(negative[i]),
+                dot.u_nonzero.eq(u_nonzero),
+                dot.u_negative.eq(u_negative),
+                port.sums[i].eq(dot.sum),
+            ]
+
+        d = data.View(
+            data.ArrayLayout(signed(config.error_bits), config.columns_per_cycle),
+            operand[: config.error_bits * config.columns_per_cycle],
+        )
+        for j in range(rows):
+            m.submodules[f"accumulator_{j}"] = accumulator = RowAccumulator(
+                columns=config.columns_per_cycle,
+                error_bits=config.error_bits,
+                sum_bits=config.back_bits,
+            )
+            m.d.comb += [
+                accumulator.en.eq(active(Op.BACKWARD)),
+                accumulator.first.eq(first),
+                accumulator.nonzero.eq(Cat(plane[j] for plane in nonzero)),
+                accumulator.negative.eq(Cat(plane[j] for plane in negative)),
+                accumulator.d.eq(d),
+                port.errors[j].eq(accumulator.sum),
+            ]
+
+    def _update(self, m, op, index, blind, operand, bits, flips, active, fault):
+        """Table, lanes and generators' chain. Returns the word that leaves the chain."""
+        port, config = self.port, self._config
+        rows, cells = config.rows, config.cells
+
+        row_layout = threshold_layout(config)
+        m.submodules.table = table = Memory(shape=row_layout, depth=config.codes, init=[])
+        write = table.write_port()
+        full = Signal(row_layout)
+        loaded = data.View(row_layout, operand[: row_layout.size])
+        certain = 1 << config.draw_bits
+        bad_row = Cat(loaded[i] > certain for i in range(2)).any() | (
+            (index == 0) & loaded.as_value().any()
+        )
+        m.d.comb += [write.addr.eq(index), write.data.eq(loaded)]
+        with m.If(active(Op.LOAD_TABLE)):
+            m.d.comb += write.en.eq(~bad_row)
+            with m.If(bad_row):
+                m.d.comb += fault.eq(Cause.VALUE)
+            with m.Elif(index == config.codes - 1):
+                m.d.sync += full.eq(loaded)
+
+        # A generator's state enters as 64 / K words; all zero it would never leave zero.
+        phase = index[: (lfsr.STATE_BITS // config.draw_bits).bit_length() - 1]
+        incoming = operand[: config.draw_bits]
+        zero_before = Signal()
+        zero = Signal()
+        repaired = Signal()
+        m.d.comb += [
+            zero.eq(((phase == 0) | zero_before) & ~incoming.any()),
+            repaired.eq(phase.all() & zero),
+        ]
+        with m.If(active(Op.SEED)):
+            m.d.sync += zero_before.eq(zero)
+            with m.If(repaired):
+                m.d.comb += fault.eq(Cause.VALUE)
+
+        pulses = data.View(
+            data.ArrayLayout(pulse_layout(config), rows),
+            operand[: rows * protocol.pulse_bits(config)],
+        )
+        with m.If(active(Op.UPDATE) & Cat(p.kappa > config.max_kappa for p in pulses).any()):
+            m.d.comb += fault.eq(Cause.VALUE)
+
+        shift = active(Op.SEED) | active(Op.GENERATORS)
+        chain = Signal(config.draw_bits)
+        states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
+        lanes = []
+        link = chain
+        for j in range(rows):
+            m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
+            threshold = table.read_port(domain="comb")
+            m.d.comb += [
+                threshold.addr.eq(pulses[j].code),
+                lane.en.eq(active(Op.UPDATE)),
+                lane.shift.eq(shift),
+                lane.blind.eq(blind),
+                lane.bits.eq(Cat(bits[j + cell * rows] for cell in range(cells))),
+                lane.pulse.eq(pulses[j]),
+                lane.threshold.eq(threshold.data),
+                lane.full.eq(full),
+                lane.chain_in.eq(link),
+            ]
+            link = lane.chain_out
+            lanes.append(lane)
+        sealed = Cat(incoming[:-1], incoming[-1] | repaired)
+        m.d.comb += [
+            chain.eq(Mux(op == Op.SEED, sealed, link)),
+            flips.eq(Cat(lane.flips[cell] for cell in range(cells) for lane in lanes)),
+        ]
+        with m.If(port.en):
+            m.d.sync += port.switched.eq(count_ones(m, flips))
+        return link

@@ -1,0 +1,228 @@
+"""The controller: command frames in, steps into the array, result frames out."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol
+from golden.config import ArrayConfig
+from golden.protocol import HEADER, TRAILER, Cause, Op
+from hdl.array import CAUSE_BITS, OP_BITS, array_port, index_bits
+
+COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE)
+WORD_OPS = (Op.FORWARD, Op.BACKWARD)
+DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS)
+EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS)  # a result word for every step
+
+
+def is_in(op: Value, ops: tuple[Op, ...]) -> Value:
+    """Whether ``op`` is one of ``ops``."""
+    return Cat(op == each for each in ops).any()
+
+
+def word_layout(width: int) -> data.StructLayout:
+    """A word of a frame: data in the low bits, then ``last``."""
+    return data.StructLayout({"data": width, "last": 1})
+
+
+def control_layout(fields: dict[str, tuple[int, int]]) -> data.FlexibleLayout:
+    """Header or trailer as ``golden.protocol`` lays it out."""
+    return data.FlexibleLayout(
+        protocol.CONTROL_BITS,
+        {name: data.Field(width, low) for name, (low, width) in fields.items()},
+    )
+
+
+class Controller(wiring.Component):
+    """Executes the commands of ``golden.protocol`` on an array.
+
+    One step a cycle: a command of N steps takes N + 5 cycles from header to trailer, and the next
+    header is accepted N + 2 cycles after the first. While ``o`` is not taken everything stands
+    still; nothing is lost.
+
+    Members
+    -------
+    i, o : In, Out(stream of word_layout)
+        Command frames and result frames.
+    cause : Out(4)
+        The sticky ``golden.protocol.Cause``; 0 is no error.
+    array : Out(array_port)
+
+    References
+    ----------
+    Golden twin: ``golden.array.GoldenArray`` for results and cycles; ``golden.protocol`` for frames.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self._config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
+                "o": Out(stream.Signature(word_layout(protocol.result_bits(config)))),
+                "cause": Out(CAUSE_BITS),
+                "array": Out(array_port(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        en = Signal()
+        m.d.comb += [en.eq(~self.o.valid | self.o.ready), self.array.en.eq(en)]
+        trailer, frame_fault, final = self._sequence(m, en)
+        self._respond(m, en, trailer, frame_fault, final)
+        return m
+
+    def _sequence(self, m, en):
+        """Frames in, steps out.
+
+        Returns whether this cycle's slot is a trailer, what was wrong with its frame, and whether
+        the step is the last of its column range.
+        """
+        config, array = self._config, self.array
+        columns = config.columns_per_cycle
+        header = data.View(control_layout(HEADER), self.i.p.data[: protocol.CONTROL_BITS])
+
+        op = Signal(OP_BITS)
+        first = Signal(index_bits(config))
+        index = Signal.like(first)
+        end = Signal.like(first)
+        frame_fault = Signal(CAUSE_BITS)
+        last_seen = Signal()
+        trailer = Signal()
+        fault_now = Signal(CAUSE_BITS)
+
+        m.d.comb += [
+            array.op.eq(op),
+            array.index.eq(index),
+            array.first.eq(index == first),
+            array.data.eq(self.i.p.data),
+        ]
+        final = Signal()
+        m.d.comb += final.eq(index == end)
+
+        with m.FSM():
+            with m.State("HEADER"):
+                m.d.comb += self.i.ready.eq(en)
+                stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
+                size = Mux(header.op == Op.LOAD_TABLE, config.codes, config.cols)
+                beyond = header.first + header.count
+                unaligned = (
+                    is_in(header.op, WORD_OPS)
+                    & ((header.first | header.count) & (columns - 1)).any()
+                )
+                with m.If(header.op > max(Op)):
+                    m.d.comb += fault_now.eq(Cause.OPCODE)
+                with m.Elif(
+                    is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
+                    & ((header.count == 0) | (beyond > size) | unaligned)
+                ):
+                    m.d.comb += fault_now.eq(Cause.RANGE)
+                with m.Elif(is_in(header.op, DATALESS_OPS) & ~self.i.p.last):
+                    m.d.comb += fault_now.eq(Cause.LONG)
+                with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
+                    m.d.comb += fault_now.eq(Cause.SHORT)
+                with m.If(en & self.i.valid):
+                    m.d.sync += [
+                        op.eq(header.op),
+                        array.blind.eq(header.blind),
+                        frame_fault.eq(fault_now),
+                    ]
+                    with m.If(is_in(header.op, (Op.SEED, Op.GENERATORS))):
+                        chain = protocol.steps(Op.SEED, config)
+                        m.d.sync += [first.eq(0), index.eq(0), end.eq(chain - 1)]
+                    with m.Else():
+                        m.d.sync += [
+                            first.eq(header.first),
+                            index.eq(header.first),
+                            end.eq(beyond - stride),
+                        ]
+                    with m.If((fault_now != Cause.NONE) & ~self.i.p.last):
+                        m.next = "DRAIN"
+                    with m.Elif((fault_now != Cause.NONE) | (header.op == Op.STATUS)):
+                        m.next = "TRAILER"
+                    with m.Else():
+                        m.next = "STEP"
+
+            with m.State("STEP"):
+                take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | array.first)
+                last = Mux(take, self.i.p.last, last_seen)
+                m.d.comb += [
+                    self.i.ready.eq(en & take),
+                    array.load.eq(take),
+                    array.valid.eq(~take | self.i.valid),
+                ]
+                with m.If(en & array.valid):
+                    m.d.sync += [
+                        last_seen.eq(last),
+                        index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
+                    ]
+                    with m.If(is_in(op, DATALESS_OPS)), m.If(final):
+                        m.next = "TRAILER"
+                    with m.Elif(final & last):
+                        m.next = "TRAILER"
+                    with m.Elif(final & is_in(op, WORD_OPS)):
+                        m.d.sync += index.eq(first)
+                    with m.Elif(final):
+                        m.d.sync += frame_fault.eq(Cause.LONG)
+                        m.next = "DRAIN"
+                    with m.Elif(last & (op != Op.FORWARD)):
+                        m.d.sync += frame_fault.eq(Cause.SHORT)
+                        m.next = "TRAILER"
+
+            with m.State("DRAIN"):
+                m.d.comb += self.i.ready.eq(en)
+                with m.If(en & self.i.valid & self.i.p.last):
+                    m.next = "TRAILER"
+
+            with m.State("TRAILER"):
+                m.d.comb += trailer.eq(1)
+                with m.If(en):
+                    m.next = "HEADER"
+        return trailer, frame_fault, final
+
+    def _respond(self, m, en, trailer, frame_fault, final):
+        """The result of each step two cycles after it, and the trailer behind them all."""
+        array, out = self.array, self.o.p
+        slot = data.StructLayout({"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS})
+        now, before, due = (Signal(slot, name=f"slot_{i}") for i in range(3))
+        m.d.comb += [
+            now.op.eq(array.op),
+            now.emit.eq(
+                array.valid
+                & (is_in(array.op, EVERY_STEP_OPS) | ((array.op == Op.BACKWARD) & final))
+            ),
+            now.trailer.eq(trailer),
+            now.fault.eq(frame_fault),
+        ]
+        switched = Signal(TRAILER["switched"][1])
+        reported = Signal(CAUSE_BITS)
+        end_of_frame = data.View(control_layout(TRAILER), Signal(protocol.CONTROL_BITS))
+        m.d.comb += [
+            reported.eq(Mux(self.cause.any(), self.cause, due.fault)),
+            end_of_frame.cause.eq(reported),
+            end_of_frame.op.eq(due.op),
+            end_of_frame.switched.eq(switched),
+        ]
+        with m.If(en):
+            m.d.sync += [
+                before.eq(now),
+                due.eq(before),
+                self.o.valid.eq(due.emit | due.trailer),
+                out.last.eq(due.trailer),
+            ]
+            with m.If(due.trailer):
+                m.d.sync += [switched.eq(0), self.cause.eq(reported)]
+                m.d.sync += out.data.eq(end_of_frame)
+                with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
+                    m.d.sync += self.cause.eq(Cause.NONE)
+            with m.Else():
+                m.d.sync += switched.eq(switched + array.switched)
+                with m.If(~self.cause.any()):
+                    m.d.sync += self.cause.eq(array.fault)
+                with m.Switch(due.op):
+                    with m.Case(Op.FORWARD):
+                        m.d.sync += out.data.eq(array.sums)
+                    with m.Case(Op.BACKWARD):
+                        m.d.sync += out.data.eq(array.errors)
+                    with m.Default():
+                        m.d.sync += out.data.eq(array.word)

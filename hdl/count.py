@@ -1,0 +1,30 @@
+"""Population count by carry-save addition."""
+
+from amaranth.hdl import Cat, Module, Signal, Value
+
+
+def count_ones(m: Module, bits: Value) -> Value:
+    """Number of ones in ``bits``, built into ``m.d.comb``; as wide as the count needs.
+
+    Full adders work on thirds of a whole vector of bits of one weight until at most two bits of
+    each weight remain, and one short addition ends it: about ``len(bits)`` full adders, depth
+    logarithmic.
+    """
+    bits = Value.cast(bits)
+    columns = [bits]
+    weight = 0
+    while weight < len(columns):
+        while len(column := columns[weight]) > 2:
+            third = len(column) // 3
+            a, b, c = (column[i * third : (i + 1) * third] for i in range(3))
+            total = Signal(third, name=f"count_sum_{weight}")
+            carry = Signal(third, name=f"count_carry_{weight}")
+            m.d.comb += [total.eq(a ^ b ^ c), carry.eq((a & b) | ((a ^ b) & c))]
+            columns[weight] = Cat(total, column[3 * third :])
+            above = columns.pop() if len(columns) > weight + 1 else Cat()
+            columns.append(Cat(above, carry))
+        weight += 1
+    first, second = (
+        Cat(column[i] if len(column) > i else 0 for column in columns) for i in range(2)
+    )
+    return (first + second)[: len(bits).bit_length()]

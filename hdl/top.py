@@ -1,0 +1,55 @@
+"""The instantiable block: controller and behavioural array."""
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol
+from golden.config import ArrayConfig
+from hdl.array import CAUSE_BITS, SynapseArray
+from hdl.controller import Controller, word_layout
+
+
+class ArrayTop(wiring.Component):
+    """A synapse array that trains, behind two streams.
+
+    Members
+    -------
+    i : In(stream of word_layout(data_bits))
+        Command frames.
+    o : Out(stream of word_layout(result_bits))
+        Result frames.
+    cause : Out(4)
+        Sticky error, 0 if none.
+
+    Raises
+    ------
+    TypeError
+        If ``config`` is not an ArrayConfig.
+
+    References
+    ----------
+    Frames and latencies: ``golden.protocol``. Golden twin: ``golden.array.GoldenArray``.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        if not isinstance(config, ArrayConfig):
+            raise TypeError(f"config must be an ArrayConfig, not {config!r}")
+        self.config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
+                "o": Out(stream.Signature(word_layout(protocol.result_bits(config)))),
+                "cause": Out(CAUSE_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.controller = controller = Controller(self.config)
+        m.submodules.array = array = SynapseArray(self.config)
+        wiring.connect(m, controller.array, array.port)
+        wiring.connect(m, wiring.flipped(self.i), controller.i)
+        wiring.connect(m, wiring.flipped(self.o), controller.o)
+        m.d.comb += self.cause.eq(controller.cause)
+        return m
