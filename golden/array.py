@@ -28,6 +28,25 @@ class Counters:
     switched: int = 0
 
 
+def check_pulses(
+    config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, shape: tuple[int | None, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """``kappa`` and ``code`` of an update as int8 and int16, of ``shape``, checked."""
+    limit = config.max_kappa
+    kappa = checks.integers("kappa", kappa, shape, -limit, limit).astype(np.int8)
+    limit = config.codes - 1
+    code = checks.integers("code", code, kappa.shape, -limit, limit).astype(np.int16)
+    opposed = kappa * code < 0
+    if opposed.any():
+        index = np.unravel_index(int(np.argmax(opposed)), opposed.shape)
+        where = ", ".join(str(int(i)) for i in index)
+        raise ValueError(
+            f"code[{where}] must not be of the other sign than kappa = {kappa[index]}, "
+            f"not {code[index]}"
+        )
+    return kappa, code
+
+
 class SynapseArray(ABC):
     """An array of ``config.rows`` x ``config.cols`` synapses.
 
@@ -108,15 +127,9 @@ class SynapseArray(ABC):
         int
             Number of cells that switched.
         """
-        config = self.config
-        limit = config.max_kappa
-        kappa = checks.integers("kappa", kappa, (None, config.rows), -limit, limit)
-        limit = config.codes - 1
-        code = checks.integers("code", code, kappa.shape, -limit, limit)
-        if (kappa.astype(np.int16) * code < 0).any():
-            raise ValueError("code must not be of the other sign than kappa")
+        kappa, code = check_pulses(self.config, kappa, code, (None, self.config.rows))
         self._range(first, len(code))
-        switched = self._update(kappa.astype(np.int8), code.astype(np.int16), first, bool(blind))
+        switched = self._update(kappa, code, first, bool(blind))
         self.counters.switched += switched
         return switched
 

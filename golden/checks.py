@@ -1,6 +1,7 @@
 """Argument checks shared by every public entry: each names the argument and the value."""
 
 import math
+import numbers
 import operator
 from typing import Any
 
@@ -39,9 +40,9 @@ def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     ValueError
         If it is not finite or lies outside the range.
     """
-    if isinstance(value, bool | str) or not np.isscalar(value):
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    number = float(value)  # type: ignore[arg-type]
+    number = float(value)
     if not math.isfinite(number) or not low <= number <= high:
         bound = f"at least {low:g}" if math.isinf(high) else f"in {low:g} to {high:g}"
         raise ValueError(f"{name} must be finite and {bound}, not {number!r}")

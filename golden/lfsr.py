@@ -8,13 +8,14 @@ run of zeros in one draw does not make another draw small, and lie below 64 - 32
 bit of a leap is one exclusive-or of four old ones.
 
 Streams are segments of the one sequence, 2^44 steps apart: stream i of seed x starts i 2^44 steps
-after the state made from x. Two of the 2^20 streams of a seed cannot overlap within 2^44 steps,
-2^40 draws of 16 bits.
+after the state made from x. Two of the 2^20 streams of a seed cannot overlap within 2^44 - 1 steps,
+almost 2^40 draws of 16 bits.
 """
 
 import numpy as np
 
 from golden import checks
+from golden.config import DRAW_BITS
 
 STATE_BITS = 64
 TAPS = (0, 9, 19, 29)
@@ -106,7 +107,7 @@ class Streams:
     Raises
     ------
     ValueError
-        If a state is zero (the generator would stay there).
+        If a state is zero (the generator would stay there), or ``draw_bits`` is another number.
 
     References
     ----------
@@ -117,6 +118,8 @@ class Streams:
         states = np.asarray(states, np.uint64)
         if not states.all():
             raise ValueError("states must not hold the all-zero state")
+        if draw_bits not in DRAW_BITS:
+            raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {draw_bits!r}")
         self._dtype = np.dtype(f"u{draw_bits // 8}")
         self._draw_bits = draw_bits
         # The next 64 draws: enough to extend by the recurrence between draws.

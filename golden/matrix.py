@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks
-from golden.array import SynapseArray
+from golden.array import SynapseArray, check_pulses
 from golden.config import ArrayConfig
 from golden.lockstep import Mismatch
 from golden.ptable import ProbabilityTable
@@ -87,11 +87,7 @@ class SynapseMatrix:
 
     def update(self, kappa: np.ndarray, code: np.ndarray, *, blind: bool = False) -> int:
         """Pulse every synapse; kappa and code of shape (n_out, n_in). Returns cells switched."""
-        shape = (self.n_out, self.n_in)
-        if kappa.shape != shape or code.shape != shape:
-            raise ValueError(
-                f"kappa and code must have shape {shape}, not {kappa.shape} and {code.shape}"
-            )
+        kappa, code = check_pulses(self.config, kappa, code, (self.n_out, self.n_in))
         switched = 0
         for tile in self.tiles:
             part = np.s_[tile.col : tile.col + tile.cols, tile.row : tile.row + tile.rows]

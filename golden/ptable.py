@@ -43,8 +43,11 @@ class ProbabilityTable:
     probabilities: np.ndarray = field(init=False)  # mean of both directions, shape (codes,)
 
     def __post_init__(self) -> None:
+        checks.integer("draw_bits", self.draw_bits, 1, 32)
         thresholds = checks.integers("thresholds", self.thresholds, (None, 2), 0, self.scale)
         pulse_s = checks.finite("pulse_s", self.pulse_s, 2)
+        if len(thresholds) < 2:
+            raise ValueError(f"thresholds must hold at least 2 codes, not {len(thresholds)}")
         if thresholds[0].any():
             raise ValueError(f"thresholds[0] must be zero, not {thresholds[0].tolist()}")
         if (np.diff(thresholds.astype(np.int64), axis=0) < 0).any():
@@ -117,8 +120,12 @@ def encode(
     Raises
     ------
     TypeError, ValueError
-        If ``change`` is not a finite matrix.
+        If ``change`` is not a finite matrix, ``m`` not a finite number of at least 0.01, or
+        ``table`` has not ``config.codes`` codes.
     """
+    m = checks.real("m", m, 0.01)
+    if len(table.thresholds) != config.codes:
+        raise ValueError(f"table must have {config.codes} codes, not {len(table.thresholds)}")
     change = checks.finite("change", change, 2)
     steps = np.clip(change, -2.0, 2.0) / config.step
     kappa = np.trunc(steps)
