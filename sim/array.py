@@ -1,0 +1,111 @@
+"""The RTL array as an object."""
+
+import weakref
+from pathlib import Path
+
+import numpy as np
+
+from golden import protocol
+from golden.array import SynapseArray
+from golden.config import ArrayConfig
+from golden.protocol import TRAILER, Cause, Op
+from golden.ptable import ProbabilityTable
+from sim import library
+
+_PATIENCE = 1000  # cycles without a word in or out; the longest pause of a sound array is 2^16
+
+
+class RtlArray(SynapseArray):
+    """Verilated RTL behind the array interface, a whole command a call.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    path : Path
+        A library that ``sim.library.build`` made for this config; built if not given.
+
+    Raises
+    ------
+    ToolError, OSError
+        If the library cannot be built.
+    """
+
+    def __init__(self, config: ArrayConfig, path: Path | None = None):
+        super().__init__(config)
+        self._library = library.load(path or library.build(config))
+        self._handle = self._library.spintrit_open()
+        weakref.finalize(self, self._library.spintrit_close, self._handle)
+        self._result_words = -(-protocol.result_bits(config) // 32)
+
+    def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
+        """Send a frame (see ``golden.protocol``) and take its answer.
+
+        Parameters
+        ----------
+        frame : ndarray of shape (words, ceil(data_bits / 32)), uint32
+        results : int
+            Most result words that the command may give.
+
+        Returns
+        -------
+        words : ndarray of shape (n, ceil(result_bits / 32)), uint32
+            Result words.
+        trailer : int
+
+        Raises
+        ------
+        RuntimeError
+            If the array does not answer.
+        """
+        frame = np.ascontiguousarray(frame, np.uint32)
+        out = np.empty((results + 1, self._result_words), np.uint32)
+        before = self._library.spintrit_cycles(self._handle)
+        taken = self._library.spintrit_command(
+            self._handle, frame.ctypes.data, len(frame), out.ctypes.data, len(out), _PATIENCE
+        )
+        self.counters.cycles += self._library.spintrit_cycles(self._handle) - before
+        if taken < 1:
+            raise RuntimeError("the RTL array gave no answer or too long a one")
+        trailer = int(out[taken - 1, 0]) | int(out[taken - 1, 1]) << 32
+        return out[: taken - 1], trailer
+
+    def _run(self, frame: np.ndarray, results: int = 0) -> tuple[np.ndarray, int]:
+        words, trailer = self.command(frame, results)
+        cause = protocol.field(TRAILER, "cause", trailer)
+        if cause or len(words) != results:
+            raise RuntimeError(
+                f"the RTL array answered with error {Cause(cause).name} "
+                f"and {len(words)} results, not {results}"
+            )
+        return words, trailer
+
+    def _program(self, bits: np.ndarray, first: int) -> None:
+        self._run(protocol.program_frame(self.config, bits, first))
+
+    def _read(self, first: int, count: int) -> np.ndarray:
+        words, _ = self._run(protocol.read_frame(self.config, first, count), count)
+        return protocol.bits_of(self.config, words)
+
+    def _forward(self, u: np.ndarray, first: int, count: int) -> np.ndarray:
+        frame = protocol.forward_frame(self.config, u, first, count)
+        results = protocol.steps(Op.FORWARD, self.config, count, len(u))
+        return protocol.sums_of(self.config, self._run(frame, results)[0], count)
+
+    def _backward(self, d: np.ndarray, first: int) -> np.ndarray:
+        words, _ = self._run(protocol.backward_frame(self.config, d, first), len(d))
+        return protocol.errors_of(self.config, words)
+
+    def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int:
+        _, trailer = self._run(protocol.update_frame(self.config, kappa, code, first, blind))
+        return protocol.field(TRAILER, "switched", trailer)
+
+    def _load_table(self, table: ProbabilityTable) -> None:
+        self._run(protocol.table_frame(self.config, table))
+
+    def _set_generators(self, states: np.ndarray) -> None:
+        self._run(protocol.seed_frame(self.config, states))
+
+    def _generators(self) -> np.ndarray:
+        results = protocol.steps(Op.GENERATORS, self.config)
+        frame = protocol.frame(self.config, protocol.control(protocol.HEADER, op=Op.GENERATORS))
+        return protocol.states_of(self.config, self._run(frame, results)[0])
