@@ -1,0 +1,98 @@
+"""Optimisers: from a gradient to the weight change that the pulse coder then splits.
+
+GXNOR's dW is the *optimiser's* step, not the gradient [its published code]. An optimiser's memory
+is the host's and real-valued; ``bytes_per_weight`` says what it costs next to the synapse.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from golden import checks
+
+
+class Optimiser(ABC):
+    """Steps for any number of parameter arrays, told apart by name.
+
+    Attributes
+    ----------
+    BUFFERS : tuple of str
+        Real numbers kept for each weight.
+    state : dict of str to ndarray
+        "<parameter>.<buffer>" for each parameter seen, and "<parameter>.steps", the number of its
+        steps so far: all that a checkpoint must hold.
+    """
+
+    BUFFERS: tuple[str, ...] = ()
+
+    def __init__(self, state: dict[str, np.ndarray] | None = None):
+        self.state = dict(state or {})
+
+    @classmethod
+    def bytes_per_weight(cls, dtype: np.typing.DTypeLike = np.float32) -> int:
+        """Host memory for each weight."""
+        return len(cls.BUFFERS) * np.dtype(dtype).itemsize
+
+    def step(self, name: str, gradient: np.ndarray, learning_rate: float) -> np.ndarray:
+        """The change to add to parameter ``name``, in the gradient's shape and type."""
+        buffers = [
+            self.state.setdefault(f"{name}.{buffer}", np.zeros_like(gradient))
+            for buffer in self.BUFFERS
+        ]
+        count = self.state.setdefault(f"{name}.steps", np.zeros((), np.int64))
+        count += 1
+        return self._step(gradient, learning_rate, int(count), *buffers)
+
+    @abstractmethod
+    def _step(
+        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
+    ) -> np.ndarray: ...
+
+
+class Adam(Optimiser):
+    """m, v: running means of g and g^2; step -lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps).
+
+    Source: Kingma and Ba, ICLR 2015, the efficient order at the end of section 2, with its
+    defaults.
+    """
+
+    BUFFERS = ("m", "v")
+    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+
+    def _step(
+        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
+    ) -> np.ndarray:
+        m, v = buffers
+        m += (1 - self.BETA1) * (gradient - m)
+        v += (1 - self.BETA2) * (np.square(gradient) - v)
+        rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.BETA1**count)
+        return -rate * m / (np.sqrt(v) + self.EPSILON)
+
+
+class Momentum(Optimiser):
+    """m: running mean of g; step -lr m / rms(m), the root mean square taken over the layer.
+
+    Half of Adam's memory, and one division a layer instead of one a weight. No source: the plain
+    remedy for gradients whose size differs from layer to layer and falls during training.
+    """
+
+    BUFFERS = ("m",)
+    BETA = 0.9
+
+    def _step(
+        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
+    ) -> np.ndarray:
+        (m,) = buffers
+        m += (1 - self.BETA) * (gradient - m)
+        rms = float(np.sqrt(np.mean(np.square(m, dtype=np.float64))))
+        scale = learning_rate / rms if rms > 0 else 0.0
+        return (-scale * m.astype(np.float64)).astype(m.dtype)
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "momentum": Momentum}
+
+
+def exponential_decay(start: float, end: float, epoch: int, epochs: int) -> float:
+    """Learning rate of ``epoch`` (from 0): from ``start`` in the first to ``end`` in the last."""
+    epoch = checks.integer("epoch", epoch, 0, epochs - 1)
+    return start * (end / start) ** (epoch / max(epochs - 1, 1))

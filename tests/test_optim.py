@@ -1,0 +1,103 @@
+"""Optimisers against plain-Python scalars."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden.optim import OPTIMISERS, Adam, Momentum, exponential_decay
+
+GRADIENTS = st.lists(
+    st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=1, max_size=12
+)
+
+
+@given(GRADIENTS)
+def test_adam_matches_scalars(gradients):
+    optimiser = Adam()
+    m, v = [0.0] * 3, [0.0] * 3
+    for t, gradient in enumerate(gradients, start=1):
+        step = optimiser.step("w", np.array(gradient), 0.01)
+        for i, g in enumerate(gradient):
+            m[i] = 0.9 * m[i] + 0.1 * g
+            v[i] = 0.999 * v[i] + 0.001 * g * g
+            rate = 0.01 * math.sqrt(1 - 0.999**t) / (1 - 0.9**t)
+            want = -rate * m[i] / (math.sqrt(v[i]) + 1e-8)
+            assert step[i] == pytest.approx(want, rel=1e-6, abs=1e-12)
+
+
+@given(GRADIENTS)
+def test_momentum_matches_scalars(gradients):
+    optimiser = Momentum()
+    m = [0.0] * 3
+    for gradient in gradients:
+        step = optimiser.step("w", np.array(gradient), 0.01)
+        m = [0.9 * old + 0.1 * g for old, g in zip(m, gradient, strict=True)]
+        np.testing.assert_allclose(optimiser.state["w.m"], m, rtol=1e-9, atol=1e-12)
+        m = optimiser.state["w.m"].tolist()  # sums that cancel would magnify last digits below
+        rms = math.sqrt(sum(x * x for x in m) / 3)
+        want = [-0.01 * x / rms if rms else 0.0 for x in m]
+        np.testing.assert_allclose(step, want, rtol=1e-9, atol=1e-300)
+
+
+def test_adam_starts_with_a_step_of_the_learning_rate():
+    step = Adam().step("w", np.array([1e-3, -5.0]), 0.01)
+    np.testing.assert_allclose(step, [-0.01, 0.01], rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_nothing_to_learn_gives_no_step(name):
+    optimiser = OPTIMISERS[name]()
+    for _ in range(3):
+        assert not optimiser.step("w", np.zeros((2, 3), np.float32), 0.1).any()
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_step_keeps_shape_and_type(name, dtype):
+    optimiser = OPTIMISERS[name]()
+    tiny = np.full((2, 3), np.finfo(dtype).smallest_subnormal, dtype)
+    for gradient in (np.ones((2, 3), dtype), tiny):
+        step = optimiser.step("w", gradient, 0.1)
+        assert (step.shape, step.dtype) == ((2, 3), dtype)
+        assert np.isfinite(step).all()
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_state_is_all_it_remembers(name):
+    rng = np.random.default_rng(1)
+    gradients = rng.normal(size=(6, 4))
+    unbroken = OPTIMISERS[name]()
+    steps = [unbroken.step("w", g, 0.1) for g in gradients]
+    first = OPTIMISERS[name]()
+    for g in gradients[:3]:
+        first.step("w", g, 0.1)
+    second = OPTIMISERS[name]({k: v.copy() for k, v in first.state.items()})
+    for g, want in zip(gradients[3:], steps[3:], strict=True):
+        np.testing.assert_array_equal(second.step("w", g, 0.1), want)
+    buffers = {f"w.{b}" for b in OPTIMISERS[name].BUFFERS}
+    assert set(second.state) == buffers | {"w.steps"}
+
+
+@pytest.mark.parametrize("name", OPTIMISERS)
+def test_parameters_do_not_share_memory(name):
+    alone, shared = OPTIMISERS[name](), OPTIMISERS[name]()
+    shared.step("other", np.array([7.0]), 0.1)
+    g = np.array([1.0, -2.0])
+    np.testing.assert_array_equal(shared.step("w", g, 0.1), alone.step("w", g, 0.1))
+
+
+def test_bytes_per_weight():
+    assert Adam.bytes_per_weight() == 8
+    assert Momentum.bytes_per_weight() == 4
+    assert Adam.bytes_per_weight(np.float64) == 16
+
+
+def test_exponential_decay_meets_both_ends():
+    rates = [exponential_decay(0.1, 0.001, epoch, 3) for epoch in range(3)]
+    assert rates == pytest.approx([0.1, 0.01, 0.001])
+    assert exponential_decay(0.1, 0.001, 0, 1) == 0.1
+    with pytest.raises(ValueError, match=r"^epoch must be in 0 to 2, not 3$"):
+        exponential_decay(0.1, 0.001, 3, 3)
