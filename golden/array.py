@@ -198,7 +198,7 @@ class GoldenArray(SynapseArray):
         self._bits = np.zeros(shape, bool)
         # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
         largest = max(config.rows, config.cols << (config.error_bits - 1))
-        self._float = np.float32 if largest < 1 << 24 else np.float64
+        self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
         self._weights = trit.weights(self._bits).astype(self._float)  # (cols, rows)
         self._table: ProbabilityTable | None = None
         states = lfsr.stream_states(0, 0, config.rows * config.cells)

@@ -21,7 +21,7 @@ class ArrayConfig:
     synapse : {"ternary", "binary"}
         Two cells a synapse, w = m1 - m2, or one, w = 2 m - 1.
     columns_per_cycle : int
-        Columns read in one cycle: the number of converters that the columns share.
+        Columns read in one cycle, a power of two: the converters that the columns share.
     code_bits : int
         Width of a pulse code, 2 to 8; code 0 never switches, the highest is the full pulse.
     draw_bits : {8, 16, 32}
@@ -56,6 +56,10 @@ class ArrayConfig:
         checks.choice("synapse", self.synapse, SYNAPSES)
         if self.draw_bits not in DRAW_BITS:
             raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {self.draw_bits}")
+        if self.columns_per_cycle & (self.columns_per_cycle - 1):
+            raise ValueError(
+                f"columns_per_cycle must be a power of two, not {self.columns_per_cycle}"
+            )
         if self.cols % self.columns_per_cycle:
             raise ValueError(
                 f"cols must be a multiple of columns_per_cycle = {self.columns_per_cycle}, "

@@ -12,6 +12,8 @@ after the state made from x. Two of the 2^20 streams of a seed cannot overlap wi
 almost 2^40 draws of 16 bits.
 """
 
+import functools
+
 import numpy as np
 
 from golden import checks
@@ -45,9 +47,9 @@ def leap_matrix(steps: int, *, taps: tuple[int, ...] = TAPS, bits: int = STATE_B
     ndarray of shape (bits, bits), uint8
     """
     steps = checks.integer("steps", steps, 0)
-    square = np.eye(bits, k=1, dtype=np.uint8)
+    square: np.ndarray = np.eye(bits, k=1, dtype=np.uint8)
     square[-1, list(taps)] = 1
-    matrix = np.eye(bits, dtype=np.uint8)
+    matrix: np.ndarray = np.eye(bits, dtype=np.uint8)
     while steps:
         if steps & 1:
             matrix = square @ matrix & 1
@@ -63,6 +65,15 @@ def leap(states: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     )
     bits = states[..., None] >> np.arange(STATE_BITS, dtype=np.uint64) & np.uint64(1)
     return np.bitwise_xor.reduce(columns * bits, axis=-1)
+
+
+@functools.cache
+def _spacing(doublings: int) -> np.ndarray:
+    """Leap matrix of 2^doublings stream spacings."""
+    if not doublings:
+        return leap_matrix(1 << STREAM_SPACING_LOG2)
+    half = _spacing(doublings - 1)
+    return half @ half & 1
 
 
 def stream_states(seed: int, first: int, count: int) -> np.ndarray:
@@ -85,12 +96,9 @@ def stream_states(seed: int, first: int, count: int) -> np.ndarray:
     base = np.random.SeedSequence(seed).generate_state(1, np.uint64)
     states = np.repeat(np.where(base == 0, np.uint64(1), base), count)
     numbers = np.arange(first, first + count)
-    matrix = leap_matrix(1 << STREAM_SPACING_LOG2)
-    while numbers.any():
-        odd = (numbers & 1).astype(bool)
-        states[odd] = leap(states[odd], matrix)
-        numbers >>= 1
-        matrix = matrix @ matrix & 1
+    for doublings in range((first + count - 1).bit_length() if count else 0):
+        odd = (numbers >> doublings & 1).astype(bool)
+        states[odd] = leap(states[odd], _spacing(doublings))
     return states
 
 

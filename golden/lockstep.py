@@ -27,8 +27,8 @@ class Mismatch(Exception):
     def __init__(self, what: str, where: dict[str, int | str], expected: int, got: int, count: int):
         self.what, self.where, self.expected, self.got = what, where, expected, got
         self.count = count
-        place = ", ".join(f"{name} {index}" for name, index in where.items())
-        super().__init__(f"{what} differs at {place}: expected {expected}, got {got}")
+        place = " at " * bool(where) + ", ".join(f"{name} {i}" for name, i in where.items())
+        super().__init__(f"{what} differs{place}: expected {expected}, got {got}")
 
     def within(self, layer: str, row: int, column: int) -> "Mismatch":
         """The same, placed in a layer whose part starts at ``row`` and ``column`` of it."""
@@ -51,6 +51,9 @@ class LockstepArray(SynapseArray):
     """
 
     def __init__(self, reference: SynapseArray, other: SynapseArray):
+        for name, array in (("reference", reference), ("other", other)):
+            if not isinstance(array, SynapseArray):
+                raise TypeError(f"{name} must be a SynapseArray, not {array!r}")
         super().__init__(reference.config)
         if other.config != reference.config:
             raise ValueError(f"other must have config {reference.config}, not {other.config}")

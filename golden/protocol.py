@@ -18,13 +18,15 @@ BACKWARD    first, count            errors, ``columns_per_cycle`` a    row sums,
                                     word; any number of vectors        vector
 UPDATE      first, count, blind     a column's pulses, each            none
 LOAD_TABLE  first, count (codes)    the two thresholds of a code       none
-SEED        --                      K bits a word, see below           none
-GENERATORS  --                      none                               K bits a word, see below
+SEED        --                      K bits, each; see below            none
+GENERATORS  --                      none                               K bits, each; see below
 =========== ======================= ================================== =========================
 
-A row's pulse is its code (low bits), |kappa| (2 bits) and "up". The generators form one shift
-chain, K bits a step: the words of SEED and GENERATORS are the states from the last lane's last
-generator to lane 0's first, each from its low bits to its high bits.
+A column's cell bits are a plane of m1, one bit a row, then a plane of m2; an input vector is a
+plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its code (low bits),
+|kappa| (2 bits) and "up". The generators form one shift chain, K bits a step: the words of SEED and
+GENERATORS are the states from the last lane's last generator to lane 0's first, each from its low
+bits to its high bits. A SEED cut short leaves the chain shifted: seed again.
 
 A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
 that accepts its header to the one that delivers its trailer, both counted. The next header is
@@ -150,9 +152,10 @@ def from_bits(bits: np.ndarray, *, signed: bool) -> np.ndarray:
 def to_words(bits: np.ndarray, width: int) -> np.ndarray:
     """Pack bits of shape (n, ...), flattened per row, into words: (n, ceil(width / 32)) uint32."""
     flat = bits.reshape(len(bits), int(np.prod(bits.shape[1:])))
-    padded = np.zeros((len(bits), -(-width // 32) * 32), np.uint8)
-    padded[:, : flat.shape[1]] = flat
-    return np.packbits(padded, axis=1, bitorder="little").view("<u4")
+    packed = np.packbits(flat, axis=1, bitorder="little")
+    octets = np.zeros((len(bits), -(-width // 32) * 4), np.uint8)
+    octets[:, : packed.shape[1]] = packed
+    return octets.view("<u4")
 
 
 def from_words(words: np.ndarray, count: int, width: int) -> np.ndarray:
@@ -185,7 +188,8 @@ def frame(config: ArrayConfig, header: int, data: np.ndarray | None = None) -> n
 
 def program_frame(config: ArrayConfig, bits: np.ndarray, first: int) -> np.ndarray:
     """PROGRAM: bits of shape (count, rows, cells)."""
-    return frame(config, control(HEADER, op=Op.PROGRAM, first=first, count=len(bits)), bits)
+    header = control(HEADER, op=Op.PROGRAM, first=first, count=len(bits))
+    return frame(config, header, bits.swapaxes(1, 2))
 
 
 def read_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
@@ -196,7 +200,7 @@ def read_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
 def forward_frame(config: ArrayConfig, u: np.ndarray, first: int, count: int) -> np.ndarray:
     """FORWARD: trits u of shape (batch, rows)."""
     header = control(HEADER, op=Op.FORWARD, first=first, count=count)
-    return frame(config, header, to_bits(trit.encode(u), trit.TRIT_BITS))
+    return frame(config, header, trit.planes(u))
 
 
 def backward_frame(config: ArrayConfig, d: np.ndarray, first: int) -> np.ndarray:
@@ -229,6 +233,22 @@ def seed_frame(config: ArrayConfig, states: np.ndarray) -> np.ndarray:
     octets = chain.view(np.uint8).reshape(-1, config.draw_bits // 8)
     bits = np.unpackbits(octets, axis=1, bitorder="little")
     return frame(config, control(HEADER, op=Op.SEED), bits)
+
+
+def bits_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
+    """Cell bits of shape (count, rows, cells), bool, from the result words of READ."""
+    return from_words(words, config.cells, config.rows).swapaxes(1, 2).astype(bool)
+
+
+def sums_of(config: ArrayConfig, words: np.ndarray, count: int) -> np.ndarray:
+    """Column sums of shape (batch, count), int32, from the result words of FORWARD."""
+    bits = from_words(words, config.columns_per_cycle, config.sum_bits)
+    return from_bits(bits, signed=True).reshape(-1, count).astype(np.int32)
+
+
+def errors_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
+    """Row sums of shape (batch, rows), int32, from the result words of BACKWARD."""
+    return from_bits(from_words(words, config.rows, config.back_bits), signed=True).astype(np.int32)
 
 
 def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:

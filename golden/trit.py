@@ -21,6 +21,12 @@ def encode(trits: np.ndarray) -> np.ndarray:
     return (trits & 0b11).astype(np.uint8)
 
 
+def planes(trits: np.ndarray) -> np.ndarray:
+    """Bit planes (uint8), bit 0 then bit 1, of trits of shape (n, length): (n, 2, length)."""
+    codes = encode(trits)
+    return np.stack([codes & 1, codes >> 1], axis=1)
+
+
 def decode(codes: np.ndarray) -> np.ndarray:
     """Trits (int8) of two-bit codes, any shape.
 

@@ -111,23 +111,36 @@ class SynapseArray(wiring.Component):
             with m.If(port.load):
                 m.d.sync += operand.eq(port.data)
 
+        # Whether stage 1 holds a step of this command. The stall joins only where registers load:
+        # nothing but them may depend on ``o.ready`` in the same cycle.
         def active(which: Op):
-            return port.en & valid & (op == which)
+            return valid & (op == which)
 
         fault = Signal.like(port.fault)
         with m.If(port.en):
             m.d.sync += port.fault.eq(fault)
 
+        # Stage 2: results, and what is written back.
+        column = Signal.like(port.word)
         flips = Signal(self._config.rows * self._config.cells)
-        bits, word = self._memory(m, index, operand, flips, active)
+        bits, word = self._memory(m, index, operand, column, flips, active)
         self._read(m, first, operand, word, active, fault)
-        draw = self._update(m, op, index, blind, operand, bits, flips, active, fault)
+        draw, switching = self._update(m, op, index, blind, operand, bits, active, fault)
         with m.If(port.en):
-            m.d.sync += port.word.eq(Mux(op == Op.READ, bits, draw))
+            m.d.sync += flips.eq(0)
+            with m.If(active(Op.UPDATE)):
+                m.d.sync += flips.eq(switching)
+            with m.If(op == Op.PROGRAM):
+                m.d.sync += column.eq(operand)
+            with m.Elif(op == Op.GENERATORS):
+                m.d.sync += column.eq(draw)
+            with m.Else():
+                m.d.sync += column.eq(bits)
+        m.d.comb += [port.word.eq(column), port.switched.eq(count_ones(m, flips))]
         return m
 
-    def _memory(self, m, index, operand, flips, active):
-        """Cell memory. Returns the column at ``index`` and the memory word that holds it."""
+    def _memory(self, m, index, operand, column, flips, active):
+        """Cell memory. Returns stage 1's column and the memory word that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
         width = config.rows * config.cells
@@ -136,19 +149,23 @@ class SynapseArray(wiring.Component):
             shape=unsigned(width * per_word), depth=config.cols // per_word, init=[]
         )
         read = memory.read_port()
+        m.d.comb += [read.en.eq(port.en & port.valid), read.addr.eq(port.index >> shift)]
+        bits = read.data.word_select(index[:shift], width) if shift else read.data
+
         write = memory.write_port(granularity=width)
+        writing = Signal()
+        place = Signal.like(index)
+        with m.If(port.en):
+            m.d.sync += [
+                writing.eq(active(Op.PROGRAM) | active(Op.UPDATE)),
+                place.eq(index),
+            ]
         m.d.comb += [
-            read.en.eq(port.en & port.valid),
-            read.addr.eq(port.index >> shift),
-            write.addr.eq(index >> shift),
+            write.addr.eq(place >> shift),
+            write.data.eq(Cat(column[:width] ^ flips for _ in range(per_word))),
         ]
-        place = index[:shift] if shift else 0
-        bits = Signal(width)
-        m.d.comb += bits.eq(read.data.word_select(place, width) if shift else read.data)
-        written = Mux(active(Op.PROGRAM), operand[:width], bits ^ flips)
-        m.d.comb += write.data.eq(Cat(written for _ in range(per_word)))
-        with m.If(active(Op.PROGRAM) | active(Op.UPDATE)):
-            m.d.comb += write.en.eq((1 << place) if shift else 1)
+        with m.If(port.en & writing):
+            m.d.comb += write.en.eq((1 << place[:shift]) if shift else 1)
         return bits, read.data
 
     def _read(self, m, first, operand, word, active, fault):
@@ -172,7 +189,7 @@ class SynapseArray(wiring.Component):
         for i in range(config.columns_per_cycle):
             m.submodules[f"dot_{i}"] = dot = TernaryDot(length=rows)
             m.d.comb += [
-                dot.en.eq(active(Op.FORWARD)),
+                dot.en.eq(port.en & active(Op.FORWARD)),
                 dot.w_nonzero.eq(nonzero[i]),
                 dot.w_negative.eq(negative[i]),
                 dot.u_nonzero.eq(u_nonzero),
@@ -191,7 +208,7 @@ class SynapseArray(wiring.Component):
                 sum_bits=config.back_bits,
             )
             m.d.comb += [
-                accumulator.en.eq(active(Op.BACKWARD)),
+                accumulator.en.eq(port.en & active(Op.BACKWARD)),
                 accumulator.first.eq(first),
                 accumulator.nonzero.eq(Cat(plane[j] for plane in nonzero)),
                 accumulator.negative.eq(Cat(plane[j] for plane in negative)),
@@ -199,8 +216,11 @@ class SynapseArray(wiring.Component):
                 port.errors[j].eq(accumulator.sum),
             ]
 
-    def _update(self, m, op, index, blind, operand, bits, flips, active, fault):
-        """Table, lanes and generators' chain. Returns the word that leaves the chain."""
+    def _update(self, m, op, index, blind, operand, bits, active, fault):
+        """Table, lanes and generators' chain.
+
+        Returns the word that leaves the chain and which cells of the column switch.
+        """
         port, config = self.port, self._config
         rows, cells = config.rows, config.cells
 
@@ -215,10 +235,10 @@ class SynapseArray(wiring.Component):
         )
         m.d.comb += [write.addr.eq(index), write.data.eq(loaded)]
         with m.If(active(Op.LOAD_TABLE)):
-            m.d.comb += write.en.eq(~bad_row)
+            m.d.comb += write.en.eq(port.en & ~bad_row)
             with m.If(bad_row):
                 m.d.comb += fault.eq(Cause.VALUE)
-            with m.Elif(index == config.codes - 1):
+            with m.Elif(port.en & (index == config.codes - 1)):
                 m.d.sync += full.eq(loaded)
 
         # A generator's state enters as 64 / K words; all zero it would never leave zero.
@@ -232,7 +252,8 @@ class SynapseArray(wiring.Component):
             repaired.eq(phase.all() & zero),
         ]
         with m.If(active(Op.SEED)):
-            m.d.sync += zero_before.eq(zero)
+            with m.If(port.en):
+                m.d.sync += zero_before.eq(zero)
             with m.If(repaired):
                 m.d.comb += fault.eq(Cause.VALUE)
 
@@ -253,7 +274,8 @@ class SynapseArray(wiring.Component):
             threshold = table.read_port(domain="comb")
             m.d.comb += [
                 threshold.addr.eq(pulses[j].code),
-                lane.en.eq(active(Op.UPDATE)),
+                lane.en.eq(port.en),
+                lane.update.eq(active(Op.UPDATE)),
                 lane.shift.eq(shift),
                 lane.blind.eq(blind),
                 lane.bits.eq(Cat(bits[j + cell * rows] for cell in range(cells))),
@@ -265,10 +287,5 @@ class SynapseArray(wiring.Component):
             link = lane.chain_out
             lanes.append(lane)
         sealed = Cat(incoming[:-1], incoming[-1] | repaired)
-        m.d.comb += [
-            chain.eq(Mux(op == Op.SEED, sealed, link)),
-            flips.eq(Cat(lane.flips[cell] for cell in range(cells) for lane in lanes)),
-        ]
-        with m.If(port.en):
-            m.d.sync += port.switched.eq(count_ones(m, flips))
-        return link
+        m.d.comb += chain.eq(Mux(op == Op.SEED, sealed, link))
+        return link, Cat(lane.flips[cell] for cell in range(cells) for lane in lanes)

@@ -50,7 +50,7 @@ class Controller(wiring.Component):
 
     References
     ----------
-    Golden twin: ``golden.array.GoldenArray`` for results and cycles; ``golden.protocol`` for frames.
+    Golden twin: ``golden.array.GoldenArray``; frames: ``golden.protocol``.
     """
 
     def __init__(self, config: ArrayConfig):

@@ -53,12 +53,11 @@ class TernaryDot(wiring.Component):
             nonzero.eq(self.w_nonzero & self.u_nonzero),
             negative.eq(self.w_negative ^ self.u_negative),
         ]
+        plus = count_ones(m, nonzero & ~negative)
+        minus = count_ones(m, nonzero & negative)
         plus_count = Signal(self._length.bit_length())
         minus_count = Signal.like(plus_count)
         with m.If(self.en):
-            m.d.sync += [
-                plus_count.eq(count_ones(m, nonzero & ~negative)),
-                minus_count.eq(count_ones(m, nonzero & negative)),
-            ]
+            m.d.sync += [plus_count.eq(plus), minus_count.eq(minus)]
         m.d.comb += self.sum.eq(plus_count - minus_count)
         return m

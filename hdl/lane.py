@@ -35,7 +35,9 @@ class Lane(wiring.Component):
     Members
     -------
     en : In(1)
-        Pulse: ``flips`` counts and every generator advances.
+        The generators do as told below at the end of the cycle; otherwise they stand still.
+    update : In(1)
+        Every generator advances by a draw.
     shift : In(1)
         Move the generators' chain by one word instead: ``chain_in`` in, ``chain_out`` out.
     blind : In(1)
@@ -46,7 +48,7 @@ class Lane(wiring.Component):
     threshold, full : In(threshold_layout)
         The table's rows of ``pulse.code`` and of the full pulse.
     flips : Out(cells)
-        Cells that switch; 0 without ``en``.
+        Cells that switch if this is a pulse.
     chain_in, chain_out : draw_bits wide
 
     References
@@ -61,6 +63,7 @@ class Lane(wiring.Component):
         super().__init__(
             {
                 "en": In(1),
+                "update": In(1),
                 "shift": In(1),
                 "blind": In(1),
                 "bits": In(config.cells),
@@ -81,7 +84,7 @@ class Lane(wiring.Component):
             generator = Lfsr(draw_bits=self._config.draw_bits, init=init)
             m.submodules[f"generator_{i}"] = generator
             m.d.comb += [
-                generator.en.eq(self.en | self.shift),
+                generator.en.eq(self.en & (self.update | self.shift)),
                 generator.load.eq(self.shift),
                 generator.word.eq(word),
             ]
@@ -91,31 +94,26 @@ class Lane(wiring.Component):
 
         up, code_pulse = self.pulse.up, self.threshold
         steps = self.pulse.kappa
-        with m.If(self.en):
-            if self._config.cells == 1:
-                row = Mux(steps.any(), self.full, code_pulse)
-                width = self._config.draw_bits + 1
-                threshold = Mux(
-                    up, row.word_select(AP_TO_P, width), row.word_select(P_TO_AP, width)
-                )
-                m.d.comb += self.flips.eq((self.bits[0] != up) & (generators[0].draw < threshold))
-            else:
-                to_p = Mux(up, self.bits[0], self.bits[1])
-                to_ap = Mux(up, self.bits[1], self.bits[0])
-                # Both cells are to switch: the one driven to P first.
-                both = Signal()
-                m.d.comb += both.eq(~to_p & to_ap & ~self.blind)
-                second_full = Mux(both, steps[1], steps.any())
-                second_none = both & ~steps.any()
-                first_threshold = Mux(steps.any(), self.full[AP_TO_P], code_pulse[AP_TO_P])
-                second_threshold = Mux(second_full, self.full[P_TO_AP], code_pulse[P_TO_AP])
-                flip_to_p = Signal()
-                flip_to_ap = Signal()
-                m.d.comb += [
-                    flip_to_p.eq(~to_p & (generators[AP_TO_P].draw < first_threshold)),
-                    flip_to_ap.eq(
-                        to_ap & ~second_none & (generators[P_TO_AP].draw < second_threshold)
-                    ),
-                    self.flips.eq(Mux(up, Cat(flip_to_p, flip_to_ap), Cat(flip_to_ap, flip_to_p))),
-                ]
+        if self._config.cells == 1:
+            row = Mux(steps.any(), self.full, code_pulse)
+            width = self._config.draw_bits + 1
+            threshold = Mux(up, row.word_select(AP_TO_P, width), row.word_select(P_TO_AP, width))
+            m.d.comb += self.flips.eq((self.bits[0] != up) & (generators[0].draw < threshold))
+        else:
+            to_p = Mux(up, self.bits[0], self.bits[1])
+            to_ap = Mux(up, self.bits[1], self.bits[0])
+            # Both cells are to switch: the one driven to P first.
+            both = Signal()
+            m.d.comb += both.eq(~to_p & to_ap & ~self.blind)
+            second_full = Mux(both, steps[1], steps.any())
+            second_none = both & ~steps.any()
+            first_threshold = Mux(steps.any(), self.full[AP_TO_P], code_pulse[AP_TO_P])
+            second_threshold = Mux(second_full, self.full[P_TO_AP], code_pulse[P_TO_AP])
+            flip_to_p = Signal()
+            flip_to_ap = Signal()
+            m.d.comb += [
+                flip_to_p.eq(~to_p & (generators[AP_TO_P].draw < first_threshold)),
+                flip_to_ap.eq(to_ap & ~second_none & (generators[P_TO_AP].draw < second_threshold)),
+                self.flips.eq(Mux(up, Cat(flip_to_p, flip_to_ap), Cat(flip_to_ap, flip_to_p))),
+            ]
         return m
