@@ -8,6 +8,7 @@ is the host's. Source: GXNOR-Net, Deng et al., Neural Networks 100, 2018, and it
 from abc import ABC, abstractmethod
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from golden import checks
 from golden.matrix import SynapseMatrix
@@ -45,7 +46,7 @@ class Dense(Layer):
         Of everything that is no integer.
     """
 
-    def __init__(self, matrix: SynapseMatrix, dtype: np.typing.DTypeLike = np.float32):
+    def __init__(self, matrix: SynapseMatrix, dtype: DTypeLike = np.float32):
         self.matrix, self.name, self.dtype = matrix, matrix.name, np.dtype(dtype)
         self._u = np.zeros((0, matrix.n_in), np.int8)
         self._d = np.zeros((0, matrix.n_out), np.int32)
@@ -116,7 +117,7 @@ class BatchNorm(Layer):
         Loss gradients at the parameters, after ``backward``.
     """
 
-    def __init__(self, name: str, n: int, dtype: np.typing.DTypeLike = np.float32):
+    def __init__(self, name: str, n: int, dtype: DTypeLike = np.float32):
         self.name = name
         self.parameters = {"gamma": np.ones(n, dtype), "beta": np.zeros(n, dtype)}
         self.statistics = {"mean": np.zeros(n, dtype), "variance": np.ones(n, dtype)}

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from golden import checks, ptable, trit
 from golden.layers import Activation, BatchNorm, Dense, Layer
@@ -38,9 +39,9 @@ class Network:
         pool: ArrayPool,
         sizes: Sequence[int],
         *,
-        threshold: float = 1.0,
+        threshold: float = 0.5,
         window: float = 0.5,
-        dtype: np.typing.DTypeLike = np.float32,
+        dtype: DTypeLike = np.float32,
     ):
         if len(sizes) < 2:
             raise ValueError(f"sizes must name at least inputs and outputs, not {sizes!r}")

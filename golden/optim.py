@@ -7,6 +7,7 @@ is the host's and real-valued; ``bytes_per_weight`` says what it costs next to t
 from abc import ABC, abstractmethod
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from golden import checks
 
@@ -29,7 +30,7 @@ class Optimiser(ABC):
         self.state = dict(state or {})
 
     @classmethod
-    def bytes_per_weight(cls, dtype: np.typing.DTypeLike = np.float32) -> int:
+    def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
         """Host memory for each weight."""
         return len(cls.BUFFERS) * np.dtype(dtype).itemsize
 
