@@ -35,8 +35,9 @@ accepted from N + 2 cycles after the header on, before the trailer is out.
 A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
 it; every trailer shows it) and is read to its ``last``:
 
-- OPCODE, RANGE: an unknown command; a column range that is empty, ends beyond the array, or is not
-  aligned to ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
+- OPCODE, RANGE: an unknown command or a reserved header bit set (for a binary array "blind" is
+  one); a column range that is empty, ends beyond the array, or is not aligned to
+  ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
 - SHORT, LONG: fewer or more data words than the header announced. What was complete is done.
 - TRIT: an illegal trit in an input vector; it is taken for 0.
 - VALUE: |kappa| too large (taken for the largest), a threshold above 2^K or a threshold for code 0
@@ -80,7 +81,7 @@ class Cause(IntEnum):
 
 # Fields of header and trailer: name -> (lowest bit, width).
 HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
-TRAILER = {"cause": (0, 4), "op": (8, 4), "switched": (16, 32)}
+TRAILER = {"cause": (0, 3), "op": (8, 4), "switched": (16, 32)}
 CONTROL_BITS = 64
 KAPPA_BITS = 2
 OVERHEAD = 5
@@ -96,15 +97,19 @@ def generators(config: ArrayConfig) -> int:
     return config.rows * config.cells
 
 
-def data_bits(config: ArrayConfig) -> int:
-    """Width of an input word."""
+def operand_bits(config: ArrayConfig) -> int:
+    """Width of the longest data word."""
     return max(
-        CONTROL_BITS,
         config.rows * trit.TRIT_BITS,
         config.rows * pulse_bits(config),
         config.columns_per_cycle * config.error_bits,
         2 * (config.draw_bits + 1),
     )
+
+
+def data_bits(config: ArrayConfig) -> int:
+    """Width of an input word."""
+    return max(CONTROL_BITS, operand_bits(config))
 
 
 def result_bits(config: ArrayConfig) -> int:
@@ -214,7 +219,8 @@ def update_frame(
     config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool
 ) -> np.ndarray:
     """UPDATE: signed kappa and code of shape (count, rows)."""
-    header = control(HEADER, op=Op.UPDATE, first=first, count=len(code), blind=blind)
+    two_rules = config.cells == 2
+    header = control(HEADER, op=Op.UPDATE, first=first, count=len(code), blind=blind and two_rules)
     up = (kappa > 0) | (code > 0)
     fields = [(np.abs(code), config.code_bits), (np.abs(kappa), KAPPA_BITS), (up, 1)]
     data = np.concatenate([to_bits(value, width) for value, width in fields], axis=-1)

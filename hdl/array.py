@@ -4,7 +4,7 @@ Everything of the array proper (cells, reading, switching) is behind ``array_por
 macro can take this component's place under the same controller.
 """
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -38,10 +38,11 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
         A step of command ``op`` on column, code or chain word ``index`` (FORWARD and BACKWARD: the
         first of ``columns_per_cycle`` columns).
     blind : Out(1)
+        UPDATE: the rule; a binary array has but one, and no such member.
     first : Out(1)
         BACKWARD: the sums start from zero.
-    load, data : Out
-        Take ``data`` as the step's operand; otherwise the last operand stays.
+    operand : Out
+        Data word of the step issued a cycle ago.
     sums : In
         FORWARD: the column sums, two cycles after the step.
     errors : In
@@ -60,16 +61,15 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
             "valid": Out(1),
             "op": Out(OP_BITS),
             "index": Out(index_bits(config)),
-            "blind": Out(1),
             "first": Out(1),
-            "load": Out(1),
-            "data": Out(protocol.data_bits(config)),
+            "operand": Out(protocol.operand_bits(config)),
             "sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
             "errors": In(data.ArrayLayout(signed(config.back_bits), rows)),
             "word": In(max(rows * config.cells, config.draw_bits)),
             "switched": In((rows * config.cells).bit_length()),
             "fault": In(CAUSE_BITS),
         }
+        | ({"blind": Out(1)} if config.cells == 2 else {})
     )
 
 
@@ -97,19 +97,18 @@ class SynapseArray(wiring.Component):
         valid = Signal()
         op = Signal.like(port.op)
         index = Signal.like(port.index)
-        blind = Signal()
         first = Signal()
-        operand = Signal.like(port.data)
         with m.If(port.en):
             m.d.sync += [
                 valid.eq(port.valid),
                 op.eq(port.op),
                 index.eq(port.index),
-                blind.eq(port.blind),
                 first.eq(port.first),
             ]
-            with m.If(port.load):
-                m.d.sync += operand.eq(port.data)
+        blind = Signal()
+        if self._config.cells == 2:
+            with m.If(port.en):
+                m.d.sync += blind.eq(port.blind)
 
         # Whether stage 1 holds a step of this command. The stall joins only where registers load:
         # nothing but them may depend on ``o.ready`` in the same cycle.
@@ -123,6 +122,7 @@ class SynapseArray(wiring.Component):
         # Stage 2: results, and what is written back.
         column = Signal.like(port.word)
         flips = Signal(self._config.rows * self._config.cells)
+        operand = port.operand
         bits, word = self._memory(m, index, operand, column, flips, active)
         self._read(m, first, operand, word, active, fault)
         draw, switching = self._update(m, op, index, blind, operand, bits, active, fault)
@@ -149,19 +149,24 @@ class SynapseArray(wiring.Component):
             shape=unsigned(width * per_word), depth=config.cols // per_word, init=[]
         )
         read = memory.read_port()
-        m.d.comb += [read.en.eq(port.en & port.valid), read.addr.eq(port.index >> shift)]
-        bits = read.data.word_select(index[:shift], width) if shift else read.data
+        m.d.comb += [read.en.eq(port.en & port.valid), read.addr.eq(port.index[shift:])]
+        selected = read.data
+        for i in reversed(range(shift)):
+            half = len(selected) // 2
+            selected = Mux(index[i], selected[half:], selected[:half])
+        bits = Signal(width)
+        m.d.comb += bits.eq(selected)
 
         write = memory.write_port(granularity=width)
         writing = Signal()
-        place = Signal.like(index)
+        place = Signal((config.cols - 1).bit_length())
         with m.If(port.en):
             m.d.sync += [
                 writing.eq(active(Op.PROGRAM) | active(Op.UPDATE)),
                 place.eq(index),
             ]
         m.d.comb += [
-            write.addr.eq(place >> shift),
+            write.addr.eq(place[shift:]),
             write.data.eq(Cat(column[:width] ^ flips for _ in range(per_word))),
         ]
         with m.If(port.en & writing):
@@ -176,15 +181,17 @@ class SynapseArray(wiring.Component):
         with m.If(active(Op.FORWARD) & (u_negative & ~u_nonzero).any()):
             m.d.comb += fault.eq(Cause.TRIT)
 
-        nonzero, negative = [], []
+        nonzero = [Signal(rows, name=f"nonzero_{i}") for i in range(config.columns_per_cycle)]
+        negative = [Signal(rows, name=f"negative_{i}") for i in range(config.columns_per_cycle)]
         for i in range(config.columns_per_cycle):
             column = word[i * rows * cells : (i + 1) * rows * cells]
             if cells == 2:
-                nonzero.append(column[:rows] ^ column[rows:])
-                negative.append(column[rows:])
+                m.d.comb += [
+                    nonzero[i].eq(column[:rows] ^ column[rows:]),
+                    negative[i].eq(column[rows:]),
+                ]
             else:
-                nonzero.append(Const(~0, rows))
-                negative.append(~column)
+                m.d.comb += [nonzero[i].eq(~0), negative[i].eq(~column)]
 
         for i in range(config.columns_per_cycle):
             m.submodules[f"dot_{i}"] = dot = TernaryDot(length=rows)
@@ -277,13 +284,15 @@ class SynapseArray(wiring.Component):
                 lane.en.eq(port.en),
                 lane.update.eq(active(Op.UPDATE)),
                 lane.shift.eq(shift),
-                lane.blind.eq(blind),
                 lane.bits.eq(Cat(bits[j + cell * rows] for cell in range(cells))),
-                lane.pulse.eq(pulses[j]),
+                lane.up.eq(pulses[j].up),
+                lane.kappa.eq(pulses[j].kappa),
                 lane.threshold.eq(threshold.data),
                 lane.full.eq(full),
                 lane.chain_in.eq(link),
             ]
+            if cells == 2:
+                m.d.comb += lane.blind.eq(blind)
             link = lane.chain_out
             lanes.append(lane)
         sealed = Cat(incoming[:-1], incoming[-1] | repaired)

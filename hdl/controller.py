@@ -1,7 +1,7 @@
 """The controller: command frames in, steps into the array, result frames out."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, stream, wiring
+from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import protocol
@@ -13,6 +13,15 @@ COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE)
 WORD_OPS = (Op.FORWARD, Op.BACKWARD)
 DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS)
 EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS)  # a result word for every step
+
+
+class State(enum.Enum, shape=2):
+    """Where in a frame the controller is."""
+
+    HEADER = 0
+    STEP = 1
+    DRAIN = 2
+    TRAILER = 3
 
 
 def is_in(op: Value, ops: tuple[Op, ...]) -> Value:
@@ -33,6 +42,13 @@ def control_layout(fields: dict[str, tuple[int, int]]) -> data.FlexibleLayout:
     )
 
 
+def reserved_bits(header: Value, config: ArrayConfig) -> Value:
+    """The bits of a header that belong to no field; "blind" is one where there is no choice."""
+    fields = [HEADER[name] for name in HEADER if name != "blind" or config.cells == 2]
+    used = {low + i for low, width in fields for i in range(width)}
+    return Cat(header[i] for i in range(protocol.CONTROL_BITS) if i not in used)
+
+
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
@@ -44,7 +60,7 @@ class Controller(wiring.Component):
     -------
     i, o : In, Out(stream of word_layout)
         Command frames and result frames.
-    cause : Out(4)
+    cause : Out(3)
         The sticky ``golden.protocol.Cause``; 0 is no error.
     array : Out(array_port)
 
@@ -95,89 +111,89 @@ class Controller(wiring.Component):
             array.op.eq(op),
             array.index.eq(index),
             array.first.eq(index == first),
-            array.data.eq(self.i.p.data),
         ]
         final = Signal()
         m.d.comb += final.eq(index == end)
 
-        with m.FSM():
-            with m.State("HEADER"):
-                m.d.comb += self.i.ready.eq(en)
-                stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
-                size = Mux(header.op == Op.LOAD_TABLE, config.codes, config.cols)
-                beyond = header.first + header.count
-                unaligned = (
-                    is_in(header.op, WORD_OPS)
-                    & ((header.first | header.count) & (columns - 1)).any()
-                )
-                with m.If(header.op > max(Op)):
-                    m.d.comb += fault_now.eq(Cause.OPCODE)
-                with m.Elif(
-                    is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
-                    & ((header.count == 0) | (beyond > size) | unaligned)
-                ):
-                    m.d.comb += fault_now.eq(Cause.RANGE)
-                with m.Elif(is_in(header.op, DATALESS_OPS) & ~self.i.p.last):
-                    m.d.comb += fault_now.eq(Cause.LONG)
-                with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
-                    m.d.comb += fault_now.eq(Cause.SHORT)
-                with m.If(en & self.i.valid):
-                    m.d.sync += [
-                        op.eq(header.op),
-                        array.blind.eq(header.blind),
-                        frame_fault.eq(fault_now),
-                    ]
-                    with m.If(is_in(header.op, (Op.SEED, Op.GENERATORS))):
-                        chain = protocol.steps(Op.SEED, config)
-                        m.d.sync += [first.eq(0), index.eq(0), end.eq(chain - 1)]
-                    with m.Else():
-                        m.d.sync += [
-                            first.eq(header.first),
-                            index.eq(header.first),
-                            end.eq(beyond - stride),
-                        ]
-                    with m.If((fault_now != Cause.NONE) & ~self.i.p.last):
-                        m.next = "DRAIN"
-                    with m.Elif((fault_now != Cause.NONE) | (header.op == Op.STATUS)):
-                        m.next = "TRAILER"
-                    with m.Else():
-                        m.next = "STEP"
-
-            with m.State("STEP"):
-                take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | array.first)
-                last = Mux(take, self.i.p.last, last_seen)
-                m.d.comb += [
-                    self.i.ready.eq(en & take),
-                    array.load.eq(take),
-                    array.valid.eq(~take | self.i.valid),
+        state = Signal(State)
+        with m.If(state == State.HEADER):
+            m.d.comb += self.i.ready.eq(en)
+            stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
+            size = Mux(header.op == Op.LOAD_TABLE, config.codes, config.cols)
+            beyond = header.first + header.count
+            unaligned = (
+                is_in(header.op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
+            )
+            with m.If((header.op > max(Op)) | reserved_bits(header.as_value(), config).any()):
+                m.d.comb += fault_now.eq(Cause.OPCODE)
+            with m.Elif(
+                is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
+                & ((header.count == 0) | (beyond > size) | unaligned)
+            ):
+                m.d.comb += fault_now.eq(Cause.RANGE)
+            with m.Elif(is_in(header.op, DATALESS_OPS) & ~self.i.p.last):
+                m.d.comb += fault_now.eq(Cause.LONG)
+            with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
+                m.d.comb += fault_now.eq(Cause.SHORT)
+            with m.If(en & self.i.valid):
+                m.d.sync += [
+                    op.eq(header.op),
+                    frame_fault.eq(fault_now),
                 ]
-                with m.If(en & array.valid):
+                if config.cells == 2:
+                    m.d.sync += array.blind.eq(header.blind)
+                with m.If(is_in(header.op, (Op.SEED, Op.GENERATORS))):
+                    chain = protocol.steps(Op.SEED, config)
+                    m.d.sync += [first.eq(0), index.eq(0), end.eq(chain - 1)]
+                with m.Else():
                     m.d.sync += [
-                        last_seen.eq(last),
-                        index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
+                        first.eq(header.first),
+                        index.eq(header.first),
+                        end.eq(beyond - stride),
                     ]
-                    with m.If(is_in(op, DATALESS_OPS)), m.If(final):
-                        m.next = "TRAILER"
-                    with m.Elif(final & last):
-                        m.next = "TRAILER"
-                    with m.Elif(final & is_in(op, WORD_OPS)):
-                        m.d.sync += index.eq(first)
-                    with m.Elif(final):
-                        m.d.sync += frame_fault.eq(Cause.LONG)
-                        m.next = "DRAIN"
-                    with m.Elif(last & (op != Op.FORWARD)):
-                        m.d.sync += frame_fault.eq(Cause.SHORT)
-                        m.next = "TRAILER"
+                with m.If((fault_now != Cause.NONE) & ~self.i.p.last):
+                    m.d.sync += state.eq(State.DRAIN)
+                with m.Elif((fault_now != Cause.NONE) | (header.op == Op.STATUS)):
+                    m.d.sync += state.eq(State.TRAILER)
+                with m.Else():
+                    m.d.sync += state.eq(State.STEP)
 
-            with m.State("DRAIN"):
-                m.d.comb += self.i.ready.eq(en)
-                with m.If(en & self.i.valid & self.i.p.last):
-                    m.next = "TRAILER"
+        with m.Elif(state == State.STEP):
+            take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | array.first)
+            last = Mux(take, self.i.p.last, last_seen)
+            m.d.comb += [
+                self.i.ready.eq(en & take),
+                array.valid.eq(~take | self.i.valid),
+            ]
+            with m.If(en & take):
+                m.d.sync += array.operand.eq(self.i.p.data)
+            with m.If(en & array.valid):
+                m.d.sync += [
+                    last_seen.eq(last),
+                    index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
+                ]
+                with m.If(is_in(op, DATALESS_OPS)), m.If(final):
+                    m.d.sync += state.eq(State.TRAILER)
+                with m.Elif(final & last):
+                    m.d.sync += state.eq(State.TRAILER)
+                with m.Elif(final & is_in(op, WORD_OPS)):
+                    m.d.sync += index.eq(first)
+                with m.Elif(final):
+                    m.d.sync += frame_fault.eq(Cause.LONG)
+                    m.d.sync += state.eq(State.DRAIN)
+                with m.Elif(last & (op != Op.FORWARD)):
+                    m.d.sync += frame_fault.eq(Cause.SHORT)
+                    m.d.sync += state.eq(State.TRAILER)
 
-            with m.State("TRAILER"):
-                m.d.comb += trailer.eq(1)
-                with m.If(en):
-                    m.next = "HEADER"
+        with m.Elif(state == State.DRAIN):
+            m.d.comb += self.i.ready.eq(en)
+            with m.If(en & self.i.valid & self.i.p.last):
+                m.d.sync += state.eq(State.TRAILER)
+
+        with m.Else():
+            m.d.comb += trailer.eq(1)
+            with m.If(en):
+                m.d.sync += state.eq(State.HEADER)
         return trailer, frame_fault, final
 
     def _respond(self, m, en, trailer, frame_fault, final):
@@ -219,10 +235,9 @@ class Controller(wiring.Component):
                 m.d.sync += switched.eq(switched + array.switched)
                 with m.If(~self.cause.any()):
                     m.d.sync += self.cause.eq(array.fault)
-                with m.Switch(due.op):
-                    with m.Case(Op.FORWARD):
-                        m.d.sync += out.data.eq(array.sums)
-                    with m.Case(Op.BACKWARD):
-                        m.d.sync += out.data.eq(array.errors)
-                    with m.Default():
-                        m.d.sync += out.data.eq(array.word)
+                with m.If(due.op == Op.FORWARD):
+                    m.d.sync += out.data.eq(array.sums)
+                with m.Elif(due.op == Op.BACKWARD):
+                    m.d.sync += out.data.eq(array.errors)
+                with m.Else():
+                    m.d.sync += out.data.eq(array.word)

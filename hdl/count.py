@@ -10,8 +10,9 @@ def count_ones(m: Module, bits: Value) -> Value:
     each weight remain, and one short addition ends it: about ``len(bits)`` full adders, depth
     logarithmic.
     """
-    bits = Value.cast(bits)
-    columns = [bits]
+    ones = Signal(len(Value.cast(bits)), name="count_bits")
+    m.d.comb += ones.eq(bits)
+    columns = [ones]
     weight = 0
     while weight < len(columns):
         while len(column := columns[weight]) > 2:
@@ -27,4 +28,4 @@ def count_ones(m: Module, bits: Value) -> Value:
     first, second = (
         Cat(column[i] if len(column) > i else 0 for column in columns) for i in range(2)
     )
-    return (first + second)[: len(bits).bit_length()]
+    return (first + second)[: len(ones).bit_length()]

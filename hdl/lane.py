@@ -41,12 +41,13 @@ class Lane(wiring.Component):
     shift : In(1)
         Move the generators' chain by one word instead: ``chain_in`` in, ``chain_out`` out.
     blind : In(1)
-        Rule, see ``golden.cell``.
+        Rule, see ``golden.cell``; only where a synapse has two cells.
     bits : In(cells)
         State of the cells, 1 = P.
-    pulse : In(pulse_layout)
+    up, kappa : In
+        Direction and whole steps of the pulse.
     threshold, full : In(threshold_layout)
-        The table's rows of ``pulse.code`` and of the full pulse.
+        The table's rows of the pulse's code and of the full pulse.
     flips : Out(cells)
         Cells that switch if this is a pulse.
     chain_in, chain_out : draw_bits wide
@@ -65,15 +66,16 @@ class Lane(wiring.Component):
                 "en": In(1),
                 "update": In(1),
                 "shift": In(1),
-                "blind": In(1),
                 "bits": In(config.cells),
-                "pulse": In(pulse_layout(config)),
+                "up": In(1),
+                "kappa": In(KAPPA_BITS),
                 "threshold": In(threshold_layout(config)),
                 "full": In(threshold_layout(config)),
                 "flips": Out(config.cells),
                 "chain_in": In(config.draw_bits),
                 "chain_out": Out(config.draw_bits),
             }
+            | ({"blind": In(1)} if config.cells == 2 else {})
         )
 
     def elaborate(self, platform):
@@ -92,12 +94,10 @@ class Lane(wiring.Component):
             generators.append(generator)
         m.d.comb += self.chain_out.eq(word)
 
-        up, code_pulse = self.pulse.up, self.threshold
-        steps = self.pulse.kappa
+        up, steps, code_pulse = self.up, self.kappa, self.threshold
         if self._config.cells == 1:
-            row = Mux(steps.any(), self.full, code_pulse)
-            width = self._config.draw_bits + 1
-            threshold = Mux(up, row.word_select(AP_TO_P, width), row.word_select(P_TO_AP, width))
+            full = Mux(up, self.full[AP_TO_P], self.full[P_TO_AP])
+            threshold = Mux(steps.any(), full, Mux(up, code_pulse[AP_TO_P], code_pulse[P_TO_AP]))
             m.d.comb += self.flips.eq((self.bits[0] != up) & (generators[0].draw < threshold))
         else:
             to_p = Mux(up, self.bits[0], self.bits[1])

