@@ -136,10 +136,7 @@ class Controller(wiring.Component):
             with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
                 m.d.comb += fault_now.eq(Cause.SHORT)
             with m.If(en & self.i.valid):
-                m.d.sync += [
-                    op.eq(header.op),
-                    frame_fault.eq(fault_now),
-                ]
+                m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now)]
                 if config.cells == 2:
                     m.d.sync += array.blind.eq(header.blind)
                 with m.If(is_in(header.op, (Op.SEED, Op.GENERATORS))):
@@ -172,18 +169,17 @@ class Controller(wiring.Component):
                     last_seen.eq(last),
                     index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
                 ]
-                with m.If(is_in(op, DATALESS_OPS)), m.If(final):
-                    m.d.sync += state.eq(State.TRAILER)
+                with m.If(is_in(op, DATALESS_OPS)):
+                    with m.If(final):
+                        m.d.sync += state.eq(State.TRAILER)
                 with m.Elif(final & last):
                     m.d.sync += state.eq(State.TRAILER)
                 with m.Elif(final & is_in(op, WORD_OPS)):
                     m.d.sync += index.eq(first)
                 with m.Elif(final):
-                    m.d.sync += frame_fault.eq(Cause.LONG)
-                    m.d.sync += state.eq(State.DRAIN)
+                    m.d.sync += [frame_fault.eq(Cause.LONG), state.eq(State.DRAIN)]
                 with m.Elif(last & (op != Op.FORWARD)):
-                    m.d.sync += frame_fault.eq(Cause.SHORT)
-                    m.d.sync += state.eq(State.TRAILER)
+                    m.d.sync += [frame_fault.eq(Cause.SHORT), state.eq(State.TRAILER)]
 
         with m.Elif(state == State.DRAIN):
             m.d.comb += self.i.ready.eq(en)
@@ -212,7 +208,7 @@ class Controller(wiring.Component):
         ]
         switched = Signal(TRAILER["switched"][1])
         reported = Signal(CAUSE_BITS)
-        end_of_frame = data.View(control_layout(TRAILER), Signal(protocol.CONTROL_BITS))
+        end_of_frame = Signal(control_layout(TRAILER))
         m.d.comb += [
             reported.eq(Mux(self.cause.any(), self.cause, due.fault)),
             end_of_frame.cause.eq(reported),
@@ -227,8 +223,11 @@ class Controller(wiring.Component):
                 out.last.eq(due.trailer),
             ]
             with m.If(due.trailer):
-                m.d.sync += [switched.eq(0), self.cause.eq(reported)]
-                m.d.sync += out.data.eq(end_of_frame)
+                m.d.sync += [
+                    out.data.eq(end_of_frame),
+                    switched.eq(0),
+                    self.cause.eq(reported),
+                ]
                 with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
                     m.d.sync += self.cause.eq(Cause.NONE)
             with m.Else():

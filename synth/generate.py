@@ -56,7 +56,7 @@ class FlatArray(wiring.Component):
             }
         )
 
-    def elaborate(self, platform):
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.core = top = self.top
         m.d.comb += [
@@ -112,6 +112,6 @@ def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
         raise ValueError(f"name must be a Verilog identifier, not {name!r}")
     return (
         f"// {config}\n"
-        "// The hierarchy is in one file: /* verilator lint_off DECLFILENAME */\n"
+        "// The whole hierarchy is in this file.\n/* verilator lint_off DECLFILENAME */\n"
         + component_verilog(FlatArray(config), name)
     )
