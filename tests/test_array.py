@@ -18,14 +18,13 @@ MASK = (1 << 64) - 1
 SMALL = ArrayConfig(rows=3, cols=4, columns_per_cycle=2, code_bits=3, draw_bits=8)
 
 
-def filled(config, seed, *, loaded=True):
+def filled(config, seed):
     """An array with random cells, its own seed and the ideal table; and its cell bits."""
     array = GoldenArray(config)
     bits = np.random.default_rng(seed).integers(0, 2, (config.cols, config.rows, config.cells))
     array.program(bits)
     array.seed(seed)
-    if loaded:
-        array.load_table(tanh_table(config))
+    array.load_table(tanh_table(config))
     return array, bits.astype(bool)
 
 
@@ -267,9 +266,9 @@ def test_new_array_is_blank_and_inert():
     assert array.update(2 * ones, 7 * ones) == 0
     assert not array.read().any()
     assert array.counters.switched == 0
-    seeded, _ = filled(SMALL, 0, loaded=False)
-    seeded.update(ones, ones)
-    assert np.array_equal(array.generators(), seeded.generators())
+    loaded, _ = filled(SMALL, 0)  # seed 0, the one that a new array has
+    loaded.update(ones, ones)
+    assert np.array_equal(array.generators(), loaded.generators())
 
 
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
