@@ -74,7 +74,7 @@ def _digits() -> Split:
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise ModuleNotFoundError(
-            "the digits are scikit-learn's: install the extra spintrit[demo]", name="sklearn"
+            "the digits are part of scikit-learn, which is not installed", name="sklearn"
         ) from None
 
     def split(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:

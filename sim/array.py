@@ -1,5 +1,6 @@
 """The RTL array as an object."""
 
+import time
 import weakref
 from pathlib import Path
 
@@ -24,6 +25,11 @@ class RtlArray(SynapseArray):
     path : Path
         A library that ``sim.library.build`` made for this config; built if not given.
 
+    Attributes
+    ----------
+    seconds : float
+        Wall-clock time spent in the library.
+
     Raises
     ------
     ToolError, OSError
@@ -35,6 +41,7 @@ class RtlArray(SynapseArray):
         self._library = library.load(path or library.build(config))
         self._handle = self._library.spintrit_open()
         weakref.finalize(self, self._library.spintrit_close, self._handle)
+        self.seconds = 0.0
         self._result_words = -(-protocol.result_bits(config) // 32)
 
     def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
@@ -60,14 +67,25 @@ class RtlArray(SynapseArray):
         frame = np.ascontiguousarray(frame, np.uint32)
         out = np.empty((results + 1, self._result_words), np.uint32)
         before = self._library.spintrit_cycles(self._handle)
+        start = time.perf_counter()
         taken = self._library.spintrit_command(
             self._handle, frame.ctypes.data, len(frame), out.ctypes.data, len(out), _PATIENCE
         )
+        self.seconds += time.perf_counter() - start
         self.counters.cycles += self._library.spintrit_cycles(self._handle) - before
         if taken < 1:
             raise RuntimeError("the RTL array gave no answer or too long a one")
         trailer = int(out[taken - 1, 0]) | int(out[taken - 1, 1]) << 32
         return out[: taken - 1], trailer
+
+    def bare_forward(self, u: np.ndarray, cycles: int) -> None:
+        """Hold one vector u of trits, shape (rows,), on the input of an endless FORWARD frame for
+        ``cycles`` clock cycles in a plain C++ loop: what a benchmark compares with. The array is
+        then within a frame, and of no further use."""
+        frame = protocol.forward_frame(self.config, u[None], 0, self.config.cols)
+        self._library.spintrit_bare(
+            self._handle, frame[0].ctypes.data, frame[1].ctypes.data, cycles
+        )
 
     def _run(self, frame: np.ndarray, results: int = 0) -> tuple[np.ndarray, int]:
         words, trailer = self.command(frame, results)

@@ -1,0 +1,30 @@
+# make demo and make test do all the set-up themselves; see README.md.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+WORKERS ?= 2
+
+.PHONY: demo test lint bench clean
+
+demo: $(READY)
+	$(BIN)/spintrit demo
+
+# tests: fast, no simulator. tb: Verilator and cocotb.
+test: $(READY)
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90 tests tb
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m spintrit bench
+
+$(READY): requirements.txt setup_env.py pyproject.toml
+	$(PYTHON) setup_env.py $(VENV)
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,63 @@
+"""Make the virtual environment with the pinned tool chain: ``python3 setup_env.py FOLDER``.
+
+Needs Python 3.11 or later with nothing but its standard library: where Debian keeps ``ensurepip`` in
+a package of its own, pip comes straight from PyPI, checked against the hash below.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import venv
+from pathlib import Path
+
+PIP_VERSION = "24.3.1"
+PIP_SHA256 = "3790624780082365f47549d032f3770eeb2b1e8bd1f7b2e02dace1afa361b4ed"
+ROOT = Path(__file__).parent
+
+
+def main(folder: Path) -> None:
+    """Check the tools, then make and fill the environment in ``folder``."""
+    if sys.version_info < (3, 11):
+        raise SystemExit(f"spintrit needs Python 3.11 or later, not {sys.version.split()[0]}")
+    missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
+    if missing:
+        raise SystemExit(f"spintrit needs {', '.join(missing)} on PATH: install and try again")
+    with_pip = importlib.util.find_spec("ensurepip") is not None
+    venv.create(folder, clear=True, with_pip=with_pip)
+    python = folder / "bin" / "python"
+    with tempfile.TemporaryDirectory() as scratch:
+        pip = [python, "-m", "pip"] if with_pip else [python, _pip_wheel(Path(scratch)) / "pip"]
+        install = [*pip, "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+        for what in (["-r", ROOT / "requirements.txt"], ["-e", ROOT]):
+            done = subprocess.run([*install, *what], check=False)
+            if done.returncode:
+                raise SystemExit(f"pip could not install {what[-1]}: is PyPI within reach?")
+
+
+def _pip_wheel(folder: Path) -> Path:
+    """pip as a wheel, which runs without being installed."""
+    try:
+        about = f"https://pypi.org/pypi/pip/{PIP_VERSION}/json"
+        with urllib.request.urlopen(about) as answer:
+            files = json.load(answer)["urls"]
+        [url] = [file["url"] for file in files if file["filename"].endswith(".whl")]
+        with urllib.request.urlopen(url) as answer:
+            content = answer.read()
+    except OSError as error:
+        raise SystemExit(
+            f"this Python has no ensurepip, and PyPI does not answer: {error}"
+        ) from None
+    if hashlib.sha256(content).hexdigest() != PIP_SHA256:
+        raise SystemExit(f"{url} is not the pip {PIP_VERSION} that it should be")
+    wheel = folder / url.rpartition("/")[2]
+    wheel.write_bytes(content)
+    return wheel
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,5 @@
+"""``python -m spintrit``."""
+
+from spintrit.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,40 @@
+"""The table at the end of a run."""
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+# What is shown, in this order, of what a summary has.
+_ROWS = {
+    "test_accuracy": ("test accuracy", "{:.2%}"),
+    "val_accuracy": ("validation accuracy", "{:.2%}"),
+    "values_compared": ("values compared", "{:,}"),
+    "differences": ("differences", "{:,}"),
+    "rtl_cycles": ("RTL cycles", "{:,}"),
+    "rtl_cycles_per_second": ("RTL cycles per second", "{:,}"),
+    "cycles_by_formula": ("cycles by formula", "{:,}"),
+    "cells_switched": ("cells switched", "{:,}"),
+    "seconds": ("seconds", "{:.1f}"),
+}
+
+_KINDS = {"golden": "numpy", "rtl": "RTL", "both": "RTL and numpy in lock step"}
+
+
+def table(summary: dict[str, Any], out: Path, console: Console | None = None) -> None:
+    """Print a summary's figures and where the rest is."""
+    sizes = "-".join(map(str, summary["train_config"]["hidden"]))
+    rows, cols = (summary["array_config"][name] for name in ("rows", "cols"))
+    arrays = f"{summary['arrays']} arrays of {rows} x {cols}"
+    shown = Table(show_header=False, title=f"{summary['dataset']}, seed {summary['seed']}")
+    shown.add_column()
+    shown.add_column(justify="right")
+    shown.add_row("hidden layers", sizes or "none")
+    shown.add_row("synapses in", f"{arrays}, {_KINDS[summary['array']]}")
+    for key, (label, form) in _ROWS.items():
+        if key in summary:
+            shown.add_row(label, form.format(summary[key]))
+    console = console or Console()
+    console.print(shown)
+    console.print(f"files in {out}/", highlight=False)

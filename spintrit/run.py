@@ -1,0 +1,145 @@
+"""One training run in one folder: the trainer with a progress bar, and what it came to."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from golden import data
+from golden.array import GoldenArray, SynapseArray
+from golden.checkpoint import write_atomically
+from golden.config import ArrayConfig
+from golden.lockstep import LockstepArray, Mismatch
+from golden.train import CHECKPOINT, TrainConfig, Trainer
+from spintrit.picture import draw
+
+SUMMARY, PICTURE = "summary.json", "learning.png"
+
+
+def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
+    """What makes arrays of a kind: "golden", "rtl", or "both" in lock step."""
+    if kind == "golden":
+        return GoldenArray
+    from sim.array import RtlArray  # the golden array alone needs no hardware tools
+
+    if kind == "rtl":
+        return RtlArray
+    return lambda config: LockstepArray(GoldenArray(config), RtlArray(config))
+
+
+def run(
+    kind: str,
+    dataset: str,
+    config: TrainConfig,
+    array: ArrayConfig,
+    out: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train on arrays of ``kind`` and leave everything in the folder ``out``.
+
+    metrics.jsonl, checkpoint.npz and weights.npz are the trainer's; summary.json and learning.png
+    are added here.
+
+    Returns
+    -------
+    dict
+        The content of summary.json.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds a run already and neither ``resume`` nor ``overwrite`` is given, or for any
+        argument that the trainer refuses.
+    golden.lockstep.Mismatch
+        If the RTL differs from the golden model; summary.json tells the difference.
+    OSError
+        If the folder cannot be written.
+    """
+    console = console or Console()
+    if (out / CHECKPOINT).exists() and not (resume or overwrite):
+        raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
+    split = data.load(dataset)
+    out.mkdir(parents=True, exist_ok=True)
+    if kind != "golden":
+        from sim import library
+
+        with console.status("compiling the RTL array (once per design) ..."):
+            library.build(array)
+
+    progress = Progress(
+        TextColumn("epoch"),
+        MofNCompleteColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[state]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    task = progress.add_task("train", total=config.epochs, state="")
+
+    def on_epoch(entry: dict[str, Any]) -> None:
+        state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
+        progress.update(task, completed=entry["epoch"], state=state)
+
+    trainer = Trainer(config, array, split, maker(kind), out, on_epoch=on_epoch)
+    first_epoch = trainer.resume() if resume else 0
+    progress.update(task, completed=first_epoch)
+    start = time.perf_counter()
+    summary: dict[str, Any] = {
+        "array": kind,
+        "dataset": dataset,
+        "seed": config.seed,
+        "train_config": asdict(config),
+        "array_config": asdict(array),
+        "arrays": len(trainer.pool.arrays),
+        "resumed_after_epoch": first_epoch,
+    }
+    try:
+        with progress:
+            result = trainer.run()
+        summary |= {
+            "test_accuracy": result.test_accuracy,
+            "val_accuracy": result.val_accuracy,
+            "test_samples": len(split.y_test),
+            "cells_switched": result.cells_switched,
+        }
+    except Mismatch as mismatch:
+        summary["first_difference"] = {
+            "what": mismatch.what,
+            **mismatch.where,
+            "expected": mismatch.expected,
+            "got": mismatch.got,
+        }
+        summary["differences"] = mismatch.count
+        raise
+    finally:
+        summary |= _activity(kind, trainer.pool.arrays)
+        summary["seconds"] = round(time.perf_counter() - start, 3)
+        write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+    draw(result.metrics, result.test_accuracy, out / PICTURE)
+    return summary
+
+
+def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
+    """What the arrays have done in this process, by hardware cycles and comparisons."""
+    if kind == "golden":
+        return {"cycles_by_formula": sum(array.counters.cycles for array in arrays)}
+    activity: dict[str, Any] = {}
+    if kind == "both":
+        activity["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]
+        activity["differences"] = 0
+        arrays = [array.other for array in arrays]  # type: ignore[attr-defined]
+    cycles = sum(array.counters.cycles for array in arrays)
+    seconds = sum(array.seconds for array in arrays)  # type: ignore[attr-defined]
+    return activity | {
+        "rtl_cycles": cycles,
+        "rtl_seconds": round(seconds, 3),
+        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+    }
