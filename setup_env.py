@@ -6,7 +6,6 @@ in a package of its own, pip comes straight from PyPI, checked against the hash 
 
 import hashlib
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
@@ -15,7 +14,10 @@ import urllib.request
 import venv
 from pathlib import Path
 
-PIP_VERSION = "24.3.1"
+PIP_URL = (
+    "https://files.pythonhosted.org/packages/ef/7d/"
+    "500c9ad20238fcfcb4cb9243eede163594d7020ce87bd9610c9e02771876/pip-24.3.1-py3-none-any.whl"
+)
 PIP_SHA256 = "3790624780082365f47549d032f3770eeb2b1e8bd1f7b2e02dace1afa361b4ed"
 ROOT = Path(__file__).parent
 
@@ -42,19 +44,15 @@ def main(folder: Path) -> None:
 def _pip_wheel(folder: Path) -> Path:
     """pip as a wheel, which runs without being installed."""
     try:
-        about = f"https://pypi.org/pypi/pip/{PIP_VERSION}/json"
-        with urllib.request.urlopen(about) as answer:
-            files = json.load(answer)["urls"]
-        [url] = [file["url"] for file in files if file["filename"].endswith(".whl")]
-        with urllib.request.urlopen(url) as answer:
+        with urllib.request.urlopen(PIP_URL) as answer:
             content = answer.read()
     except OSError as error:
         raise SystemExit(
             f"this Python has no ensurepip, and PyPI does not answer: {error}"
         ) from None
     if hashlib.sha256(content).hexdigest() != PIP_SHA256:
-        raise SystemExit(f"{url} is not the pip {PIP_VERSION} that it should be")
-    wheel = folder / url.rpartition("/")[2]
+        raise SystemExit(f"{PIP_URL} is not the file that it should be")
+    wheel = folder / PIP_URL.rpartition("/")[2]
     wheel.write_bytes(content)
     return wheel
 
