@@ -101,6 +101,8 @@ def run(
         "arrays": len(trainer.pool.arrays),
         "resumed_after_epoch": first_epoch,
     }
+    if kind == "both":
+        summary["differences"] = 0
     try:
         with progress:
             result = trainer.run()
@@ -111,13 +113,13 @@ def run(
             "cells_switched": result.cells_switched,
         }
     except Mismatch as mismatch:
+        summary["differences"] = mismatch.count
         summary["first_difference"] = {
             "what": mismatch.what,
             **mismatch.where,
             "expected": mismatch.expected,
             "got": mismatch.got,
         }
-        summary["differences"] = mismatch.count
         raise
     finally:
         summary |= _activity(kind, trainer.pool.arrays)
@@ -134,7 +136,6 @@ def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
     activity: dict[str, Any] = {}
     if kind == "both":
         activity["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]
-        activity["differences"] = 0
         arrays = [array.other for array in arrays]  # type: ignore[attr-defined]
     cycles = sum(array.counters.cycles for array in arrays)
     seconds = sum(array.seconds for array in arrays)  # type: ignore[attr-defined]

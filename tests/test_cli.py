@@ -1,0 +1,197 @@
+"""The command line: what it writes, and what it says when it cannot."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden.array import GoldenArray
+from golden.config import ArrayConfig
+from golden.lockstep import LockstepArray
+from golden.train import TrainConfig
+from spintrit import cli, run
+
+QUICK = "train --epochs 2 --hidden 8 --rows 16 --cols 16"
+
+
+def spintrit(line: str) -> int:
+    return cli.main(shlex.split(line))
+
+
+def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error of a command that must exit with 2."""
+    try:
+        status = spintrit(line)
+    except SystemExit as stop:  # argparse's way
+        status = int(stop.code or 0)
+    assert status == 2
+    captured = capsys.readouterr().err
+    assert captured.count("\n") == 1, captured
+    return captured
+
+
+def test_train_writes_a_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert spintrit(f"{QUICK} --seed 3 --out run") == 0
+    files = {path.name for path in Path("run").iterdir()}
+    assert files == {
+        "summary.json", "metrics.jsonl", "weights.npz", "checkpoint.npz", "learning.png",
+    }  # fmt: skip
+    summary = json.loads(Path("run/summary.json").read_text())
+    assert summary["seed"] == 3
+    assert summary["train_config"]["hidden"] == [8]
+    assert summary["cycles_by_formula"] > 0
+    lines = Path("run/metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+    assert Path("run/learning.png").read_bytes().startswith(b"\x89PNG")
+    with np.load("run/weights.npz") as weights:
+        assert set(np.unique(weights["layer1.weights"])) <= {-1, 0, 1}
+    shown = capsys.readouterr().out
+    assert f"{summary['test_accuracy']:.2%}" in shown
+
+
+def test_train_refuses_to_overwrite_resumes_and_overwrites(tmp_path, capsys):
+    line = f"{QUICK} --out {tmp_path / 'run'}"
+    assert spintrit(line) == 0
+    before = (tmp_path / "run" / "weights.npz").read_bytes()
+    capsys.readouterr()
+    assert error_of(line, capsys) == (
+        f"spintrit: error: out '{tmp_path / 'run'}' holds a run already: "
+        "give --resume or --overwrite\n"
+    )
+    assert spintrit(f"{line} --resume") == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["resumed_after_epoch"] == 2
+    assert (tmp_path / "run" / "weights.npz").read_bytes() == before
+    assert spintrit(f"{line} --overwrite --seed 1") == 0
+    assert (tmp_path / "run" / "weights.npz").read_bytes() != before
+
+
+def test_difference_is_told_and_recorded(tmp_path, monkeypatch, capsys):
+    class Broken(GoldenArray):
+        seconds = 1.0
+
+        def _forward(self, u, first, count):
+            sums = super()._forward(u, first, count)
+            sums[0, 0] += 2
+            return sums
+
+    def make(_):
+        return lambda config: LockstepArray(GoldenArray(config), Broken(config))
+
+    monkeypatch.setattr(run, "maker", make)
+    monkeypatch.setattr("sim.library.build", lambda config: None)
+    assert spintrit(f"{QUICK} --array both --out {tmp_path}") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("spintrit: RTL and golden model differ: column sum differs at layer ")
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    first = summary["first_difference"]
+    assert first["layer"] == "layer1"
+    assert (first["sample"], first["column"]) == (0, 0)
+    assert first["got"] == first["expected"] + 2
+    assert summary["differences"] == 1
+    assert "test_accuracy" not in summary
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "spintrit: error: the following arguments are required: COMMAND"),
+        ("nonsense", "spintrit: error: argument COMMAND: invalid choice: 'nonsense'"),
+        ("train --epochs many", "spintrit train: error: argument --epochs: invalid int value"),
+        ("train --epochs 0", "spintrit: error: epochs must be at least 1, not 0"),
+        ("train --hidden 8 0", "spintrit: error: hidden[1] must be at least 1, not 0"),
+        ("train --density 1.5", "spintrit: error: density must be finite and in 0 to 1, not 1.5"),
+        ("train --learning-rate nan", "spintrit: error: learning_rate must be finite"),
+        ("train --rows 0", "spintrit: error: rows must be in 1 to 4096, not 0"),
+        ("train --cols 10 --columns-per-cycle 3", "spintrit: error: columns_per_cycle must be a"),
+        ("train --dataset birds", "spintrit train: error: argument --dataset: invalid choice"),
+        ("train --array board", "spintrit train: error: argument --array: invalid choice"),
+        ("train --draw-bits 12", "spintrit train: error: argument --draw-bits: invalid choice"),
+        ("demo --seed -1", "spintrit: error: seed must be at least 0, not -1"),
+        ("generate", "spintrit generate: error: the following arguments are required: -o"),
+        ("generate -o x.v --name 4you", "spintrit: error: name must be a Verilog identifier"),
+    ],
+)
+def test_bad_arguments_give_one_line(line, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert error_of(line, capsys).startswith(message)
+    assert not list(tmp_path.rglob("*.v"))
+
+
+def test_out_that_is_a_file_gives_one_line(tmp_path, capsys):
+    (tmp_path / "file").write_text("here")
+    assert str(tmp_path / "file") in error_of(f"{QUICK} --out {tmp_path / 'file'}", capsys)
+    assert (tmp_path / "file").read_text() == "here"
+
+
+def test_damaged_checkpoint_gives_one_line(tmp_path, capsys):
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+    path = tmp_path / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:-100])
+    capsys.readouterr()
+    told = error_of(f"{QUICK} --out {tmp_path} --resume", capsys)
+    assert told.startswith(f"spintrit: error: {path} is not a checkpoint, or damaged")
+
+
+def test_another_configuration_is_not_resumed(tmp_path, capsys):
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+    capsys.readouterr()
+    told = error_of(f"{QUICK} --seed 5 --out {tmp_path} --resume", capsys)
+    assert "was made with seed = 0, not 5" in told
+
+
+def test_generate_is_deterministic(tmp_path, capsys):
+    for name in ("a.v", "deep/b.v"):
+        assert spintrit(f"generate --rows 4 --cols 6 -o {tmp_path / name}") == 0
+    first, second = (tmp_path / name for name in ("a.v", "deep/b.v"))
+    assert first.read_bytes() == second.read_bytes()
+    assert "module spintrit_array(" in first.read_text()
+    assert "lines of Verilog" in capsys.readouterr().out
+    assert spintrit(f"generate --rows 4 --cols 6 --name mine -o {tmp_path / 'c.v'}") == 0
+    assert "module mine(" in (tmp_path / "c.v").read_text()
+
+
+def test_missing_package_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    told = error_of(f"{QUICK} --out {tmp_path}", capsys)
+    assert "scikit-learn" in told
+    assert "pip install 'spintrit[demo]'" in told
+
+
+def test_missing_compiler_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    told = error_of(f"{QUICK} --array rtl --out {tmp_path}", capsys)
+    assert told.startswith("spintrit: error: not found on PATH: g++, make, perl")
+
+
+def test_every_field_has_an_option_and_its_default():
+    for cls, helps in ((TrainConfig, cli._TRAIN_HELP), (ArrayConfig, cli._ARRAY_HELP)):
+        assert set(helps) == set(cls.__dataclass_fields__)
+    arguments = cli.parser().parse_args(["train"])
+    assert cli._fields(TrainConfig, arguments) == TrainConfig()
+    assert cli._fields(ArrayConfig, arguments) == ArrayConfig()
+
+
+def test_interrupt_tells_how_to_go_on(tmp_path, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run", stop)
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 130
+    assert "--resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["", "demo", "train", "generate", "bench"])
+def test_help_and_module_entry(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "spintrit", *command.split(), "--help"],
+        capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.stdout.startswith(f"usage: spintrit {command}".rstrip())
+    assert not done.stderr
