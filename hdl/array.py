@@ -153,7 +153,9 @@ class SynapseArray(wiring.Component):
         selected = read.data
         for i in reversed(range(shift)):
             half = len(selected) // 2
-            selected = Mux(index[i], selected[half:], selected[:half])
+            chosen = Signal(half, name=f"chosen_{i}")
+            m.d.comb += chosen.eq(Mux(index[i], selected[half:], selected[:half]))
+            selected = chosen
         bits = Signal(width)
         m.d.comb += bits.eq(selected)
 
