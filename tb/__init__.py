@@ -1,0 +1,1 @@
+"""Benches of the generated Verilog: cocotb on Verilator, and the Verilated library."""

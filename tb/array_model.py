@@ -1,0 +1,185 @@
+"""What the array answers to any frame, sound or malformed: ``golden.protocol`` on golden cells."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from golden import lfsr, protocol, trit
+from golden.array import GoldenArray
+from golden.config import ArrayConfig
+from golden.protocol import HEADER, KAPPA_BITS, TRAILER, Cause, Op
+
+Words = list[int]
+
+
+_DATALESS = (Op.STATUS, Op.READ, Op.GENERATORS)
+
+
+@dataclass
+class Answer:
+    """The answer to a frame.
+
+    ``words``: results and trailer. ``cause``: the cause port next to the trailer. ``cycles``: from
+    header to trailer without stalls, of a sound frame.
+    """
+
+    what: str
+    words: Words
+    cause: Cause
+    cycles: int | None
+
+
+def integers(words: np.ndarray) -> Words:
+    """Frame words as ``golden.protocol`` packs them, (n, k) uint32, as integers."""
+    return [int.from_bytes(word.tobytes(), "little") for word in words.astype("<u4")]
+
+
+def packed(words: Words, width: int) -> np.ndarray:
+    """The reverse, for words of ``width`` bits."""
+    size = -(-width // 32) * 4
+    octets = b"".join(word.to_bytes(size, "little") for word in words)
+    return np.frombuffer(octets, "<u4").reshape(len(words), size // 4)
+
+
+class ArrayModel:
+    """Golden array behind frames; as after reset, with the cells in AP and no table."""
+
+    def __init__(self, config: ArrayConfig):
+        self.config = config
+        self.array = GoldenArray(config)
+        self._thresholds = np.zeros((config.codes, 2), np.int64)
+        self._sticky = Cause.NONE
+
+    def answer(self, frame: Words) -> Answer:
+        """Do what a frame, header first, says."""
+        header, data = frame[0] & ((1 << protocol.CONTROL_BITS) - 1), frame[1:]
+        op = protocol.field(HEADER, "op", header)
+        first, count = (protocol.field(HEADER, name, header) for name in ("first", "count"))
+        blind = bool(protocol.field(HEADER, "blind", header))
+        switched = self.array.counters.switched
+        faults, results = [self._header_fault(header, op, first, count, len(data))], []
+        if faults[0] is Cause.NONE:
+            results, faults = self._execute(Op(op), first, count, blind, data)
+        fault = next((fault for fault in faults if fault is not Cause.NONE), Cause.NONE)
+        self._sticky = reported = self._sticky or fault
+        if op == Op.STATUS and fault is Cause.NONE:
+            self._sticky = Cause.NONE
+        trailer = protocol.control(
+            TRAILER, cause=reported, op=op, switched=self.array.counters.switched - switched
+        )
+        name = f"{Op(op).name if op in list(Op) else op} {first}+{count}, {len(data)} data words"
+        cycles = None
+        if fault is Cause.NONE:
+            batch = max(1, len(data))
+            if op == Op.BACKWARD:
+                batch = len(data) * self.config.columns_per_cycle // count
+            # A STATUS has no steps whatever its header's fields.
+            cycles = protocol.cycles(Op(op), self.config, 0 if op == Op.STATUS else count, batch)
+        return Answer(name, [*results, trailer], self._sticky, cycles)
+
+    def _header_fault(self, header: int, op: int, first: int, count: int, words: int) -> Cause:
+        config = self.config
+        fields = [HEADER[name] for name in HEADER if name != "blind" or config.cells == 2]
+        known = sum(((1 << width) - 1) << low for low, width in fields)
+        if op not in list(Op) or header & ~known:
+            return Cause.OPCODE
+        if op in (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.LOAD_TABLE):
+            size = config.codes if op == Op.LOAD_TABLE else config.cols
+            unit = config.columns_per_cycle if op in (Op.FORWARD, Op.BACKWARD) else 1
+            if not count or first + count > size or first % unit or count % unit:
+                return Cause.RANGE
+        if op in _DATALESS and words:
+            return Cause.LONG
+        if op not in _DATALESS and not words:
+            return Cause.SHORT
+        return Cause.NONE
+
+    def _execute(
+        self, op: Op, first: int, count: int, blind: bool, data: Words
+    ) -> tuple[Words, list[Cause]]:
+        """Result words, and faults in the order in which they are found."""
+        config, array = self.config, self.array
+        faults: list[Cause] = []
+        if op not in _DATALESS and op is not Op.FORWARD:
+            wanted = protocol.steps(op, config, count)
+            if op is Op.BACKWARD:
+                late = Cause.SHORT if len(data) % wanted else Cause.NONE
+                data = data[: len(data) // wanted * wanted]
+            else:
+                late = Cause((len(data) < wanted) * Cause.SHORT + (len(data) > wanted) * Cause.LONG)
+                data = data[:wanted]
+        else:
+            late = Cause.NONE
+        words = packed(data, protocol.data_bits(config))
+        results: Words = []
+        if op is Op.PROGRAM:
+            array.program(protocol.bits_of(config, words), first)
+        elif op is Op.READ:
+            bits = array.read(first, count).swapaxes(1, 2)
+            results = self._results(bits)
+        elif op is Op.FORWARD:
+            codes = protocol.from_words(words, 2, config.rows).swapaxes(1, 2) @ [1, 2]
+            illegal = codes == trit.ILLEGAL
+            faults = [Cause.TRIT] * bool(illegal.any())
+            sums = array.forward(trit.decode(np.where(illegal, trit.ZERO, codes)), first, count)
+            groups = sums.reshape(-1, config.columns_per_cycle)
+            results = self._results(protocol.to_bits(groups, config.sum_bits))
+        elif op is Op.BACKWARD:
+            if len(words):
+                bits = protocol.from_words(words, config.columns_per_cycle, config.error_bits)
+                d = protocol.from_bits(bits, signed=True).reshape(-1, count)
+                errors = array.backward(d, first)
+                results = self._results(protocol.to_bits(errors, config.back_bits))
+        elif op is Op.UPDATE:
+            faults = self._update(words, first, blind)
+        elif op is Op.LOAD_TABLE:
+            faults = self._load_table(words, first)
+        elif op is Op.SEED:
+            faults = self._seed(data)
+        elif op is Op.GENERATORS:
+            results = self._chain()
+        return results, [*faults, late]
+
+    def _results(self, bits: np.ndarray) -> Words:
+        return integers(protocol.to_words(bits, protocol.result_bits(self.config)))
+
+    def _update(self, words: np.ndarray, first: int, blind: bool) -> list[Cause]:
+        config = self.config
+        bits = protocol.from_words(words, config.rows, protocol.pulse_bits(config))
+        code = protocol.from_bits(bits[..., : config.code_bits], signed=False)
+        kappa = protocol.from_bits(bits[..., config.code_bits : -1], signed=False)
+        assert bits.shape[-1] == config.code_bits + KAPPA_BITS + 1
+        sign = np.where(bits[..., -1], 1, -1)
+        kept = np.minimum(kappa, config.max_kappa)
+        self.array.update(kept * sign, code * sign, first, blind=blind)
+        return [Cause.VALUE] * bool((kappa > kept).any())
+
+    def _load_table(self, words: np.ndarray, first: int) -> list[Cause]:
+        bits = protocol.from_words(words, 2, self.config.draw_bits + 1)
+        rows = protocol.from_bits(bits, signed=False)
+        bad = (rows > 1 << self.config.draw_bits).any(axis=1)
+        bad |= (np.arange(first, first + len(rows)) == 0) & rows.any(axis=1)
+        where = first + np.flatnonzero(~bad)
+        self._thresholds[where] = rows[~bad]
+        # Frames may hold thresholds in any order, which a ProbabilityTable refuses.
+        self.array._load_table(SimpleNamespace(thresholds=self._thresholds.copy()))
+        return [Cause.VALUE] * bool(bad.any())
+
+    def _chain(self) -> Words:
+        """The generators' chain, in the order of SEED and GENERATORS."""
+        return integers(protocol.seed_frame(self.config, self.array.generators()))[1:]
+
+    def _seed(self, data: Words) -> list[Cause]:
+        config = self.config
+        data = [word & ((1 << config.draw_bits) - 1) for word in data]
+        parts = lfsr.STATE_BITS // config.draw_bits
+        faults: list[Cause] = []
+        for start in range(0, len(data) - parts + 1, parts):
+            if not any(data[start : start + parts]):
+                data[start + parts - 1] = 1 << (config.draw_bits - 1)
+                faults = [Cause.VALUE]
+        chain = [*self._chain()[len(data) :], *data]
+        words = packed(chain, protocol.result_bits(config))
+        self.array.set_generators(protocol.states_of(config, words))
+        return faults

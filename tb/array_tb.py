@@ -1,0 +1,71 @@
+"""cocotb tests of the top block; started by ``tb/test_array_tb.py``."""
+
+import os
+
+import cocotb
+
+from golden.protocol import Cause, Op
+from tb.array_bench import COMMANDS, ArrayBench, config_from_environment
+from tb.array_stimulus import Stimulus
+
+TESTS = 9  # with their parameters
+
+
+async def started(dut, *, stalled: bool, stream: int = 0) -> tuple[ArrayBench, Stimulus, int]:
+    """Bench, stimulus and number of commands."""
+    bench = ArrayBench(dut, config_from_environment(), stalled=stalled, stream=stream)
+    await bench.start()
+    return bench, Stimulus(bench.config, bench.rng), int(os.environ[COMMANDS])
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(stalled=[False, True], stream=[0, 1])
+async def every_command_back_to_back(dut, stalled, stream):
+    """All commands in random order on random column ranges; without stalls the cycles count."""
+    bench, stimulus, commands = await started(dut, stalled=stalled, stream=stream)
+    frames = stimulus.sequence(commands)
+    causes = await bench.run(frames)
+    assert set(causes) == {Cause.NONE}, causes
+    await bench.finish(expected=len(frames))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+@cocotb.parametrize(stalled=[False, True], stream=[0, 1])
+async def malformed_frames(dut, stalled, stream):
+    """Each sets its cause, which sticks until STATUS, and leaves the array as the model has it."""
+    bench, stimulus, _ = await started(dut, stalled=stalled, stream=stream)
+    rng = bench.rng
+    frames, expected = stimulus.prologue(), [Cause.NONE] * 3
+    malformed = list(stimulus.malformed())
+    rng.shuffle(malformed)
+    for number, (cause, frame) in enumerate(malformed):
+        # Faults behind the first one, and sound commands, do not cover it.
+        later = [frame for _, frame in malformed[number + 1 : number + 2]] * int(rng.integers(2))
+        later += [stimulus.sound(Op.FORWARD), stimulus.status()]
+        frames += [frame, *later, stimulus.status()]
+        expected += [cause] * (1 + len(later)) + [Cause.NONE]
+    for _ in range(10):
+        frames += [stimulus.noise(), stimulus.status()]
+    frames += [stimulus.status(), *stimulus.epilogue()]
+    causes = await bench.run(frames)
+    assert causes[: len(expected)] == expected, list(zip(causes, expected, strict=False))
+    assert causes[-3:] == [Cause.NONE] * 3
+    await bench.finish(expected=len(frames))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def reset_in_a_command(dut):
+    """Reset at any time: no answer of the old, generators as at first, cause 0, sound answers."""
+    bench, stimulus, _ = await started(dut, stalled=True)
+    await bench.run(stimulus.prologue())
+    for op in (Op.FORWARD, Op.UPDATE, Op.SEED, Op.BACKWARD, Op.GENERATORS, Op.PROGRAM, Op.READ):
+        bench.send([stimulus.header(15)])  # a cause for the reset to clear
+        for _ in range(3):
+            bench.send(stimulus.sound(op))
+        await bench.wait(int(bench.rng.integers(4, 60)))
+        await bench.reset(int(bench.rng.integers(1, 4)))
+        frames = [[stimulus.header(Op.GENERATORS)], *stimulus.prologue()]
+        frames += [stimulus.sound(Op.UPDATE), stimulus.sound(Op.FORWARD), *stimulus.epilogue()]
+        causes = await bench.run(frames)
+        assert set(causes) == {Cause.NONE}, causes
+        await bench.finish(expected=len(frames))

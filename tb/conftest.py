@@ -1,0 +1,33 @@
+"""Settings of the slow tests, which compile RTL."""
+
+import os
+from pathlib import Path
+
+# More threads than free cores stall each other; numpy reads these when it is first imported.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = "1"
+# Compiled arrays stay here from one run of the tests to the next.
+os.environ.setdefault("SPINTRIT_CACHE", str(Path(__file__).parents[1] / "build" / "cache"))
+
+import pytest  # noqa: E402
+
+from sim.toolchain import ToolError, find_verilator  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def toolchain():
+    """Without the tools there is nothing to test: a skip that says so, in CI an error."""
+    try:
+        return find_verilator()
+    except ToolError as error:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"no RTL tests: {error}")
+
+
+def pytest_collection_modifyitems(items):
+    """All of these tests compile RTL."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.verilator)

@@ -1,0 +1,58 @@
+"""The top block under cocotb: sizes x synapses x word widths x seeds; stalls are inside."""
+
+import os
+
+import pytest
+
+from golden.config import ArrayConfig
+from synth.generate import array_verilog
+from tb import array_tb
+from tb.array_bench import variables
+from tb.runner import run_tb
+
+SEED = int(os.environ.get("SPINTRIT_TB_SEED", "1"))
+ROWS, COLS = (64, 33, 8, 1), (64, 10, 1)
+SIZES = [
+    ArrayConfig(rows=rows, cols=cols, synapse=synapse)
+    for rows in ROWS
+    for cols in COLS
+    for synapse in ("ternary", "binary")
+]
+WIDTHS = [
+    ArrayConfig(rows=8, cols=8, columns_per_cycle=8, draw_bits=8, error_bits=4),
+    ArrayConfig(rows=8, cols=10, synapse="binary", columns_per_cycle=2, draw_bits=32, code_bits=3),
+    ArrayConfig(rows=5, cols=12, columns_per_cycle=4, draw_bits=32, error_bits=16, code_bits=8),
+    ArrayConfig(rows=3, cols=7, synapse="binary", draw_bits=8, error_bits=2, code_bits=2),
+]
+
+
+def named(config):
+    """Test id of a config."""
+    defaults = vars(ArrayConfig())
+    differ = [f"{name}{value}" for name, value in vars(config).items() if value != defaults[name]]
+    return "-".join([f"{config.rows}x{config.cols}", *differ])
+
+
+@pytest.mark.parametrize("config", SIZES + WIDTHS, ids=named)
+def test_array(config, tmp_path):
+    run_tb(
+        array_verilog(config),
+        "tb.array_tb",
+        tmp_path,
+        tests=array_tb.TESTS,
+        seed=SEED,
+        environment=variables(config, 30 if config.rows * config.cols > 1000 else 100),
+    )
+
+
+def test_misspelt_test_case_is_an_error(tmp_path):
+    with pytest.raises(AssertionError, match="0 tests ran, not 1|the simulator failed"):
+        run_tb(
+            array_verilog(WIDTHS[-1]),
+            "tb.array_tb",
+            tmp_path,
+            tests=1,
+            seed=SEED,
+            environment=variables(WIDTHS[-1], 20),
+            testcase="reset_in_a_comand",
+        )
