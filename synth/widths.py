@@ -67,7 +67,7 @@ def _extend(text: str, port: str, width: int, target: int) -> str:
         return f"{target}'{constant[1][0] * extra}{constant[1]}"
     if part := _SLICE.fullmatch(operand):
         sign = f"{part[1]} [{part[2]}]"
-    elif " " not in operand:
+    elif " " not in operand and "'" not in operand:
         sign = f"{operand} [{width - 1}]"
     else:
         raise ValueError(f"cannot sign-extend the RTLIL operand {operand!r}")
