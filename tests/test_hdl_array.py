@@ -1,0 +1,275 @@
+# amaranth: UnusedElaboratable=no
+"""The array behind its port: steps in, results two cycles later, all of it still while stalled."""
+
+from dataclasses import dataclass, field
+from unittest import mock
+
+import numpy as np
+import pytest
+from amaranth.hdl import Cat, Value
+from hdl_sim import Twin, planes, random_word, simulate
+
+from golden import protocol
+from golden.config import ArrayConfig
+from golden.protocol import HEADER, TRAILER, Cause, Op
+from hdl.array import SynapseArray, index_bits
+from hdl.lane import Lane
+
+CONFIGS = [
+    ArrayConfig(rows=1, cols=1),
+    ArrayConfig(rows=3, cols=4, columns_per_cycle=2, draw_bits=8, code_bits=3, error_bits=4),
+    ArrayConfig(rows=8, cols=10, columns_per_cycle=2, draw_bits=16),
+    ArrayConfig(rows=3, cols=10, synapse="binary", draw_bits=8, code_bits=3),
+    ArrayConfig(rows=8, cols=4, synapse="binary", columns_per_cycle=4, draw_bits=32),
+]
+each_config = pytest.mark.parametrize(
+    "config", CONFIGS, ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}"
+)
+# Slots that a controller leaves between commands: a trailer and a header.
+PAUSE = 2
+
+
+@dataclass
+class Step:
+    """A step, the operand that follows it, and what the port must show two cycles after it."""
+
+    op: int
+    index: int = 0
+    operand: int = 0
+    first: int = 0
+    blind: int = 0
+    valid: int = 1
+    expect: dict[str, int] = field(default_factory=dict)
+
+
+def steps_of(config, exchange):
+    """The steps of a well-formed exchange, by ``golden.protocol`` alone."""
+    head, *data = exchange.frame
+    *results, trailer = exchange.answer
+    op = Op(protocol.field(HEADER, "op", head))
+    first, count = (protocol.field(HEADER, name, head) for name in ("first", "count"))
+    blind = protocol.field(HEADER, "blind", head)
+    unit = config.columns_per_cycle if op in (Op.FORWARD, Op.BACKWARD) else 1
+    indices = list(range(first, first + count, unit))
+    if op in (Op.SEED, Op.GENERATORS):
+        indices = list(range(protocol.steps(op, config)))
+    steps = []
+    for k in range(exchange.steps):
+        index = indices[k % len(indices)]
+        step = Step(op, index, first=int(index == first), blind=blind, expect={"fault": 0})
+        if op == Op.FORWARD:
+            step.operand = data[k // len(indices)]
+            step.expect["sums"] = results[k]
+        elif data:
+            step.operand = data[k]
+        if op in (Op.READ, Op.GENERATORS):
+            step.expect["word"] = results[k]
+        if op == Op.BACKWARD and index == indices[-1]:
+            step.expect["errors"] = results[k // len(indices)]
+        if op != Op.UPDATE:
+            step.expect["switched"] = 0
+        steps.append(step)
+    if op == Op.UPDATE:
+        steps[-1].expect["total"] = protocol.field(TRAILER, "switched", trailer)
+    return steps
+
+
+def idle(config, rng):
+    """No step, whatever the other signals say: nothing happens."""
+    return Step(
+        int(rng.integers(16)),
+        int(rng.integers(1 << index_bits(config))),
+        random_word(rng, protocol.operand_bits(config)),
+        *rng.integers(0, 2, 2).tolist(),
+        valid=0,
+        expect={"fault": 0, "switched": 0},
+    )
+
+
+def steps(config, exchanges, rng):
+    """All steps, with idle slots between commands and here and there within them."""
+    out = []
+    for exchange in exchanges:
+        for step in steps_of(config, exchange):
+            out.append(step)
+            if rng.integers(8) == 0:
+                out.append(idle(config, rng))
+        out += [idle(config, rng) for _ in range(PAUSE)]
+    return out
+
+
+class Port:
+    """The array's port, set by one assignment: the simulator settles after each."""
+
+    def __init__(self, port):
+        self.names = ["valid", "op", "index", "first", *["blind"] * hasattr(port, "blind")]
+        self.inputs = Cat(port.en, port.operand, *(getattr(port, name) for name in self.names))
+        self.widths = [len(getattr(port, name)) for name in self.names]
+        self.operand_width = len(port.operand)
+        names = ("sums", "errors", "word", "switched", "fault")
+        self.outputs = {name: Value.cast(getattr(port, name)) for name in names}
+
+    def put(self, ctx, en, step, operand):
+        word, low = en | operand << 1, 1 + self.operand_width
+        for name, width in zip(self.names, self.widths, strict=True):
+            word |= getattr(step, name) << low
+            low += width
+        ctx.set(self.inputs, word)
+
+    def shown(self, ctx):
+        return {name: ctx.get(value) for name, value in self.outputs.items()}
+
+
+async def drive(ctx, array, config, sequence, rng, stall):
+    """Play steps; while ``en`` is low every input is random and no output may move."""
+    port = Port(array.port)
+    total = 0
+    for k in range(len(sequence) + 2):
+        before = port.shown(ctx)
+        while rng.random() < stall:
+            noise = idle(config, rng)
+            noise.valid = int(rng.integers(2))
+            port.put(ctx, 0, noise, noise.operand)
+            await ctx.tick()
+            assert port.shown(ctx) == before, f"step {k}: moved while stalled"
+        operand = sequence[k - 1].operand if 0 < k <= len(sequence) else 0
+        port.put(ctx, 1, sequence[k] if k < len(sequence) else idle(config, rng), operand)
+        if k >= 2:
+            step = sequence[k - 2]
+            now = port.shown(ctx)
+            total += now["switched"]
+            for name, expected in step.expect.items():
+                seen = total if name == "total" else now[name]
+                assert seen == expected, f"step {k - 2}: {name} after {step} is {seen}"
+            if "total" in step.expect:
+                total = 0
+        await ctx.tick()
+
+
+def play(config, exchanges, *, stall=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    array = SynapseArray(config)
+    sequence = exchanges if isinstance(exchanges[0], Step) else steps(config, exchanges, rng)
+
+    async def testbench(ctx):
+        await drive(ctx, array, config, sequence, rng, stall)
+
+    simulate(array, testbench)
+
+
+def dialogues(config, seed):
+    twin, rng = Twin(config), np.random.default_rng(seed)
+    exchanges = twin.everything() + twin.dialogue(rng) + twin.prepare(rng)
+    exchanges += twin.dialogue(rng) + twin.dialogue(rng)
+    assert twin.golden.counters.switched > 0
+    return exchanges
+
+
+@each_config
+def test_every_command_behind_the_port(config):
+    play(config, dialogues(config, 1), stall=0.4, seed=2)
+
+
+def test_every_command_without_a_stall():
+    play(CONFIGS[1], dialogues(CONFIGS[1], 2))
+
+
+def test_row_sums_after_every_step():
+    """Not only after the last: the sums up to and with each step."""
+    config = CONFIGS[2]
+    twin, rng = Twin(config), np.random.default_rng(3)
+    sequence = steps(config, twin.prepare(rng), rng)
+    d = rng.integers(-128, 128, (1, 10))
+    whole = steps_of(config, twin.backward(d))
+    for i, step in enumerate(whole):
+        [step.expect["errors"]] = twin.errors(d[:, : 2 * i + 2], 0)
+    play(config, sequence + whole)
+
+
+def test_switched_counts_the_cells_of_every_step():
+    config = CONFIGS[1]
+    twin, rng = Twin(config), np.random.default_rng(4)
+    sequence = steps(config, twin.prepare(rng), rng)
+    kappa, code = twin.pulses(rng, 4)
+    counts, before = [], twin.golden.read()
+    update = steps_of(config, twin.update(kappa, code))
+    for step, old, new in zip(update, before, twin.golden.read(), strict=True):
+        counts.append(int(np.count_nonzero(old != new)))
+        step.expect = {"switched": counts[-1], "fault": 0}
+    assert len(set(counts)) > 1
+    play(config, sequence + update)
+
+
+@each_config
+def test_faults_belong_to_their_step(config):
+    """Each fault two cycles after its step, none with its neighbours."""
+    twin, rng = Twin(config), np.random.default_rng(5)
+    sound, value, illegal = ({"fault": cause} for cause in (Cause.NONE, Cause.VALUE, Cause.TRIT))
+    rows, codes = config.rows, config.codes
+    last = config.cols // config.columns_per_cycle * config.columns_per_cycle - 1
+    wide = config.draw_bits + 1
+    certain = 1 << config.draw_bits
+    u = planes(twin.trits(rng, 1)[0])
+    sequence = steps(config, twin.prepare(rng), rng)
+    sequence += [
+        Step(Op.FORWARD, 0, u, expect=sound),
+        Step(
+            Op.FORWARD,
+            0,
+            1 << 2 * rows - 1,
+            expect=illegal | {"sums": 0},
+        ),
+        Step(Op.FORWARD, 0, 0, expect=sound),
+        # The same bits are no trits of other commands.
+        Step(Op.BACKWARD, 0, 0, expect=sound),
+        Step(Op.READ, last, 1 << 2 * rows - 1, expect=sound),
+        Step(Op.LOAD_TABLE, 0, 0, expect=sound),
+        Step(Op.LOAD_TABLE, 0, 1, expect=value),
+        Step(Op.LOAD_TABLE, 0, 1 << wide, expect=value),
+        Step(Op.LOAD_TABLE, 1, certain | certain << wide, expect=sound),
+        Step(Op.LOAD_TABLE, codes - 1, certain + 1, expect=value),
+        Step(Op.LOAD_TABLE, codes - 1, (certain + 1) << wide, expect=value),
+        Step(Op.LOAD_TABLE, codes - 1, certain | certain << wide, expect=sound),
+    ]
+    pulse = protocol.pulse_bits(config)
+    for kappa in range(4):
+        expect = value if kappa > config.max_kappa else sound
+        for row in {0, rows - 1}:
+            operand = kappa << row * pulse + config.code_bits
+            sequence += [Step(Op.UPDATE, 0, operand, expect=expect), Step(Op.READ, 0, expect=sound)]
+    words = 64 // config.draw_bits
+    zero, low, high = [0] * words, [1] + [0] * (words - 1), [0] * (words - 1) + [1]
+    for state in (zero, low, zero, high, zero):
+        for i, word in enumerate(state):
+            expect = value if i == words - 1 and not any(state) else sound
+            sequence.append(Step(Op.SEED, i, word, expect=expect))
+    play(config, sequence, stall=0.2)
+
+
+class StuckFlip(Lane):
+    """The first cell never switches."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.flips[0].eq(0)
+        return m
+
+
+def test_a_stuck_cell_is_noticed():
+    exchanges = dialogues(CONFIGS[1], 6)
+    play(CONFIGS[1], exchanges)
+    with (
+        mock.patch("hdl.array.Lane", StuckFlip),
+        pytest.raises(AssertionError, match=r"^step \d+: \w+ after Step"),
+    ):
+        play(CONFIGS[1], exchanges)
+
+
+def test_index_holds_every_column_code_and_chain_word():
+    for kwargs, bits in (
+        ({"rows": 1, "cols": 1, "code_bits": 2}, 3),
+        ({"rows": 1, "cols": 1, "code_bits": 8}, 8),
+        ({"rows": 1, "cols": 65535}, 16),
+        ({"rows": 4096, "cols": 1, "draw_bits": 8}, 16),
+    ):
+        assert index_bits(ArrayConfig(**kwargs)) == bits

@@ -1,0 +1,203 @@
+# amaranth: UnusedElaboratable=no
+"""The whole array through its two streams, word for word and cycle for cycle."""
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from amaranth.hdl import Cat, Module
+from hdl_sim import Twin, converse, play, simulate
+
+from golden import protocol
+from golden.config import ArrayConfig
+from golden.protocol import Op
+from hdl.dot import TernaryDot
+from hdl.lane import Lane
+from hdl.lfsr import Lfsr
+from hdl.top import ArrayTop
+
+CONFIGS = [
+    ArrayConfig(rows=1, cols=1),
+    ArrayConfig(rows=1, cols=4, synapse="binary", columns_per_cycle=2, draw_bits=8, code_bits=2),
+    ArrayConfig(rows=3, cols=1, synapse="binary", error_bits=2),
+    ArrayConfig(rows=3, cols=4, columns_per_cycle=2, draw_bits=8, code_bits=3, error_bits=4),
+    ArrayConfig(rows=3, cols=4, columns_per_cycle=4, draw_bits=32, code_bits=2, error_bits=16),
+    ArrayConfig(rows=8, cols=10, columns_per_cycle=2),
+    ArrayConfig(rows=8, cols=10, synapse="binary", draw_bits=32, code_bits=8),
+]
+each_config = pytest.mark.parametrize(
+    "config", CONFIGS, ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}"
+)
+NONE = {"gaps": 0.0, "waits": 0.0}
+STALLS = [NONE, {"gaps": 0.5}, {"waits": 0.5}, {"gaps": 0.3, "waits": 0.4}]
+SMALL = CONFIGS[3]
+
+
+@each_config
+def test_every_command_whatever_the_stalls(config):
+    """From power-up on, before any table is loaded."""
+    twin, rng = Twin(config), np.random.default_rng(config.rows + config.cols)
+    dialogues = [(twin.everything(), NONE)]
+    for seed in range(2):
+        for stalls in STALLS:
+            dialogues.append((twin.dialogue(rng), {**stalls, "seed": seed}))
+    assert twin.golden.counters.switched > 0
+    play(ArrayTop(config), dialogues)
+
+
+@pytest.mark.parametrize("blind", [False, True])
+@pytest.mark.parametrize("config", [SMALL, CONFIGS[5]], ids=["3x4", "8x10"])
+def test_update_of_all_columns_again_and_again(config, blind):
+    twin, rng = Twin(config), np.random.default_rng(3)
+    dialogue = twin.prepare(rng)
+    for _ in range(12):
+        dialogue += [twin.update(*twin.pulses(rng, config.cols), blind=blind), twin.read()]
+    dialogue += twin.everything()
+    assert twin.golden.counters.switched > 12 * config.rows
+    play(ArrayTop(config), [(dialogue, NONE)])
+
+
+def test_rules_of_the_same_array_differ():
+    """The comparison above would not notice a ``blind`` that neither side heeds."""
+    ends = []
+    for blind in (False, True):
+        twin, rng = Twin(SMALL), np.random.default_rng(3)
+        twin.prepare(rng)
+        for _ in range(12):
+            twin.update(*twin.pulses(rng, SMALL.cols), blind=blind)
+        ends.append(twin.golden.read())
+    assert not np.array_equal(*ends)
+
+
+def test_answers_do_not_depend_on_stalls():
+    """Every stall from seldom to nearly always: the same answers, each word once."""
+    twin, rng = Twin(SMALL), np.random.default_rng(8)
+    frames = [e.frame for e in twin.prepare(rng) + twin.dialogue(rng)]
+    heard = []
+    for gaps, waits in ((0, 0), (0.9, 0), (0, 0.9), (0.6, 0.6), (0.1, 0.1)):
+        top = ArrayTop(SMALL)
+
+        async def testbench(ctx, top=top, gaps=gaps, waits=waits):
+            record = await converse(ctx, top, frames, gaps=gaps, waits=waits, seed=5)
+            heard.append(record.answers)
+
+        simulate(top, testbench)
+    assert heard[1:] == heard[:1] * 4
+
+
+def test_cycles_by_hand():
+    """Header to trailer and header to header of each command, no formula shared with the array."""
+    config = ArrayConfig(rows=3, cols=10, columns_per_cycle=2, draw_bits=16, code_bits=4)
+    twin, rng = Twin(config), np.random.default_rng(1)
+    d = rng.integers(-128, 128, (4, 6))
+    commands = [
+        (twin.status(), 0),
+        (twin.program(twin.cells(rng, 7), 3), 7),
+        (twin.read(1, 9), 9),
+        (twin.forward(twin.trits(rng, 4), 2, 6), 12),
+        (twin.backward(d, 4), 12),
+        (twin.update(*twin.pulses(rng, 5), 5), 5),
+        (twin.random(Op.LOAD_TABLE, rng), 16),
+        (twin.seed(1), 24),
+        (twin.generators(), 24),
+        (twin.status(), 0),
+    ]
+    top = ArrayTop(config)
+
+    async def testbench(ctx):
+        record = await converse(ctx, top, [exchange.frame for exchange, _ in commands])
+        for k, (exchange, steps) in enumerate(commands):
+            assert record.ended[k] - record.accepted[k] + 1 == steps + 5, exchange.name
+            if k:
+                before = commands[k - 1][1]
+                assert record.accepted[k] - record.accepted[k - 1] == before + 2, exchange.name
+        assert twin.golden.counters.cycles == sum(steps + 5 for _, steps in commands[1:-1])
+
+    simulate(top, testbench)
+    assert protocol.OVERHEAD == 5
+
+
+def test_a_waiting_answer_stops_everything_behind_it():
+    """With ``o`` never ready nothing is lost: at most what the pipeline holds is taken."""
+    twin, rng = Twin(SMALL), np.random.default_rng(2)
+    dialogue = [twin.program(twin.cells(rng, 4)), twin.forward(twin.trits(rng, 3)), twin.read()]
+    top = ArrayTop(SMALL)
+
+    async def testbench(ctx):
+        ctx.set(top.i.valid, 1)
+        for word in dialogue[0].frame:
+            ctx.set(top.i.p, {"data": word, "last": word == dialogue[0].frame[-1]})
+            await ctx.tick().until(top.i.ready & 1)
+        ctx.set(top.i.valid, 0)
+        await ctx.tick().until(top.o.valid)
+        for _ in range(20):
+            *_, ready, valid = await ctx.tick().sample(top.i.ready, top.o.valid)
+            assert (ready, valid) == (0, 1)
+        ctx.set(top.o.ready, 1)
+        *_, data, last = await ctx.tick().sample(top.o.p.data, top.o.p.last)
+        assert ([data], last) == (dialogue[0].answer, 1)
+        record = await converse(ctx, top, [e.frame for e in dialogue[1:]])
+        assert record.answers == [e.answer for e in dialogue[1:]]
+
+    simulate(top, testbench)
+
+
+# --- a broken array is noticed ---
+
+
+class FlippedSign(TernaryDot):
+    """One weight's sign, wrong."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = TernaryDot(length=len(self.w_nonzero))
+        names = ("en", "w_nonzero", "u_nonzero", "u_negative")
+        m.d.comb += [getattr(sound, name).eq(getattr(self, name)) for name in names]
+        m.d.comb += [sound.w_negative.eq(self.w_negative ^ 1), self.sum.eq(sound.sum)]
+        return m
+
+
+class StuckCell(Lane):
+    """The second cell never switches."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = Lane(self._config, init=self._init)
+        for name in self.signature.members:
+            if name not in ("flips", "chain_out"):
+                m.d.comb += getattr(sound, name).eq(getattr(self, name))
+        m.d.comb += [self.flips.eq(sound.flips[0]), self.chain_out.eq(sound.chain_out)]
+        return m
+
+
+class StuckDraw(Lfsr):
+    """The top bit of a draw, stuck at 1."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = Lfsr(draw_bits=self._draw_bits, init=self._init)
+        m.d.comb += [getattr(sound, n).eq(getattr(self, n)) for n in ("en", "load", "word")]
+        m.d.comb += self.draw.eq(Cat(sound.draw[:-1], 1))
+        return m
+
+
+@pytest.mark.parametrize(
+    ("place", "broken"),
+    [
+        ("hdl.array.TernaryDot", FlippedSign),
+        ("hdl.array.Lane", StuckCell),
+        ("hdl.lane.Lfsr", StuckDraw),
+    ],
+)
+def test_a_broken_part_is_noticed(place, broken):
+    twin, rng = Twin(SMALL), np.random.default_rng(4)
+    dialogue = twin.prepare(rng) + twin.dialogue(rng)
+    play(ArrayTop(SMALL), [(dialogue, NONE)])
+    with mock.patch(place, broken), pytest.raises(AssertionError, match=r"^frame \d+ \(\w+\)"):
+        play(ArrayTop(SMALL), [(dialogue, NONE)])
+
+
+@pytest.mark.parametrize("config", [None, 64, {"rows": 4}])
+def test_config_must_be_one(config):
+    with pytest.raises(TypeError, match=r"^config must be an ArrayConfig, not "):
+        ArrayTop(config)
