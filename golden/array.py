@@ -232,10 +232,11 @@ class GoldenArray(SynapseArray):
         if self._table is None:
             return 0
         columns = slice(first, first + len(code))
-        bits = self._bits[columns]
-        flips = cell.switch(bits, kappa, code, draws, self._table, blind=blind)
-        bits ^= flips
-        self._weights[columns] = trit.weights(bits)
+        bits, weights = self._bits[columns], self._weights[columns]
+        at = np.nonzero(cell.within_reach(kappa, code, draws, self._table))
+        flips = cell.switch(bits[at], kappa[at], code[at], draws[at], self._table, blind=blind)
+        bits[at] ^= flips
+        weights[at] = trit.weights(bits[at])
         return int(np.count_nonzero(flips))
 
     def _load_table(self, table: ProbabilityTable) -> None:
