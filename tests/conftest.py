@@ -34,3 +34,13 @@ def plausible():
         return trials * distance <= math.log(2 * tests / 1e-6)
 
     return plausible
+
+
+@pytest.fixture(scope="session")
+def unbroken(tmp_path_factory):
+    """The files and the result of an unbroken run of ``training.trainer``."""
+    from training import files, trainer
+
+    out = tmp_path_factory.mktemp("unbroken")
+    result = trainer(out).run()
+    return files(out), result

@@ -1,58 +1,20 @@
-"""Training: reproducible, resumable, ignorant of what array it drives."""
+"""Training: reproducible, and ignorant of what array it drives."""
 
 import itertools
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from training import ARRAY, CONFIG, SPLIT, files, trainer
 
-from golden import checkpoint, protocol, trit
+from golden import protocol, trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.data import Split, load
+from golden.data import load
 from golden.lockstep import LockstepArray, Mismatch
 from golden.protocol import Op
-from golden.ptable import tanh_table
 from golden.train import CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
-
-ARRAY = ArrayConfig(rows=8, cols=4)
-CONFIG = TrainConfig(hidden=(6,), epochs=5, batch=16, density=0.3, seed=3)
-
-
-def prototypes():
-    """Three noisy patterns of 12 trits, 70 / 20 / 30 samples."""
-    rng = np.random.default_rng(1)
-    patterns = rng.integers(-1, 2, (3, 12))
-    arrays = {}
-    for part, n in {"train": 70, "val": 20, "test": 30}.items():
-        y = rng.integers(0, 3, n)
-        noise = rng.random((n, 12)) < 0.15
-        arrays |= {f"x_{part}": np.where(noise, 0, patterns[y]), f"y_{part}": y}
-    return Split("prototypes", 3, **arrays)
-
-
-SPLIT = prototypes()
-
-
-def trainer(out=None, config=CONFIG, array=ARRAY, **options):
-    return Trainer(config, array, SPLIT, out=out, **options)
-
-
-def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
-    """The files and the result of an unbroken run."""
-    out = tmp_path_factory.mktemp("unbroken")
-    result = trainer(out).run()
-    return files(out), result
 
 
 def test_the_same_seed_gives_the_same_files(unbroken, tmp_path):
@@ -129,203 +91,11 @@ def test_callbacks_tell_the_progress():
     assert epochs == result.metrics
 
 
-class Stop(Exception):
-    pass
-
-
-def stop_at(epoch, batch):
-    def on_batch(*now):
-        if now[:2] == (epoch, batch):
-            raise Stop
-
-    return on_batch
-
-
-@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=3))
-@settings(max_examples=12)
-def test_a_run_stopped_anywhere_and_resumed_ends_alike(unbroken, tmp_path_factory, stops):
-    out = tmp_path_factory.mktemp("broken")
-    for epoch, batch in stops:
-        run = trainer(out, on_batch=stop_at(epoch, batch))
-        assert run.resume() == run.epoch <= 5
-        try:
-            run.run()
-        except Stop:
-            assert run.epoch == epoch - 1
-    run = trainer(out)
-    run.resume()
-    assert (run.run(), files(out)) == unbroken[::-1]
-
-
-CHILD = """
-import sys, time
-sys.path.insert(0, sys.argv[1])
-from test_train import trainer
-run = trainer(sys.argv[2], on_epoch=lambda line: print(line["epoch"], flush=True))
-run.resume()
-run.run()
-"""
-
-
-def test_a_killed_process_resumes_to_the_same_end(unbroken, tmp_path, request):
-    rng = np.random.default_rng(5)
-    done = [0]
-    for _ in range(3):
-        command = [sys.executable, "-c", CHILD, str(request.path.parent), str(tmp_path)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-            done.append(int(child.stdout.readline() or 6))
-            try:
-                child.wait(timeout=float(rng.uniform(0, 0.005)))
-            except subprocess.TimeoutExpired:
-                child.kill()
-    assert done == sorted(done)  # every process went on from where its predecessor was
-    run = trainer(tmp_path)
-    assert run.resume() >= 1
-    assert (run.run(), {n: files(tmp_path)[n] for n in unbroken[0]}) == unbroken[::-1]
-
-
-def test_resume_mends_half_a_line(unbroken, tmp_path):
-    with pytest.raises(Stop):
-        trainer(tmp_path, on_batch=stop_at(3, 1)).run()
-    with (tmp_path / METRICS).open("a") as file:
-        file.write('{"epoch": 3, "lear')
-    run = trainer(tmp_path)
-    assert run.resume() == 2
-    run.run()
-    assert files(tmp_path) == unbroken[0]
-
-
-def test_resume_without_checkpoint_starts_at_the_start(unbroken, tmp_path):
-    run = trainer(tmp_path)
-    assert run.resume() == 0
-    assert run.run() == unbroken[1]
-    assert trainer().resume() == 0
-
-
-def test_resume_after_the_end_only_tests_again(unbroken, tmp_path):
-    trainer(tmp_path).run()
-    run = trainer(tmp_path)
-    assert run.resume() == 5
-    assert (run.run(), files(tmp_path)) == unbroken[::-1]
-
-
-def test_a_new_run_leaves_nothing_of_the_old(unbroken, tmp_path):
-    trainer(tmp_path, replace(CONFIG, seed=9)).run()
-    trainer(tmp_path).run()
-    assert files(tmp_path) == unbroken[0]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"config": replace(CONFIG, batch=17)}, "batch = 16, not 17"),
-        ({"config": replace(CONFIG, hidden=(6, 6))}, r"hidden = \[6\], not \[6, 6\]"),
-        ({"config": replace(CONFIG, seed=4)}, "seed = 3, not 4"),
-        ({"config": replace(CONFIG, rule="blind")}, "rule = 'exact', not 'blind'"),
-        ({"array": replace(ARRAY, cols=5)}, "array cols = 4, not 5"),
-        ({"table": tanh_table(ARRAY, m=2.0)}, "table = '[0-9a-f]{64}', not '[0-9a-f]{64}'"),
-    ],
-)
-def test_resume_refuses_another_configuration(tmp_path, change, message):
-    with pytest.raises(Stop):
-        trainer(tmp_path, on_batch=stop_at(2, 1)).run()
-    with pytest.raises(ValueError, match=rf"^\S+checkpoint\.npz was made with {message}$"):
-        trainer(tmp_path, **change).resume()
-
-
-def test_resume_refuses_other_data(tmp_path):
-    trainer(tmp_path, replace(CONFIG, epochs=1)).run()
-    other = replace(SPLIT, x_val=-SPLIT.x_val)
-    run = Trainer(replace(CONFIG, epochs=1), ARRAY, other, out=tmp_path)
-    with pytest.raises(ValueError, match=r"^\S+checkpoint\.npz was made with data = "):
-        run.resume()
-
-
-@given(st.data())
-@settings(max_examples=150)
-def test_a_damaged_checkpoint_is_refused_or_harmless(unbroken, tmp_path_factory, data):
-    path = tmp_path_factory.getbasetemp() / "damaged.npz"
-    content = bytearray(unbroken[0][CHECKPOINT])
-    position = data.draw(st.integers(0, len(content) - 1))
-    if data.draw(st.booleans()):
-        del content[position:]
-    else:
-        content[position] ^= 1 << data.draw(st.integers(0, 7))
-    path.write_bytes(content)
-    try:
-        meta, groups = checkpoint.load(path, {})
-    except ValueError as error:
-        assert str(error).startswith(f"{path} is not a checkpoint, or damaged: ")  # noqa: PT017
-        return
-    # A flipped bit in a date or a flag of the archive: what counts is unharmed.
-    path.write_bytes(unbroken[0][CHECKPOINT])
-    wanted_meta, wanted = checkpoint.load(path, {})
-    assert meta == wanted_meta
-    assert {group: set(part) for group, part in groups.items()} == {
-        group: set(part) for group, part in wanted.items()
-    }
-    for group, name in ((g, n) for g, part in wanted.items() for n in part):
-        np.testing.assert_array_equal(groups[group][name], wanted[group][name])
-
-
-def test_foreign_files_are_no_checkpoints(tmp_path):
-    path = tmp_path / CHECKPOINT
-    pickled = np.array([{}], object)
-    np.savez(tmp_path / "pickle.npz", meta=pickled)
-    other = json.dumps({"format": "other"}).encode()
-    contents = [
-        b"",
-        b"text",
-        checkpoint.npz({"a": np.zeros(3)}),
-        checkpoint.npz({"meta": np.frombuffer(other, np.uint8)}),
-        (tmp_path / "pickle.npz").read_bytes(),
-    ]
-    for content in contents:
-        path.write_bytes(content)
-        with pytest.raises(ValueError, match=r"^\S+checkpoint\.npz is not a checkpoint, or dam"):
-            trainer(tmp_path).resume()
-
-
-def test_a_checkpoint_without_its_arrays_is_refused(tmp_path):
-    trainer(tmp_path).run()
-    path = tmp_path / CHECKPOINT
-    run = trainer(tmp_path)
-    meta, groups = checkpoint.load(path, {})
-    document = json.loads(bytes(np.load(path)["meta"]))
-    del groups["network"]["array1.cells"]
-    checkpoint.save(path, document["identity"], meta, groups)
-    with pytest.raises(ValueError, match=r"^\S+ does not fit its own configuration: 'array1.cells"):
-        run.resume()
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(FileExistsError, match=r"tmp|file"):
-        trainer(tmp_path / "file")
-    with pytest.raises(NotADirectoryError, match=r"file/out"):
-        trainer(tmp_path / "file" / "out")
-
-
-def test_a_file_that_cannot_be_written_is_named_before_training(tmp_path):
-    (tmp_path / f"{CHECKPOINT}.part").mkdir()
-    run = trainer(tmp_path, on_batch=stop_at(1, 1))
-    with pytest.raises(IsADirectoryError, match=r"checkpoint\.npz\.part"):
-        run.run()
-
-
 def test_lock_step_of_equals_is_a_golden_run(unbroken, tmp_path):
     run = trainer(tmp_path, make=lambda c: LockstepArray(GoldenArray(c), GoldenArray(c)))
     assert (run.run(), files(tmp_path)) == unbroken[::-1]
     assert len(run.pool.arrays) == 4
     assert all(array.compared > 1000 for array in run.pool.arrays)
-
-
-def test_a_run_resumes_on_another_kind_of_array(unbroken, tmp_path):
-    with pytest.raises(Stop):
-        trainer(tmp_path, on_batch=stop_at(3, 2)).run()
-    run = trainer(tmp_path, make=lambda c: LockstepArray(GoldenArray(c), GoldenArray(c)))
-    assert run.resume() == 2
-    assert (run.run(), files(tmp_path)) == unbroken[::-1]
 
 
 def with_broken(number, broken):
