@@ -46,7 +46,7 @@ def test_array(config, tmp_path):
 
 
 def test_misspelt_test_case_is_an_error(tmp_path):
-    with pytest.raises(AssertionError, match="0 tests ran, not 1|the simulator failed"):
+    with pytest.raises(AssertionError, match="tests ran, not 1"):
         run_tb(
             array_verilog(WIDTHS[-1]),
             "tb.array_tb",

@@ -1,0 +1,158 @@
+"""Arrays with one deliberate fault each; the tests have to notice every one."""
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+from amaranth.hdl import Module, Mux, Signal
+
+import hdl.array
+import hdl.lane
+from golden import lfsr
+from golden.config import ArrayConfig
+from hdl.accumulator import RowAccumulator
+from hdl.dot import TernaryDot
+from hdl.lfsr import Lfsr
+from synth.generate import TOP_NAME, FlatArray, component_verilog
+
+CONFIG = ArrayConfig(rows=4, cols=4)
+ROW, COLUMN = 2, 1  # of the fault, where it has one
+
+
+class FlippedDot(TernaryDot):
+    """The sign of one row's weight is turned."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = TernaryDot(length=len(self.w_nonzero))
+        m.d.comb += [
+            getattr(sound, name).eq(getattr(self, name))
+            for name in ("en", "w_nonzero", "u_nonzero", "u_negative")
+        ]
+        m.d.comb += [
+            sound.w_negative.eq(self.w_negative ^ (1 << ROW)),
+            self.sum.eq(sound.sum),
+        ]
+        return m
+
+
+class NegatedAccumulator(RowAccumulator):
+    """The sum has the wrong sign."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = RowAccumulator(
+            columns=len(self.nonzero), error_bits=CONFIG.error_bits, sum_bits=len(self.sum)
+        )
+        m.d.comb += [
+            getattr(sound, name).eq(getattr(self, name))
+            for name in ("en", "first", "nonzero", "negative", "d")
+        ]
+        m.d.comb += self.sum.eq(-sound.sum)
+        return m
+
+
+class WrongTap(Lfsr):
+    """The last tap is one too low."""
+
+    def elaborate(self, platform):
+        with mock.patch("hdl.lfsr.TAPS", (*lfsr.TAPS[:-1], lfsr.TAPS[-1] - 1)):
+            return super().elaborate(platform)
+
+
+class LateArray(FlatArray):
+    """A register too many on the output; it holds the stream's rules."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        out = self.top.o
+        m.d.comb += out.ready.eq(~self.o_valid | self.o_ready)
+        late = {name: Signal.like(getattr(self, name)) for name in ("o_data", "o_last")}
+        valid = Signal()
+        with m.If(out.ready):
+            m.d.sync += [
+                valid.eq(out.valid),
+                late["o_data"].eq(out.p.data),
+                late["o_last"].eq(out.p.last),
+            ]
+        m.d.comb += self.o_valid.eq(valid)
+        m.d.comb += [getattr(self, name).eq(signal) for name, signal in late.items()]
+        return m
+
+
+class LeakyArray(FlatArray):
+    """Results go on when nobody takes them."""
+
+    def elaborate(self, platform):
+        m = super().elaborate(platform)
+        m.d.comb += self.top.o.ready.eq(1)
+        return m
+
+
+@contextlib.contextmanager
+def _flipped_sign() -> Iterator[type[FlatArray]]:
+    with mock.patch.object(hdl.array, "TernaryDot", FlippedDot):
+        yield FlatArray
+
+
+@contextlib.contextmanager
+def _stuck_bit() -> Iterator[type[FlatArray]]:
+    sound = hdl.array.SynapseArray._memory
+
+    def memory(self, m, index, *others):
+        bits, _ = sound(self, m, index, *others)
+        stuck = Signal.like(bits)
+        m.d.comb += stuck.eq(Mux(index == COLUMN, bits & ~(1 << ROW), bits))
+        return stuck, stuck
+
+    with mock.patch.object(hdl.array.SynapseArray, "_memory", memory):
+        yield FlatArray
+
+
+@contextlib.contextmanager
+def _wrong_tap() -> Iterator[type[FlatArray]]:
+    victim = int(lfsr.stream_states(0, 0, CONFIG.rows * CONFIG.cells)[ROW * CONFIG.cells])
+
+    def make(*, draw_bits, init):
+        return (WrongTap if init == victim else Lfsr)(draw_bits=draw_bits, init=init)
+
+    with mock.patch.object(hdl.lane, "Lfsr", make):
+        yield FlatArray
+
+
+@contextlib.contextmanager
+def _wrong_sign_backward() -> Iterator[type[FlatArray]]:
+    rows = itertools.count()
+
+    def make(**sizes):
+        return (NegatedAccumulator if next(rows) == ROW else RowAccumulator)(**sizes)
+
+    with mock.patch.object(hdl.array, "RowAccumulator", make):
+        yield FlatArray
+
+
+@contextlib.contextmanager
+def _late() -> Iterator[type[FlatArray]]:
+    yield LateArray
+
+
+@contextlib.contextmanager
+def _leaky() -> Iterator[type[FlatArray]]:
+    yield LeakyArray
+
+
+FAULTS: dict[str, Callable[[], contextlib.AbstractContextManager[type[FlatArray]]]] = {
+    "flipped sign": _flipped_sign,
+    "stuck bit": _stuck_bit,
+    "wrong tap": _wrong_tap,
+    "wrong sign backward": _wrong_sign_backward,
+    "a cycle late": _late,
+    "lost words": _leaky,
+}
+
+
+def verilog(fault: str) -> str:
+    """The array of ``CONFIG`` with a fault."""
+    with FAULTS[fault]() as top:
+        return component_verilog(top(CONFIG), TOP_NAME)

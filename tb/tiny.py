@@ -1,0 +1,37 @@
+"""A training run that takes seconds: a small network on synthetic, separable trits."""
+
+import numpy as np
+
+from golden.array import GoldenArray
+from golden.config import ArrayConfig
+from golden.data import Split
+from golden.lockstep import LockstepArray
+from golden.train import TrainConfig
+from sim.array import RtlArray
+
+INPUTS, CLASSES = 12, 3
+TRAINING = {"hidden": (10,), "epochs": 4, "batch": 20, "density": 0.3, "seed": 5}
+
+
+def split(inputs: int = INPUTS) -> Split:
+    """Three random prototypes, a tenth of the trits of each sample redrawn."""
+    rng = np.random.default_rng(3)
+    prototypes = rng.integers(-1, 2, (CLASSES, inputs))
+
+    def part(count):
+        labels = rng.integers(0, CLASSES, count)
+        noisy = rng.random((count, inputs)) < 0.1
+        return np.where(noisy, rng.integers(-1, 2, (count, inputs)), prototypes[labels]), labels
+
+    parts = [array for count in (120, 40, 40) for array in part(count)]
+    return Split("tiny", CLASSES, *parts)
+
+
+def training(**changes) -> TrainConfig:
+    """The run's configuration."""
+    return TrainConfig(**TRAINING | changes)
+
+
+def lockstep(config: ArrayConfig, path=None) -> LockstepArray:
+    """Golden and RTL array side by side; the RTL from the library at ``path``, if given."""
+    return LockstepArray(GoldenArray(config), RtlArray(config, path))
