@@ -1,6 +1,7 @@
 """Speed, measured in one run: ``python -m spintrit.bench`` (one thread: ``spintrit bench``)."""
 
 import importlib.util
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -50,7 +51,7 @@ def torch_step(batch: int) -> Callable[[], object]:
     torch.set_num_threads(1)
     torch.manual_seed(SEED)
     layers: list[torch.nn.Module] = []
-    for n_in, n_out in zip(SIZES, SIZES[1:], strict=False):
+    for n_in, n_out in itertools.pairwise(SIZES):
         layers += [torch.nn.Linear(n_in, n_out, bias=False), torch.nn.BatchNorm1d(n_out)]
         layers.append(torch.nn.Hardtanh())
     model = torch.nn.Sequential(*layers[:-1])
@@ -135,7 +136,7 @@ def main() -> int:
     if importlib.util.find_spec("tb") and importlib.util.find_spec("cocotb"):
         from tb.rate import measure
 
-        cocotb = measure(config)
+        cocotb = measure(config)["cycles_per_second"]
         rtl.add_row("cocotb", f"{cocotb:,.0f}", f"{cocotb / bare:.4f}")
     else:
         rtl.add_row("cocotb", "run in the source tree, with cocotb", "-")
