@@ -236,19 +236,21 @@ class SynapseArray(wiring.Component):
         row_layout = threshold_layout(config)
         m.submodules.table = table = Memory(shape=row_layout, depth=config.codes, init=[])
         write = table.write_port()
-        full = Signal(row_layout)
+        full = table.read_port(domain="comb")
         loaded = data.View(row_layout, operand[: row_layout.size])
         certain = 1 << config.draw_bits
         bad_row = Cat(loaded[i] > certain for i in range(2)).any() | (
             (index == 0) & loaded.as_value().any()
         )
-        m.d.comb += [write.addr.eq(index), write.data.eq(loaded)]
+        m.d.comb += [
+            write.addr.eq(index),
+            write.data.eq(loaded),
+            full.addr.eq(config.codes - 1),
+        ]
         with m.If(active(Op.LOAD_TABLE)):
             m.d.comb += write.en.eq(port.en & ~bad_row)
             with m.If(bad_row):
                 m.d.comb += fault.eq(Cause.VALUE)
-            with m.Elif(port.en & (index == config.codes - 1)):
-                m.d.sync += full.eq(loaded)
 
         # A generator's state enters as 64 / K words; all zero it would never leave zero.
         phase = index[: (lfsr.STATE_BITS // config.draw_bits).bit_length() - 1]
@@ -290,7 +292,7 @@ class SynapseArray(wiring.Component):
                 lane.up.eq(pulses[j].up),
                 lane.kappa.eq(pulses[j].kappa),
                 lane.threshold.eq(threshold.data),
-                lane.full.eq(full),
+                lane.full.eq(full.data),
                 lane.chain_in.eq(link),
             ]
             if cells == 2:

@@ -17,7 +17,7 @@ from synth.generate import TOP_NAME, array_verilog
 _DRIVER = Path(__file__).with_name("driver.cpp")
 _LIBRARY = "array.so"
 _FLAGS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"]
-_CXX_FLAGS = "-O3 -fPIC -fno-math-errno"
+_CXX_FLAGS = "-fPIC -fno-math-errno"
 
 
 def cache_folder() -> Path:
@@ -75,7 +75,7 @@ def _compile(verilator: Verilator, made: Path, objects: Path) -> None:
         "-CFLAGS", _CXX_FLAGS, "-LDFLAGS", "-shared",
         "-o", str(library.resolve()),
         str((made / f"{TOP_NAME}.v").resolve()), str(_DRIVER.resolve()),
-        "-MAKEFLAGS", "OPT_FAST=-O3 OPT_GLOBAL=-O3",
+        "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
     )  # fmt: skip
     if not library.exists():
         raise ToolError(f"Verilator made no library {library}")
