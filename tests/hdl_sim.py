@@ -18,6 +18,7 @@ from golden.ptable import tanh_table
 
 CLOCK_S = 1e-6
 PATIENCE = 400  # cycles without a word in or out, of which all chains here take fewer
+LONGEST = 500  # words of an answer, more than any here has
 SETTLING = 12  # cycles after the last answer in which no other word may follow
 
 
@@ -265,6 +266,7 @@ async def converse(ctx, top, frames, *, gaps=0.0, waits=0.0, seed=0):
             place, quiet, offering = place + 1, 0, False
         if given and ready:
             answer.append(data)
+            assert len(answer) <= LONGEST, f"answer {len(record.answers)} does not end, seed {seed}"
             quiet = 0
             if last:
                 record.answers.append(answer)
