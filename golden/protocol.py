@@ -22,6 +22,8 @@ SEED        --                      K bits, each; see below            none
 GENERATORS  --                      none                               K bits, each; see below
 =========== ======================= ================================== =========================
 
+Header fields that a command does not name, and bits of a word beyond its content, are ignored.
+
 A column's cell bits are a plane of m1, one bit a row, then a plane of m2; an input vector is a
 plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its code (low bits),
 |kappa| (2 bits) and "up". The generators form one shift chain, K bits a step: the words of SEED and
@@ -38,7 +40,8 @@ it; every trailer shows it) and is read to its ``last``:
 - OPCODE, RANGE: an unknown command or a reserved header bit set (for a binary array "blind" is
   one); a column range that is empty, ends beyond the array, or is not aligned to
   ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
-- SHORT, LONG: fewer or more data words than the header announced. What was complete is done.
+- SHORT, LONG: fewer or more data words than the header announced. What was complete is done; a
+  command that takes no data words is not done if there are any.
 - TRIT: an illegal trit in an input vector; it is taken for 0.
 - VALUE: |kappa| too large (taken for the largest), a threshold above 2^K or a threshold for code 0
   that is not 0 (not written), a generator state of zero (its top bit is set instead).

@@ -30,6 +30,9 @@ def index_bits(config: ArrayConfig) -> int:
 def array_port(config: ArrayConfig) -> wiring.Signature:
     """One step a cycle into the array, its result two cycles later.
 
+    A column written by a step is seen by steps from three cycles later on; the controller never
+    issues one sooner (a trailer and a header lie between).
+
     Members, seen from the controller
     ---------------------------------
     en : Out(1)
