@@ -1,12 +1,13 @@
 """Building a design with Verilator, once, and running a cocotb test module on it."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 from xml.etree import ElementTree
@@ -131,6 +132,11 @@ def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: 
     source, public, log = (folder / name for name in (f"{top}.v", "public.vlt", "build.log"))
     source.write_text(verilog)
     public.write_text(_PUBLIC.format(top=top))
+    # Verilator's own part is the same for all designs: make finds it up to date.
+    parts = [verilator.identity, str(ROOT), str(waves), _MAKE]
+    runtime = CACHE / f"runtime-{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"
+    for made in runtime.glob("verilated*.o"):
+        shutil.copy(made, folder)
     with _environment(verilator) as runner:
         try:
             runner.build(
@@ -144,9 +150,18 @@ def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: 
             )
         except RuntimeError as error:
             raise ToolError(f"{top} does not compile:\n{error_lines(log.read_text())}") from error
+    if not runtime.exists():
+        scratch = Path(tempfile.mkdtemp(dir=CACHE))
+        for made in folder.glob("verilated*.o"):
+            shutil.copy(made, scratch)
+        with contextlib.suppress(OSError):  # another process was first
+            scratch.rename(runtime)
+    for made in folder.iterdir():
+        if made.name not in (top, log.name):
+            made.unlink()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _environment(verilator: Verilator) -> Iterator[Runner]:
     """A runner, in Verilator's environment; outside of pytest, as it were, where it would leave
     with SystemExit."""

@@ -41,7 +41,7 @@ def test_array(config, tmp_path):
         tmp_path,
         tests=array_tb.TESTS,
         seed=SEED,
-        environment=variables(config, 30 if config.rows * config.cols > 1000 else 100),
+        environment=variables(config, 30 if config.rows > 16 else 100),
     )
 
 
