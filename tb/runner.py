@@ -22,7 +22,7 @@ from synth.generate import TOP_NAME, component_verilog
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "tb"
-WAVES = "SPINTRIT_WAVES"  # environment variable: set to anything, the waveforms are kept
+WAVES = "SPINTRIT_WAVES"  # environment variable: set to anything, waveforms go to build/waves
 
 # Ports alone are public, instead of every signal as cocotb asks for: half the time to build, a
 # fraction of the time to run. Registers start at random values, so that reset has to set them.
@@ -97,7 +97,9 @@ def run_tb(
             tail = "\n".join(log.read_text().splitlines()[-20:]) if log.exists() else ""
             raise AssertionError(f"{test_module}: the simulator failed: {error}\n{tail}") from error
     if waves:
-        print(f"waveforms: {folder}")
+        kept = ROOT / "build" / "waves"
+        kept.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / "dump.vcd", kept / f"{folder.name}.vcd")
     where = f"{test_module}, seed {seed}, log {log}"
     assert not failed, f"{failed} of {ran} tests failed: {_failures(results)}\n({where})"
     assert ran == tests, f"{ran} tests ran, not {tests} ({where})"
