@@ -19,14 +19,14 @@ from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable
 def within_reach(
     kappa: np.ndarray, code: np.ndarray, draws: np.ndarray, table: ProbabilityTable
 ) -> np.ndarray:
-    """Which synapses have a draw below the threshold of their longest pulse, (...), bool.
+    """Which synapses have a draw below the highest threshold up to their longest pulse, bool (...).
 
     No other can switch, whatever its state and the rule: a short cut, since pulses are mostly
     short. Arguments as for ``switch``.
     """
     full = len(table.thresholds) - 1
     longest = np.where(kappa != 0, full, np.abs(code))
-    hits = draws < table.thresholds[longest]
+    hits = draws < np.maximum.accumulate(table.thresholds)[longest]
     return hits[..., AP_TO_P] | hits[..., P_TO_AP]
 
 

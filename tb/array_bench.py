@@ -141,13 +141,18 @@ class ArrayBench:
             cocotb.start_soon(task)
         await self.reset()
 
-    async def reset(self, cycles: int = 1) -> None:
-        """Reset whatever is under way; model and scoreboard start anew."""
+    async def reset(self, cycles: int = 1, *, idle: bool = False) -> None:
+        """Reset whatever is under way; model and scoreboard start anew, but for the model's cells
+        and table if the array is ``idle``."""
+        model = self.scoreboard.model
         self.dut.rst.value = 1
         self._words.clear()
         for _ in range(cycles + 1):
             await RisingEdge(self.dut.clk)
         self._forget()
+        if idle:
+            model.reset()
+            self.scoreboard.model = model
         self.dut.rst.value = 0
         await RisingEdge(self.dut.clk)
         assert not self.dut.o_valid.value, "o_valid after reset"

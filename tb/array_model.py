@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 from types import SimpleNamespace
-from unittest import mock
 
 import numpy as np
 
-from golden import cell, lfsr, protocol, trit
+from golden import lfsr, protocol, trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, KAPPA_BITS, TRAILER, Cause, Op
@@ -50,6 +49,13 @@ class ArrayModel:
         self.config = config
         self.array = GoldenArray(config)
         self._thresholds = np.zeros((config.codes, 2), np.int64)
+        self._sticky = Cause.NONE
+
+    def reset(self) -> None:
+        """What reset does: generators and error as at first, cells and table as they are."""
+        count = protocol.generators(self.config)
+        states = lfsr.stream_states(0, 0, count).reshape(self.config.rows, self.config.cells)
+        self.array.set_generators(states)
         self._sticky = Cause.NONE
 
     def answer(self, frame: Words) -> Answer:
@@ -153,13 +159,7 @@ class ArrayModel:
         assert bits.shape[-1] == config.code_bits + KAPPA_BITS + 1
         sign = np.where(bits[..., -1], 1, -1)
         kept = np.minimum(kappa, config.max_kappa)
-        # Frames may bring thresholds in any order, which the golden array's short cut does not
-        # expect; without it this model is independent of it, too.
-        everywhere = mock.patch.object(
-            cell, "within_reach", lambda kappa, *_: np.ones_like(kappa, bool)
-        )
-        with everywhere:
-            self.array.update(kept * sign, code * sign, first, blind=blind)
+        self.array.update(kept * sign, code * sign, first, blind=blind)
         return [Cause.VALUE] * bool((kappa > kept).any())
 
     def _load_table(self, words: np.ndarray, first: int) -> list[Cause]:

@@ -8,7 +8,7 @@ from golden.protocol import Cause, Op
 from tb.array_bench import COMMANDS, ArrayBench, config_from_environment
 from tb.array_stimulus import Stimulus
 
-TESTS = 9  # with their parameters
+TESTS = 10  # with their parameters
 
 
 async def started(dut, *, stalled: bool, stream: int = 0) -> tuple[ArrayBench, Stimulus, int]:
@@ -69,3 +69,16 @@ async def reset_in_a_command(dut):
         causes = await bench.run(frames)
         assert set(causes) == {Cause.NONE}, causes
         await bench.finish(expected=len(frames))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def reset_keeps_cells_and_table(dut):
+    """Between commands reset touches generators and cause alone."""
+    bench, stimulus, commands = await started(dut, stalled=False)
+    frames = stimulus.sequence(commands // 2)
+    await bench.run(frames)
+    await bench.finish(expected=len(frames))
+    await bench.reset(idle=True)
+    frames = [*stimulus.epilogue(), *[stimulus.sound(Op.UPDATE)] * 3, *stimulus.epilogue()]
+    await bench.run(frames)
+    await bench.finish(expected=len(frames))
