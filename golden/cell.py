@@ -26,8 +26,10 @@ def within_reach(
     """
     full = len(table.thresholds) - 1
     longest = np.where(kappa != 0, full, np.abs(code))
-    hits = draws < np.maximum.accumulate(table.thresholds)[longest]
-    return hits[..., AP_TO_P] | hits[..., P_TO_AP]
+    highest = np.maximum.accumulate(table.thresholds.max(axis=1))
+    # Over two strided halves: far faster than a reduction along an axis of two.
+    lowest = np.minimum(draws[..., AP_TO_P], draws[..., -1])
+    return lowest < highest.astype(np.float64 if highest[-1] >> 24 else np.float32)[longest]
 
 
 def switch(

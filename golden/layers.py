@@ -87,8 +87,10 @@ class Dense(Layer):
 
     def gradient(self) -> np.ndarray:
         """Loss gradient at the weights, d^T u times the scale: (n_out, n_in)."""
-        # Float products of integers below 2^53 are exact, and use BLAS.
-        total = self._d.T.astype(np.float64) @ self._u
+        # Float sums of integers within the mantissa are exact, and use BLAS.
+        largest = len(self._d) * (self.matrix.config.max_error + 1)
+        exact = np.float32 if largest < 1 << 24 else np.float64
+        total = self._d.T.astype(exact) @ self._u.astype(exact)
         return (total * self._scale).astype(self.dtype)
 
 
