@@ -74,7 +74,7 @@ def _digits() -> Split:
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise ModuleNotFoundError(
-            "the digits are part of scikit-learn, which is not installed", name="sklearn"
+            "the digits are scikit-learn's: pip install 'spintrit[demo]'", name="sklearn"
         ) from None
 
     def split(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:

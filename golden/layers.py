@@ -91,7 +91,7 @@ class Dense(Layer):
         largest = len(self._d) * (self.matrix.config.max_error + 1)
         exact = np.float32 if largest < 1 << 24 else np.float64
         total = self._d.T.astype(exact) @ self._u.astype(exact)
-        return (total * self._scale).astype(self.dtype)
+        return np.multiply(total, self._scale, dtype=np.float64).astype(self.dtype)
 
 
 class BatchNorm(Layer):

@@ -109,8 +109,8 @@ def library_rates(config: ArrayConfig) -> tuple[float, float, float]:
     return bare_rate, library_rate, statistics.median(bare / library for bare, library in rates)
 
 
-def main() -> int:
-    """Measure and print everything."""
+def main(config: ArrayConfig | None = None) -> int:
+    """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
     console = Console()
     training = Table(title="Training dense 784-512-10, one thread, samples per second")
     has_torch = importlib.util.find_spec("torch") is not None
@@ -125,7 +125,7 @@ def main() -> int:
         training.add_row(*row)
     console.print(training)
 
-    config = ArrayConfig()
+    config = config or ArrayConfig()
     rtl = Table(title=f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second")
     rtl.add_column("driven by")
     rtl.add_column("cycles/s", justify="right")

@@ -210,7 +210,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"spintrit: RTL and golden model differ: {mismatch}", file=sys.stderr)
         return 1
     except ImportError as error:
-        print(f"spintrit: error: {error}; try: pip install 'spintrit[demo]'", file=sys.stderr)
+        hint = "" if "pip install" in str(error) else "; try: pip install 'spintrit[demo]'"
+        print(f"spintrit: error: {error}{hint}", file=sys.stderr)
         return 2
     except (ValueError, TypeError, OSError, ToolError) as error:
         print(f"spintrit: error: {error}", file=sys.stderr)

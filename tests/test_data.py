@@ -63,7 +63,7 @@ def test_unknown_data_set_names_the_known(name):
 
 def test_missing_scikit_learn_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ModuleNotFoundError, match=r"^the digits .* the extra spintrit\[demo\]$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^the digits .* 'spintrit\[demo\]'$"):
         load("digits")
 
 

@@ -1,0 +1,25 @@
+"""The benchmark runs and prints what it promises; a small one, whose figures mean nothing."""
+
+import re
+
+import pytest
+
+from golden.config import ArrayConfig
+from spintrit import bench
+
+
+@pytest.mark.verilator
+def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setattr(bench, "SIZES", (12, 6, 10))
+    monkeypatch.setattr(bench, "FORWARD_VECTORS", 50)
+    monkeypatch.setattr(bench, "ROUNDS", 2)
+    assert bench.main(ArrayConfig(rows=8, cols=8)) == 0
+    shown = capsys.readouterr().out
+    for batch in bench.BATCHES:
+        assert re.search(rf"│ +{batch} │ +[\d,]+ │", shown), shown
+    for driver in ("bare C++ Verilator loop", "library, from Python", "cocotb"):
+        found = re.search(rf"{re.escape(driver)} +│ +([\d,]+) │ +([\d.]+) │", shown)
+        assert found, shown
+        assert int(found[1].replace(",", "")) > 0
