@@ -13,7 +13,7 @@ from golden.protocol import TRAILER, Cause, Op
 from golden.ptable import ProbabilityTable
 from sim import library
 
-_PATIENCE = 1000  # cycles without a word in or out; the longest pause of a sound array is 2^16
+_PATIENCE = 1000  # cycles without a word in or out; a sound array never pauses for ten
 
 
 class RtlArray(SynapseArray):
