@@ -77,7 +77,7 @@ class SynapseArray(ABC):
 
         Parameters
         ----------
-        u : ndarray of shape (batch, rows), integer in {-1, 0, 1}
+        u : ndarray of shape (batch, rows), integer in {-1, 0, 1}; batch >= 1
         first, count : int
             Columns, multiples of ``columns_per_cycle``; all by default.
 
@@ -86,6 +86,7 @@ class SynapseArray(ABC):
         ndarray of shape (batch, count), int32
         """
         u = checks.integers("u", u, (None, self.config.rows), -1, 1)
+        checks.integer("batch", len(u), 1)
         count = self._range(first, count, aligned=True)
         return self._forward(u.astype(np.int8), first, count)
 
@@ -94,7 +95,7 @@ class SynapseArray(ABC):
 
         Parameters
         ----------
-        d : ndarray of shape (batch, count), integer of ``error_bits`` signed bits
+        d : ndarray of shape (batch, count), integer of ``error_bits`` signed bits; batch >= 1
         first : int
             First column; like ``count`` a multiple of ``columns_per_cycle``.
 
@@ -104,6 +105,7 @@ class SynapseArray(ABC):
         """
         limit = self.config.max_error
         d = checks.integers("d", d, (None, None), -limit - 1, limit)
+        checks.integer("batch", len(d), 1)
         self._range(first, d.shape[1], aligned=True)
         return self._backward(d.astype(np.int32), first)
 
@@ -159,6 +161,9 @@ class SynapseArray(ABC):
     def generators(self) -> np.ndarray:
         """The generators' states, uint64 of shape (rows, cells)."""
         return self._generators()
+
+    def verify(self) -> None:  # noqa: B027  (a default, not a duty)
+        """Compare all state with whatever else holds it; most arrays have no other."""
 
     def _range(self, first: int, count: int | None, *, aligned: bool = False) -> int:
         cols, unit = self.config.cols, self.config.columns_per_cycle if aligned else 1

@@ -3,6 +3,7 @@
 Nothing is pickled. Every member of the archive carries a CRC, so a damaged file is noticed.
 """
 
+import errno
 import hashlib
 import io
 import json
@@ -21,17 +22,26 @@ Groups = dict[str, dict[str, np.ndarray]]
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace ``path`` by ``content``; whoever reads it, even after a crash, finds old or new.
 
+    A link is followed; anything but a regular file (a folder, a device, a pipe) is left alone.
+
     Raises
     ------
     OSError
-        Naming the file, if it cannot be written.
+        Naming the file, if it cannot be written or is no regular file.
     """
+    path = path.resolve()
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     part = path.with_name(path.name + ".part")
     with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)  # noqa: PTH105  (in one line with fsync: the pair is the point)
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(part, path)  # noqa: PTH105  (next to fsync: the pair is the point)
+        except BaseException:
+            part.unlink()
+            raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

@@ -30,6 +30,10 @@ class Mismatch(Exception):
         place = " at " * bool(where) + ", ".join(f"{name} {i}" for name, i in where.items())
         super().__init__(f"{what} differs{place}: expected {expected}, got {got}")
 
+    def of(self, **where: int | str) -> "Mismatch":
+        """The same, with more to say of where it is."""
+        return Mismatch(self.what, where | self.where, self.expected, self.got, self.count)
+
     def within(self, layer: str, row: int, column: int) -> "Mismatch":
         """The same, placed in a layer whose part starts at ``row`` and ``column`` of it."""
         where: dict[str, int | str] = {"layer": layer}

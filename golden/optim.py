@@ -36,11 +36,12 @@ class Optimiser(ABC):
 
     def step(self, name: str, gradient: np.ndarray, learning_rate: float) -> np.ndarray:
         """The change to add to parameter ``name``, in the gradient's shape and type."""
-        buffers = [
-            self.state.setdefault(f"{name}.{buffer}", np.zeros_like(gradient))
-            for buffer in self.BUFFERS
-        ]
-        count = self.state.setdefault(f"{name}.steps", np.zeros((), np.int64))
+        if f"{name}.steps" not in self.state:
+            self.state[f"{name}.steps"] = np.zeros((), np.int64)
+            for buffer in self.BUFFERS:
+                self.state[f"{name}.{buffer}"] = np.zeros_like(gradient)
+        buffers = [self.state[f"{name}.{buffer}"] for buffer in self.BUFFERS]
+        count = self.state[f"{name}.steps"]
         count += 1
         return self._step(gradient, learning_rate, int(count), *buffers)
 

@@ -19,6 +19,7 @@ from golden.array import GoldenArray, SynapseArray
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.layers import squared_hinge
+from golden.lockstep import Mismatch
 from golden.matrix import ArrayPool
 from golden.network import Network, populations
 from golden.optim import OPTIMISERS, exponential_decay
@@ -38,7 +39,8 @@ class TrainConfig:
     hidden : sequence of int
         Sizes of the hidden layers.
     epochs, batch : int
-        Passes over the training data; samples per weight update.
+        Passes over the training data; samples per weight update, at least 2 for batch norm's sake
+        (a last batch of one changes next to nothing).
     learning_rate, final_learning_rate : float
         Of the first and the last epoch, falling exponentially in between.
     optimiser : {"adam", "momentum"}
@@ -79,7 +81,7 @@ class TrainConfig:
             raise TypeError(f"hidden must be a sequence of integers, not {self.hidden!r}")
         sizes = enumerate(self.hidden)
         fix("hidden", tuple(checks.integer(f"hidden[{i}]", n, 1) for i, n in sizes))
-        for name, low in {"epochs": 1, "batch": 1, "seed": 0}.items():
+        for name, low in {"epochs": 1, "batch": 2, "seed": 0}.items():
             fix(name, checks.integer(name, getattr(self, name), low))
         for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
             fix(name, checks.real(name, getattr(self, name), 1e-12, 100.0))
@@ -278,8 +280,11 @@ class Trainer:
     def _verified(self) -> dict[str, np.ndarray]:
         """All cell bits by layer, after comparing what can be compared."""
         bits = self.network.read()  # first: a difference is placed in its layer
-        for array in self.pool.arrays:
-            getattr(array, "verify", lambda: None)()
+        for number, array in enumerate(self.pool.arrays):
+            try:
+                array.verify()
+            except Mismatch as mismatch:
+                raise mismatch.of(array=number) from None
         return bits
 
     def _accuracy(self, x: np.ndarray, y: np.ndarray) -> float:

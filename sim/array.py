@@ -9,7 +9,7 @@ import numpy as np
 from golden import protocol
 from golden.array import SynapseArray
 from golden.config import ArrayConfig
-from golden.protocol import TRAILER, Cause, Op
+from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import ProbabilityTable
 from sim import library
 
@@ -62,7 +62,7 @@ class RtlArray(SynapseArray):
         Raises
         ------
         RuntimeError
-            If the array does not answer.
+            If the array does not answer; it is of no further use then.
         """
         frame = np.ascontiguousarray(frame, np.uint32)
         out = np.empty((results + 1, self._result_words), np.uint32)
@@ -90,6 +90,8 @@ class RtlArray(SynapseArray):
     def _run(self, frame: np.ndarray, results: int = 0) -> tuple[np.ndarray, int]:
         words, trailer = self.command(frame, results)
         cause = protocol.field(TRAILER, "cause", trailer)
+        if cause:  # cleared, so that it does not stick to later commands
+            self.command(protocol.frame(self.config, protocol.control(HEADER, op=Op.STATUS)), 0)
         if cause or len(words) != results:
             raise RuntimeError(
                 f"the RTL array answered with error {Cause(cause).name} "
@@ -125,5 +127,5 @@ class RtlArray(SynapseArray):
 
     def _generators(self) -> np.ndarray:
         results = protocol.steps(Op.GENERATORS, self.config)
-        frame = protocol.frame(self.config, protocol.control(protocol.HEADER, op=Op.GENERATORS))
+        frame = protocol.frame(self.config, protocol.control(HEADER, op=Op.GENERATORS))
         return protocol.states_of(self.config, self._run(frame, results)[0])

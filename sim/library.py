@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import platform
 import shutil
 import tempfile
 from functools import cache
@@ -16,8 +17,12 @@ from synth.generate import TOP_NAME, array_verilog
 
 _DRIVER = Path(__file__).with_name("driver.cpp")
 _LIBRARY = "array.so"
-_FLAGS = ["-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"]
-_CXX_FLAGS = "-fPIC -fno-math-errno"
+_FLAGS = [
+    *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"),
+    *("-CFLAGS", "-fPIC -fno-math-errno"),
+    *MAKE_FLAGS,
+    *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0 OPT_GLOBAL=-O1"),
+]
 
 
 def cache_folder() -> Path:
@@ -46,7 +51,7 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     """
     verilator = find_verilator()
     text = array_verilog(config) if verilog is None else verilog
-    parts = [text, _DRIVER.read_text(), verilator.identity, *_FLAGS, _CXX_FLAGS]
+    parts = [text, _DRIVER.read_text(), verilator.identity, platform.machine(), *_FLAGS]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     folder = cache_folder() / digest
     library = folder / _LIBRARY
@@ -59,7 +64,9 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
         (made / f"{TOP_NAME}.v").write_text(text)
         _compile(verilator, made, Path(scratch) / "obj")
         try:
-            made.rename(folder)
+            if not library.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                made.rename(folder)
         except OSError:
             if not library.exists():  # else another process was first
                 raise
@@ -70,12 +77,11 @@ def _compile(verilator: Verilator, made: Path, objects: Path) -> None:
     library = made / _LIBRARY
     verilator.run(
         "--cc", "--exe", "--build", "-j", str(os.cpu_count() or 1),
-        *_FLAGS, *MAKE_FLAGS,
+        *_FLAGS,
         "--prefix", "Varray", "--top-module", TOP_NAME, "--Mdir", str(objects),
-        "-CFLAGS", _CXX_FLAGS, "-LDFLAGS", "-shared",
+        "-LDFLAGS", "-shared",
         "-o", str(library.resolve()),
         str((made / f"{TOP_NAME}.v").resolve()), str(_DRIVER.resolve()),
-        "-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0 OPT_GLOBAL=-O1",
     )  # fmt: skip
     if not library.exists():
         raise ToolError(f"Verilator made no library {library}")

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,9 +15,9 @@ from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.optim import OPTIMISERS
 from golden.train import ACTIVATIONS, RULES, TrainConfig
-from sim.toolchain import ToolError
 
 ARRAYS = ("golden", "rtl", "both")
+DEMO_FOLDER = "build/demo"
 
 _ARRAY_HELP = {
     "rows": "inputs of an array, one lane of logic each",
@@ -86,9 +87,9 @@ def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument(
         "--out", type=Path, default=Path(default), metavar="DIR", help=f"folder [{default}]"
     )
-    parser.add_argument(
-        "--resume", action="store_true", help="go on from the last checkpoint in DIR"
-    )
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on from DIR's last checkpoint")
+    earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,6 +99,8 @@ def parser() -> argparse.ArgumentParser:
         description="Train ternary networks inside an array of magnetic tunnel junctions: RTL and "
         "golden model, bit for bit.",
     )
+    version = f"spintrit {metadata.version('spintrit')}"
+    top.add_argument("--version", action="version", version=version)
     commands = top.add_subparsers(metavar="COMMAND", required=True)
 
     demo = commands.add_parser(
@@ -112,7 +115,7 @@ def parser() -> argparse.ArgumentParser:
         "--epochs", type=int, default=TrainConfig.epochs, metavar="N",
         help=f"passes over the training data [{TrainConfig.epochs}]",
     )  # fmt: skip
-    _add_folder(demo, "build/demo")
+    _add_folder(demo, DEMO_FOLDER)
     demo.set_defaults(act=_demo)
 
     train = commands.add_parser(
@@ -129,7 +132,6 @@ def parser() -> argparse.ArgumentParser:
         "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
     )
     _add_folder(train, "build/train")
-    train.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
     _add_fields(train, "training", TrainConfig, _TRAIN_HELP)
     _add_fields(train, "array", ArrayConfig, _ARRAY_HELP)
     train.set_defaults(act=_train)
@@ -172,9 +174,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     array = ArrayConfig()
     config = TrainConfig(seed=arguments.seed, epochs=arguments.epochs)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    # Its own folder is the demo's to use again.
+    overwrite = arguments.overwrite or arguments.out == Path(DEMO_FOLDER)
+    status = _run("both", "digits", config, array, arguments, overwrite)
     write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
-    return _run("both", "digits", config, array, arguments, overwrite=True)
+    return status
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -213,9 +217,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         hint = "" if "pip install" in str(error) else "; try: pip install 'spintrit[demo]'"
         print(f"spintrit: error: {error}{hint}", file=sys.stderr)
         return 2
-    except (ValueError, TypeError, OSError, ToolError) as error:
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
         print(f"spintrit: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("spintrit: stopped; a training run goes on with --resume", file=sys.stderr)
+        hint = "; --resume goes on" if hasattr(arguments, "resume") else ""
+        print(f"spintrit: stopped{hint}", file=sys.stderr)
         return 130

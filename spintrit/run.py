@@ -15,7 +15,7 @@ from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray, Mismatch
-from golden.train import CHECKPOINT, TrainConfig, Trainer
+from golden.train import CHECKPOINT, WEIGHTS, TrainConfig, Trainer
 from spintrit.picture import draw
 
 SUMMARY, PICTURE = "summary.json", "learning.png"
@@ -62,12 +62,17 @@ def run(
         If the RTL differs from the golden model; summary.json tells the difference.
     OSError
         If the folder cannot be written.
+    RuntimeError
+        If the RTL gives no answer, or an error.
     """
     console = console or Console()
     if (out / CHECKPOINT).exists() and not (resume or overwrite):
         raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
     split = data.load(dataset)
     out.mkdir(parents=True, exist_ok=True)
+    # What an earlier run came to must not stand beside the files of this one.
+    for name in (SUMMARY, PICTURE, WEIGHTS):
+        (out / name).unlink(missing_ok=True)
     if kind != "golden":
         from sim import library
 
@@ -88,7 +93,10 @@ def run(
         state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
         progress.update(task, completed=entry["epoch"], state=state)
 
-    trainer = Trainer(config, array, split, maker(kind), out, on_epoch=on_epoch)
+    def on_batch(epoch: int, batch: int, batches: int) -> None:
+        progress.update(task, completed=epoch - 1 + batch / batches)
+
+    trainer = Trainer(config, array, split, maker(kind), out, on_batch=on_batch, on_epoch=on_epoch)
     first_epoch = trainer.resume() if resume else 0
     progress.update(task, completed=first_epoch)
     start = time.perf_counter()
@@ -100,13 +108,15 @@ def run(
         "array_config": asdict(array),
         "arrays": len(trainer.pool.arrays),
         "resumed_after_epoch": first_epoch,
+        "complete": False,
     }
-    if kind == "both":
-        summary["differences"] = 0
     try:
         with progress:
             result = trainer.run()
+        if kind == "both":
+            summary["differences"] = 0
         summary |= {
+            "complete": True,
             "test_accuracy": result.test_accuracy,
             "val_accuracy": result.val_accuracy,
             "test_samples": len(split.y_test),

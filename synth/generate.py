@@ -30,6 +30,17 @@ write_rtlil
 """
 
 
+# Of IEEE 1364-2005, those that someone might take for a name.
+_KEYWORDS = """
+    always and assign automatic begin buf case cell config default design disable edge else end
+    endmodule event for force forever fork function generate if include initial inout input
+    instance integer join large library liblist localparam macromodule medium module nand negedge
+    nor not or output parameter posedge primitive pull0 pull1 real reg release repeat scalared
+    signed small specify strong0 strong1 supply0 supply1 table task time tran tri unsigned use
+    vectored wait wand weak0 weak1 while wire wor xnor xor
+"""
+
+
 class FlatArray(wiring.Component):
     """``hdl.top.ArrayTop`` with a port for each field of its streams, as Verilog users like it.
 
@@ -108,7 +119,7 @@ def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
     ValueError
         If ``name`` is not a plain Verilog identifier.
     """
-    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
+    if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in _KEYWORDS.split():
         raise ValueError(f"name must be a Verilog identifier, not {name!r}")
     return (
         f"// {config}\n"

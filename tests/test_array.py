@@ -79,7 +79,7 @@ def ranges(draw):
 # --- reads ---
 
 
-@given(ranges(), st.integers(0, 5), st.integers(0, 2**32))
+@given(ranges(), st.integers(1, 5), st.integers(0, 2**32))
 def test_forward_is_the_integer_product(case, batch, seed):
     config, first, count = case
     array, bits = filled(config, seed)
@@ -89,7 +89,7 @@ def test_forward_is_the_integer_product(case, batch, seed):
     assert np.array_equal(s, u @ weights(bits)[first : first + count].T)
 
 
-@given(ranges(), st.integers(0, 5), st.integers(0, 2**32))
+@given(ranges(), st.integers(1, 5), st.integers(0, 2**32))
 def test_backward_is_the_integer_product(case, batch, seed):
     config, first, count = case
     array, bits = filled(config, seed)
@@ -318,6 +318,8 @@ BITS = np.zeros((4, 3, 2), int)
 STATES = np.ones((3, 2), np.uint64)
 BAD_VALUES = [
     ("forward", (np.zeros((2, 4), int),), r"^u must have shape \(\*, 3\), not \(2, 4\)$"),
+    ("forward", (np.zeros((0, 3), int),), r"^batch must be at least 1, not 0$"),
+    ("backward", (np.zeros((0, 4), int),), r"^batch must be at least 1, not 0$"),
     ("forward", (np.zeros(3, int),), r"^u must have shape \(\*, 3\), not \(3,\)$"),
     ("forward", ([[0, 1, 2]],), r"^u\[0, 2\] must be in -1 to 1, not 2$"),
     ("forward", ([[0, 0, 0], [-2, 0, 0]],), r"^u\[1, 0\] must be in -1 to 1, not -2$"),

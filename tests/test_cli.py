@@ -95,7 +95,45 @@ def test_difference_is_told_and_recorded(tmp_path, monkeypatch, capsys):
     assert (first["sample"], first["column"]) == (0, 0)
     assert first["got"] == first["expected"] + 2
     assert summary["differences"] == 1
+    assert not summary["complete"]
     assert "test_accuracy" not in summary
+
+
+def test_array_that_fails_is_one_line_and_no_success(tmp_path, monkeypatch, capsys):
+    class Silent(GoldenArray):
+        seconds = 0.0
+
+        def _backward(self, d, first):
+            raise RuntimeError("the RTL array gave no answer")
+
+    monkeypatch.setattr(run, "maker", lambda _: lambda c: LockstepArray(GoldenArray(c), Silent(c)))
+    monkeypatch.setattr("sim.library.build", lambda config: None)
+    told = error_of(f"{QUICK} --array both --out {tmp_path}", capsys)
+    assert told == "spintrit: error: the RTL array gave no answer\n"
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert not summary["complete"]
+    assert "differences" not in summary
+
+
+def test_a_new_run_removes_the_results_of_the_old(tmp_path, monkeypatch):
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("golden.train.Trainer._train_epoch", stop)
+    assert spintrit(f"{QUICK} --seed 1 --out {tmp_path} --overwrite") == 130
+    assert not json.loads((tmp_path / "summary.json").read_text())["complete"]
+    assert not (tmp_path / "weights.npz").exists()
+    assert not (tmp_path / "learning.png").exists()
+
+
+def test_demo_leaves_other_runs_alone(tmp_path, capsys):
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    capsys.readouterr()
+    assert "holds a run already" in error_of(f"demo --out {tmp_path}", capsys)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize(
@@ -115,6 +153,10 @@ def test_difference_is_told_and_recorded(tmp_path, monkeypatch, capsys):
         ("train --draw-bits 12", "spintrit train: error: argument --draw-bits: invalid choice"),
         ("demo --seed -1", "spintrit: error: seed must be at least 0, not -1"),
         ("generate", "spintrit generate: error: the following arguments are required: -o"),
+        ("generate -o .", "spintrit: error: [Errno 22] not a regular file"),
+        ("generate -o x.v --name module", "spintrit: error: name must be a Verilog identifier"),
+        ("train --batch 1", "spintrit: error: batch must be at least 2, not 1"),
+        ("train --resume --overwrite", "spintrit train: error: argument --overwrite: not allowed"),
         ("generate -o x.v --name 4you", "spintrit: error: name must be a Verilog identifier"),
     ],
 )

@@ -1,6 +1,7 @@
 """Killed runs go on as if nothing had happened; damaged files are refused."""
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -196,3 +197,30 @@ def test_a_run_resumes_on_another_kind_of_array(unbroken, tmp_path):
     run = trainer(tmp_path, make=lambda c: LockstepArray(GoldenArray(c), GoldenArray(c)))
     assert run.resume() == 2
     assert (run.run(), files(tmp_path)) == unbroken[::-1]
+
+
+def test_only_regular_files_are_replaced(tmp_path):
+    pipe, target, link = (tmp_path / name for name in ("pipe", "target", "link"))
+    os.mkfifo(pipe)
+    with pytest.raises(OSError, match=r"not a regular file: '.*pipe'$"):
+        checkpoint.write_atomically(pipe, b"new")
+    assert pipe.is_fifo()
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    checkpoint.write_atomically(link, b"new")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"new"
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "target", "link"}
+
+
+def test_a_failed_write_leaves_old_content_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+
+    def fail(_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoint.write_atomically(path, b"new")
+    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]

@@ -150,7 +150,7 @@ def test_a_wrong_sign_is_placed_in_its_layer():
 
 def test_a_wrong_generator_is_found_at_the_epochs_end():
     run = trainer(make=with_broken(2, DriftingGenerator))
-    with pytest.raises(Mismatch, match=r"^generator state differs at row 5, cell 1: "):
+    with pytest.raises(Mismatch, match=r"^generator state differs at array 2, row 5, cell 1: "):
         run.run()
     assert run.epoch == 0
 
