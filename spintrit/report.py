@@ -26,7 +26,8 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     """Print a summary's figures and where the rest is."""
     sizes = "-".join(map(str, summary["train_config"]["hidden"]))
     rows, cols = (summary["array_config"][name] for name in ("rows", "cols"))
-    arrays = f"{summary['arrays']} arrays of {rows} x {cols}"
+    count = summary["arrays"]
+    arrays = f"{count} {'array' if count == 1 else 'arrays'} of {rows} x {cols}"
     shown = Table(show_header=False, title=f"{summary['dataset']}, seed {summary['seed']}")
     shown.add_column()
     shown.add_column(justify="right")
