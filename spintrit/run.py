@@ -70,9 +70,6 @@ def run(
         raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
     split = data.load(dataset)
     out.mkdir(parents=True, exist_ok=True)
-    # What an earlier run came to must not stand beside the files of this one.
-    for name in (SUMMARY, PICTURE, WEIGHTS):
-        (out / name).unlink(missing_ok=True)
     if kind != "golden":
         from sim import library
 
@@ -98,6 +95,9 @@ def run(
 
     trainer = Trainer(config, array, split, maker(kind), out, on_batch=on_batch, on_epoch=on_epoch)
     first_epoch = trainer.resume() if resume else 0
+    # What an earlier run came to must not stand beside the files of this one.
+    for name in (SUMMARY, PICTURE, WEIGHTS):
+        (out / name).unlink(missing_ok=True)
     progress.update(task, completed=first_epoch)
     start = time.perf_counter()
     summary: dict[str, Any] = {

@@ -183,9 +183,11 @@ def test_damaged_checkpoint_gives_one_line(tmp_path, capsys):
 
 def test_another_configuration_is_not_resumed(tmp_path, capsys):
     assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     capsys.readouterr()
     told = error_of(f"{QUICK} --seed 5 --out {tmp_path} --resume", capsys)
     assert "was made with seed = 0, not 5" in told
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_generate_is_deterministic(tmp_path, capsys):
