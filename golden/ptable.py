@@ -18,6 +18,8 @@ GXNOR_M = 3.0  # steepness m of tau(nu) = tanh(m |nu| / dz), GXNOR's published c
 CODES_PER_OCTAVE = 2
 _BUCKETS = 1 << 16  # of equal width in [0, 1]: a power of two, so that scaling is exact
 FULL_PULSE_S = 2e-9  # T_up of the default device (assumed)
+FULL_PULSE_TICKS = 2000
+TICK_BITS = 16  # width of a pulse length in ticks
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,60 +30,105 @@ class ProbabilityTable:
     ----------
     thresholds : ndarray of shape (codes, 2), integer in [0, 2^draw_bits]
         Column ``AP_TO_P`` and column ``P_TO_AP``; code 0 is (0, 0) and neither column falls.
-    pulse_s : ndarray of shape (codes, 2), float
-        Pulse lengths in seconds.
+    ticks : ndarray of shape (codes, 2), integer in [0, 2^TICK_BITS - 1]
+        Pulse lengths by direction, in ticks; code 0, no pulse, is (0, 0).
+    tick_s : float
+        A tick in seconds, positive.
     draw_bits : int
         K.
+    by_length : bool
+        The linear coder: nu is coded by the pulse's length itself, not by its probability (see
+        ``encode``). The mean length of both directions must not fall, and end above 0.
+    variants : ndarray of shape (variants, codes, 2), integer in [0, 2^draw_bits], optional
+        Thresholds of each group of cells that switch alike (device-to-device spread), under the
+        rules for ``thresholds``.
 
     Raises
     ------
     TypeError, ValueError
-        If a shape, a value or the order of the thresholds is wrong.
+        If a shape, a value or the order of thresholds or lengths is wrong.
     """
 
     thresholds: np.ndarray
-    pulse_s: np.ndarray
+    ticks: np.ndarray
+    tick_s: float
     draw_bits: int
+    by_length: bool = False
+    variants: np.ndarray | None = None
     probabilities: np.ndarray = field(init=False)  # mean of both directions, shape (codes,)
+    levels: np.ndarray = field(init=False)  # what ``encode`` interpolates in, shape (codes,)
 
     def __post_init__(self) -> None:
         checks.integer("draw_bits", self.draw_bits, 1, 32)
         thresholds = checks.integers("thresholds", self.thresholds, (None, 2), 0, self.scale)
-        pulse_s = checks.finite("pulse_s", self.pulse_s, 2)
         if len(thresholds) < 2:
             raise ValueError(f"thresholds must hold at least 2 codes, not {len(thresholds)}")
-        if thresholds[0].any():
-            raise ValueError(f"thresholds[0] must be zero, not {thresholds[0].tolist()}")
-        if (np.diff(thresholds.astype(np.int64), axis=0) < 0).any():
-            raise ValueError("thresholds must not fall from one code to the next")
-        if pulse_s.shape != thresholds.shape or (pulse_s < 0).any():
-            raise ValueError(
-                f"pulse_s must be non-negative, of shape {thresholds.shape}, not {pulse_s.shape}"
+        thresholds = self._rising("thresholds", thresholds)
+        ticks = checks.integers("ticks", self.ticks, thresholds.shape, 0, (1 << TICK_BITS) - 1)
+        ticks = ticks.astype(np.int64)
+        if ticks[0].any():
+            raise ValueError(f"ticks[0] must be zero, not {ticks[0].tolist()}")
+        tick_s = checks.real("tick_s", self.tick_s, 0)
+        if not tick_s:
+            raise ValueError("tick_s must be positive, not 0")
+        probabilities = levels = thresholds.mean(axis=1) / self.scale
+        if self.by_length:
+            mean = ticks.mean(axis=1)
+            if (np.diff(mean) < 0).any() or not mean[-1]:
+                raise ValueError("ticks must rise from code 0 to the last if by_length, on average")
+            levels = mean / mean[-1]
+        variants = self.variants
+        if variants is not None:
+            shape = (None, *thresholds.shape)
+            variants = checks.integers("variants", variants, shape, 0, self.scale)
+            checks.integer("len(variants)", len(variants), 1)
+            variants = np.stack(
+                [self._rising(f"variants[{i}]", each) for i, each in enumerate(variants)]
             )
-        object.__setattr__(self, "thresholds", thresholds.astype(np.int64))
-        object.__setattr__(self, "pulse_s", pulse_s.astype(np.float64))
-        object.__setattr__(self, "probabilities", self.thresholds.mean(axis=1) / self.scale)
+        values = {"thresholds": thresholds, "ticks": ticks, "tick_s": tick_s, "variants": variants}
+        for name, value in {**values, "probabilities": probabilities, "levels": levels}.items():
+            object.__setattr__(self, name, value)
+
+    @staticmethod
+    def _rising(name: str, thresholds: np.ndarray) -> np.ndarray:
+        """``thresholds`` of shape (codes, 2) as int64, checked from code to code."""
+        thresholds = thresholds.astype(np.int64)
+        if thresholds[0].any():
+            raise ValueError(f"{name}[0] must be zero, not {thresholds[0].tolist()}")
+        if (np.diff(thresholds, axis=0) < 0).any():
+            raise ValueError(f"{name} must not fall from one code to the next")
+        return thresholds
+
+    @property
+    def pulse_s(self) -> np.ndarray:
+        """Pulse lengths in seconds, shape (codes, 2)."""
+        return self.ticks * self.tick_s
+
+    def arrays(self) -> list[np.ndarray]:
+        """All that decides what an array with this table does."""
+        variants = [] if self.variants is None else [self.variants]
+        return [self.thresholds, self.ticks, self.levels, *variants]
 
     @property
     def scale(self) -> int:
         """The threshold of certainty, 2^K."""
         return 1 << self.draw_bits
 
-    def floor(self, probability: np.ndarray) -> np.ndarray:
-        """Highest codes whose mean probability is not above ``probability``, floats in [0, 1].
+    def floor(self, target: np.ndarray) -> np.ndarray:
+        """Highest codes whose level is not above ``target``, floats in [0, 1].
 
         What ``numpy.searchsorted`` would find, from a first guess by table: a few times faster.
         """
-        levels, guess = self._buckets(probability.dtype)
-        code = guess[(probability * _BUCKETS).astype(np.int32)]
-        while (above := probability >= levels[1:][code]).any():
+        levels, guess = self._buckets(target.dtype)
+        code = guess[(target * _BUCKETS).astype(np.int32)]
+        while (above := target >= levels[1:][code]).any():
             code = code + above
         return code
 
     @functools.lru_cache(maxsize=8)  # noqa: B019  (tables are few and small)
     def _buckets(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities by code and then infinity, and the code at the foot of each bucket."""
-        levels = np.append(self.probabilities, np.inf).astype(dtype)
+        """Levels by code and then infinity, and the code at the foot of each bucket."""
+        levels = np.append(self.levels, np.inf).astype(dtype)
         feet = np.arange(_BUCKETS + 1, dtype=dtype) / _BUCKETS
         return levels, (np.searchsorted(levels, feet, side="right") - 1).astype(np.uint8)
 
@@ -89,7 +136,8 @@ class ProbabilityTable:
 def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     """The ideal table: P = tanh(m nu), codes spaced logarithmically, two an octave up to nu = 1.
 
-    The highest code is the full pulse, P = 1. Source: GXNOR-Net, Deng et al., Neural Networks
+    The highest code is the full pulse, P = 1, of 2000 ticks of 1 ps; the others' lengths are nu of
+    it, in whole ticks. Source: GXNOR-Net, Deng et al., Neural Networks
     100, 2018, with m = 3 as in its published code.
 
     Raises
@@ -105,10 +153,11 @@ def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     # Where K bits cannot tell two codes apart, let the thresholds still rise.
     thresholds[1:-1] = np.maximum(np.rint(scale * np.tanh(m * nu)), np.arange(1, config.codes - 1))
     thresholds[-1] = scale
-    pulse_s = FULL_PULSE_S * np.concatenate(([0.0], nu, [1.0]))
+    ticks = np.rint(FULL_PULSE_TICKS * np.concatenate(([0.0], nu, [1.0]))).astype(np.int64)
     return ProbabilityTable(
         np.minimum(np.stack([thresholds] * 2, axis=1), scale),
-        np.stack([pulse_s] * 2, axis=1),
+        np.stack([ticks] * 2, axis=1),
+        FULL_PULSE_S / FULL_PULSE_TICKS,
         config.draw_bits,
     )
 
@@ -124,8 +173,9 @@ def encode(
 
     With dz = ``config.step``: kappa = fix(change / dz), nu = rem(change, dz), and the code is
     rounded stochastically between the neighbours of tau(nu) = tanh(m |nu| / dz) in ``table``, so
-    that the expected switching probability is tau(nu). The bound of the weight to [-1, 1] is the
-    synapse's own (see ``golden.cell``); a change beyond +-2 is cut there.
+    that the expected switching probability is tau(nu). A table ``by_length`` takes |nu| / dz
+    itself instead, so that the expected length is that part of the full pulse's. The bound of the
+    weight to [-1, 1] is the synapse's own (see ``golden.cell``); a change beyond +-2 is cut there.
 
     Parameters
     ----------
@@ -150,12 +200,13 @@ def encode(
     steps = np.clip(change, -2.0, 2.0) / config.step
     size = np.abs(steps)
     whole = np.floor(size)
-    target = np.tanh(m * (size - whole))
+    nu = size - whole
+    target = nu if table.by_length else np.tanh(m * nu)
     low = np.minimum(table.floor(target), config.codes - 2)
-    p = table.probabilities.astype(target.dtype)
-    gap = p[1:] - p[:-1]
+    levels = table.levels.astype(target.dtype)
+    gap = levels[1:] - levels[:-1]
     # Equal neighbours (a saturated table): stay at the lower one.
-    share = (target - p[low]) / np.where(gap > 0, gap, 1)[low]
+    share = (target - levels[low]) / np.where(gap > 0, gap, 1)[low]
     code = low + (rng.random(target.shape, dtype=np.float32) < share)
     sign = np.sign(change).astype(np.int8)
     return whole.astype(np.int8) * sign, code.astype(np.int16) * sign

@@ -171,7 +171,7 @@ class Trainer:
         self._identity = {
             **{f"array {name}": value for name, value in asdict(array).items()},
             **asdict(config) | {"hidden": list(config.hidden)},
-            "table": checkpoint.digest(table.thresholds),
+            "table": checkpoint.digest(*table.arrays()),
             "data": checkpoint.digest(*split.arrays()),
         }
         self.network.initialise(self.rngs["start"], config.density)

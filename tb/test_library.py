@@ -63,7 +63,7 @@ def test_library_equals_golden(config):
 def random_table(config, rng):
     thresholds = np.sort(rng.integers(0, (1 << config.draw_bits) + 1, (config.codes, 2)), axis=0)
     thresholds[0], thresholds[-1] = 0, 1 << config.draw_bits
-    return ProbabilityTable(thresholds, np.zeros(thresholds.shape), config.draw_bits)
+    return ProbabilityTable(thresholds, np.zeros_like(thresholds), 1e-12, config.draw_bits)
 
 
 def test_two_arrays_of_one_library_are_independent():

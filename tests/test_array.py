@@ -199,7 +199,7 @@ def test_update_bit_for_bit(synapse, draw_bits, blind, seed):
     # Certainty apart, the directions differ.
     even = np.rint(2**draw_bits * np.array([0, 0.05, 0.2, 0.4, 0.6, 0.7, 0.9, 1])).astype(np.int64)
     table = np.stack([even, even // 2], axis=1)
-    array.load_table(ProbabilityTable(table, np.zeros((8, 2)), draw_bits))
+    array.load_table(ProbabilityTable(table, np.zeros((8, 2), int), 1e-12, draw_bits))
     states, total = array.generators().ravel().tolist(), 0
     for first, count in ((0, 7), (2, 3), (6, 1), (0, 7)):
         kappa, code = pulses(config, seed + first, count)

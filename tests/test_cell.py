@@ -26,7 +26,8 @@ SMALL = ArrayConfig(code_bits=3, draw_bits=8)
 # Both directions differ, and the full pulse is not certain.
 LOPSIDED = ProbabilityTable(
     np.array([[0, 0], [3, 1], [10, 40], [70, 41], [71, 90], [120, 200], [200, 201], [250, 240]]),
-    np.zeros((8, 2)),
+    np.zeros((8, 2), int),
+    1e-12,
     8,
 )
 # Every pair of draws of 8 bits, and every single one.

@@ -28,7 +28,7 @@ HIGH = np.where(LOW > 0, LOW + 16, 0)
 
 def table(thresholds):
     both = np.stack([thresholds, thresholds // 2], axis=1)
-    return ProbabilityTable(both, np.zeros((CODES, 2)), 8)
+    return ProbabilityTable(both, np.zeros((CODES, 2), int), 1e-12, 8)
 
 
 def junk(config, rng, count):

@@ -66,7 +66,7 @@ def test_flips_are_those_of_the_golden_cell(synapse, thresholds):
     rows = [row[0] | row[1] << 9 for row in thresholds]
     cases = pulses(config.cells)
     seen = set()
-    table = ProbabilityTable(np.array(thresholds), np.zeros((3, 2)), 8)
+    table = ProbabilityTable(np.array(thresholds), np.zeros((3, 2), int), 1e-12, 8)
 
     async def testbench(ctx):
         ctx.set(lane.full.as_value(), rows[2])

@@ -56,8 +56,12 @@ def test_thresholds_are_tanh(code_bits, draw_bits, m):
         ideal = 2**draw_bits * math.tanh(m * nu)
         if ideal > code:  # else K bits cannot tell the codes apart: see the next test
             assert abs(table.thresholds[code, 0] - ideal) <= 0.5 + 1e-9 * ideal, code
-        assert table.pulse_s[code, 0] == pytest.approx(2e-9 * nu, rel=1e-12)
-    assert table.pulse_s[[0, -1], 0].tolist() == [0.0, 2e-9]
+        assert abs(table.ticks[code, 0] - 2000 * nu) <= 0.5 + 1e-9, code
+    assert table.ticks[[0, -1]].tolist() == [[0, 0], [2000, 2000]]
+    assert np.array_equal(table.ticks[:, AP_TO_P], table.ticks[:, P_TO_AP])
+    assert table.pulse_s == pytest.approx(1e-12 * table.ticks, rel=1e-12)
+    assert not table.by_length
+    assert table.variants is None
 
 
 @pytest.mark.parametrize("draw_bits", [8, 16, 32])
@@ -80,46 +84,93 @@ def test_steep_table_saturates_and_stays_monotone():
 
 def test_table_is_a_copy():
     thresholds = np.array([[0, 0], [3, 5], [8, 9]], np.uint16)
-    table = ProbabilityTable(thresholds, np.zeros((3, 2)), 16)
-    thresholds[1] = 7
+    ticks, variants = np.array([[0, 0], [4, 2], [9, 3]]), np.stack([thresholds, 2 * thresholds])
+    table = ProbabilityTable(thresholds, ticks, 2e-12, 16, variants=variants)
+    thresholds[1], ticks[1], variants[:, 1] = 7, 7, 7
     assert table.thresholds.tolist() == [[0, 0], [3, 5], [8, 9]]
+    assert table.variants.tolist() == [[[0, 0], [3, 5], [8, 9]], [[0, 0], [6, 10], [16, 18]]]
+    assert table.ticks.tolist() == [[0, 0], [4, 2], [9, 3]]
+    assert table.pulse_s == pytest.approx(np.array([[0, 0], [8e-12, 4e-12], [18e-12, 6e-12]]))
+    assert table.probabilities.tolist() == [0, 4 / 65536, 8.5 / 65536]
+    assert table.levels.tolist() == table.probabilities.tolist()
+
+
+def test_levels_by_length():
+    table = ProbabilityTable(
+        np.array([[0, 0], [3, 5], [8, 9]]), np.array([[0, 0], [4, 2], [9, 3]]), 1e-12, 16, True
+    )
+    assert table.levels.tolist() == [0, 0.5, 1]
     assert table.probabilities.tolist() == [0, 4 / 65536, 8.5 / 65536]
 
 
+GOOD = {"thresholds": [[0, 0], [1, 1]], "ticks": [[0, 0], [5, 5]], "tick_s": 1e-12, "draw_bits": 8}
+
+
 @pytest.mark.parametrize(
-    ("thresholds", "pulse_s", "draw_bits", "message"),
+    ("change", "message"),
     [
-        ([[0, 0], [1, 257]], [[0, 0], [1, 1]], 8, r"^thresholds\[1, 1\] must be in 0 to 256, not"),
-        ([[0, 0], [1, -1]], [[0, 0], [1, 1]], 8, r"^thresholds\[1, 1\] must be in 0 to 256, not"),
-        ([[0, 1], [1, 1]], [[0, 0], [1, 1]], 8, r"^thresholds\[0\] must be zero, not \[0, 1\]$"),
-        ([[0, 0], [3, 2], [3, 1]], [[0, 0]] * 3, 8, r"^thresholds must not fall from one code"),
-        ([[0, 0, 0]], [[0, 0]], 8, r"^thresholds must have shape \(\*, 2\), not \(1, 3\)$"),
-        ([[0, 0]], [[0, 0]], 8, r"^thresholds must hold at least 2 codes, not 1$"),
-        (np.zeros((0, 2), int), [[0, 0]], 8, r"^thresholds must hold at least 2 codes, not 0$"),
-        ([[0, 0], [1, 1]], [[0, 0]], 8, r"^pulse_s must be non-negative, of shape \(2, 2\), not"),
-        ([[0, 0], [1, 1]], [[0, 0], [1, -1]], 8, r"^pulse_s must be non-negative, of shape"),
-        ([[0, 0], [1, 1]], [[0, 0], [1, math.nan]], 8, r"^pulse_s\[1, 1\] must be finite, not nan"),
-        ([[0, 0], [1, 1]], [0, 0], 8, r"^pulse_s must have 2 dimensions, not shape \(2,\)$"),
-        ([[0, 0], [1, 1]], [[0, 0], [1, 1]], 0, r"^draw_bits must be in 1 to 32, not 0$"),
-        ([[0, 0], [1, 1]], [[0, 0], [1, 1]], 64, r"^draw_bits must be in 1 to 32, not 64$"),
+        ({"thresholds": [[0, 0], [1, 257]]}, r"^thresholds\[1, 1\] must be in 0 to 256, not 257$"),
+        ({"thresholds": [[0, 0], [1, -1]]}, r"^thresholds\[1, 1\] must be in 0 to 256, not -1$"),
+        ({"thresholds": [[0, 1], [1, 1]]}, r"^thresholds\[0\] must be zero, not \[0, 1\]$"),
+        ({"thresholds": [[0, 0], [3, 2], [3, 1]]}, r"^thresholds must not fall from one code"),
+        ({"thresholds": [[0, 0, 0]]}, r"^thresholds must have shape \(\*, 2\), not \(1, 3\)$"),
+        ({"thresholds": [[0, 0]]}, r"^thresholds must hold at least 2 codes, not 1$"),
+        ({"thresholds": np.zeros((0, 2), int)}, r"^thresholds must hold at least 2 codes, not 0$"),
+        ({"ticks": [[0, 0]]}, r"^ticks must have shape \(2, 2\), not \(1, 2\)$"),
+        ({"ticks": [0, 0]}, r"^ticks must have shape \(2, 2\), not \(2,\)$"),
+        ({"ticks": [[0, 0], [1, -1]]}, r"^ticks\[1, 1\] must be in 0 to 65535, not -1$"),
+        ({"ticks": [[0, 0], [1, 65536]]}, r"^ticks\[1, 1\] must be in 0 to 65535, not 65536$"),
+        ({"ticks": [[0, 1], [1, 1]]}, r"^ticks\[0\] must be zero, not \[0, 1\]$"),
+        ({"tick_s": 0.0}, r"^tick_s must be positive, not 0$"),
+        ({"tick_s": -1e-12}, r"^tick_s must be finite and at least 0, not -1e-12$"),
+        ({"tick_s": math.nan}, r"^tick_s must be finite and at least 0, not nan$"),
+        ({"draw_bits": 0}, r"^draw_bits must be in 1 to 32, not 0$"),
+        ({"draw_bits": 64}, r"^draw_bits must be in 1 to 32, not 64$"),
+        ({"by_length": True, "ticks": np.zeros((2, 2), int)}, r"^ticks must rise from code 0"),
+        (
+            {
+                "by_length": True,
+                "thresholds": [[0, 0], [1, 1], [1, 1]],
+                "ticks": [[0, 0], [4, 3], [3, 3]],
+            },
+            r"^ticks must rise from code 0 to the last if by_length, on average$",
+        ),
+        ({"variants": [[0, 0], [1, 1]]}, r"^variants must have shape \(\*, 2, 2\), not \(2, 2\)$"),
+        ({"variants": [[[0, 0]]]}, r"^variants must have shape \(\*, 2, 2\), not \(1, 1, 2\)$"),
+        ({"variants": np.zeros((0, 2, 2), int)}, r"^len\(variants\) must be at least 1, not 0$"),
+        ({"variants": [[[0, 0], [1, 257]]]}, r"^variants\[0, 1, 1\] must be in 0 to 256, not 257$"),
+        (
+            {"variants": [[[0, 0], [1, 1]], [[0, 1], [1, 1]]]},
+            r"^variants\[1\]\[0\] must be zero, not \[0, 1\]$",
+        ),
+        (
+            {
+                "thresholds": [[0, 0], [1, 1], [1, 1]],
+                "ticks": np.zeros((3, 2), int),
+                "variants": [[[0, 0], [2, 1], [1, 1]]],
+            },
+            r"^variants\[0\] must not fall from one code to the next$",
+        ),
     ],
 )
-def test_bad_tables_are_refused(thresholds, pulse_s, draw_bits, message):
+def test_bad_tables_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
-        ProbabilityTable(thresholds, pulse_s, draw_bits)
+        ProbabilityTable(**GOOD | change)
 
 
 @pytest.mark.parametrize(
-    ("thresholds", "pulse_s", "draw_bits", "message"),
+    ("change", "message"),
     [
-        ([[0.0, 0.0], [1.0, 1.0]], [[0, 0], [1, 1]], 8, r"^thresholds must hold integers, not"),
-        ([[0, 0], [1, 1]], [["0", "0"], ["1", "1"]], 8, r"^pulse_s must hold real numbers, not"),
-        ([[0, 0], [1, 1]], [[0, 0], [1, 1]], "8", r"^draw_bits must be an integer, not '8'$"),
+        ({"thresholds": [[0.0, 0.0], [1.0, 1.0]]}, r"^thresholds must hold integers, not float64$"),
+        ({"ticks": [[0.0, 0.0], [1.0, 1.0]]}, r"^ticks must hold integers, not float64$"),
+        ({"tick_s": "1e-12"}, r"^tick_s must be a number, not '1e-12'$"),
+        ({"draw_bits": "8"}, r"^draw_bits must be an integer, not '8'$"),
+        ({"variants": [[["0", "0"], ["1", "1"]]]}, r"^variants must hold integers, not <U1$"),
     ],
 )
-def test_tables_of_other_types_are_refused(thresholds, pulse_s, draw_bits, message):
+def test_tables_of_other_types_are_refused(change, message):
     with pytest.raises(TypeError, match=message):
-        ProbabilityTable(thresholds, pulse_s, draw_bits)
+        ProbabilityTable(**GOOD | change)
 
 
 @pytest.mark.parametrize("m", [0.0, -3.0, math.nan, math.inf])
@@ -166,6 +217,25 @@ def test_expected_step_is_exact(synapse, code_bits, draw_bits, m, seed):
             assert (high[0, i] > 0) == (dw > 0), dw
         p = expected_probability(low[0, i], high[0, i], share[0, i], table)
         assert p == pytest.approx(tau, rel=1e-12, abs=1e-16), dw
+
+
+@pytest.mark.parametrize("synapse", ["ternary", "binary"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_expected_length_is_exact(synapse, seed):
+    """By length: the mean pulse is nu of the full one, over equal neighbours and lopsided pairs."""
+    config = ArrayConfig(synapse=synapse, code_bits=3)
+    lengths = np.array([[0, 0], [0, 0], [40, 60], [50, 50], [300, 100], [301, 900], [2000, 1000]])
+    ticks = np.append(lengths, lengths[-1:], axis=0)  # the top twice
+    thresholds = np.stack([np.minimum(np.arange(8) ** 3, 300)] * 2, axis=1)
+    table = ProbabilityTable(thresholds, ticks, 1e-12, 16, by_length=True)
+    change = changes(seed, config.step)
+    kappa, low, high, share = split(change, table, config, 0.7)  # m plays no part
+    for i, dw in enumerate(change[0].tolist()):
+        whole, rest = divmod(min(abs(dw), 2.0), config.step)
+        assert abs(int(kappa[0, i])) == whole, dw
+        ends = [sum(ticks[abs(int(code[0, i]))].tolist()) / 2 for code in (low, high)]
+        length = (1 - share[0, i]) * ends[0] + share[0, i] * ends[1]
+        assert length == pytest.approx(1500 * rest / config.step, rel=1e-12, abs=1e-12), dw
 
 
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
