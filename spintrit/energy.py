@@ -1,0 +1,360 @@
+"""Energy, efficiency and speed of a finished run, as a report, tables and a picture."""
+
+import importlib
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
+
+from golden import checks, device, energy
+from golden import costs as cost_table
+from golden.checkpoint import write_atomically
+from golden.config import ArrayConfig
+from golden.costs import Costs
+from golden.device import Device
+from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
+from spintrit.run import SUMMARY
+
+TABLE = "table.json"
+SPARSITY = tuple(i / 20 for i in range(21))  # shares of zero inputs of the curves
+
+_PARTS = {
+    "cells": "cells read",
+    "idle": "pulses, idle",
+    "failed": "pulses, not switched",
+    "switched": "pulses, switched",
+    "access": "bits read and programmed",
+    "converters": "converters",
+    "drivers": "lines and select lines",
+    "supply": "supply losses",
+    "digital": "digital periphery",
+}
+# Okabe and Ito's colours, which most colour-blind readers can tell apart, and a grey.
+_COLOURS = {
+    "cells": "#56B4E9",
+    "idle": "#BBBBBB",
+    "failed": "#E69F00",
+    "switched": "#D55E00",
+    "access": "#F0E442",
+    "converters": "#0072B2",
+    "drivers": "#009E73",
+    "supply": "#CC79A7",
+    "digital": "#444444",
+}
+_LINES = ("-", "--", ":")
+_PREFIXES = (
+    ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("u", 1e-6),
+    ("n", 1e-9), ("p", 1e-12), ("f", 1e-15), ("a", 1e-18),
+)  # fmt: skip
+_COUNTED = {"array": "array alone", "periphery": "with periphery"}
+
+
+def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None) -> dict[str, Any]:
+    """What a run's training took, by ``golden.energy``.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a finished run: summary.json and table.json.
+    costs : Path, optional
+        TOML file whose entries take the place of the default costs.
+    adc_bits : int, optional
+        Effective bits of a conversion; by default enough for exact sums.
+
+    Returns
+    -------
+    dict
+        ``per_sample_j`` (joules by phase and part, a training sample), ``efficiency`` (operations
+        a joule), ``published`` and ``needed`` (for the published figures), ``shares`` (of zero
+        inputs and weights, and of products gated off), ``sparsity`` (forward joules a sample),
+        ``timing`` (with full and mean pulses), ``costs`` and what the run was.
+
+    Raises
+    ------
+    ValueError
+        If a file of the run is missing or lacks what is needed, naming it.
+    TypeError, OSError
+        As the files' readers.
+    """
+    summary, array = _summary(folder / SUMMARY)
+    samples, activity = summary["train_samples"], summary["activity"]
+    if not (folder / TABLE).is_file():
+        raise ValueError(f"{folder / TABLE} must exist; it comes with a finished run")
+    table = importlib.import_module("golden.tablefile").load(folder / TABLE)
+    junction = table.device or device.load("default")
+    surroundings = cost_table.load(costs)
+    # A binary synapse has one rule, which reads nothing.
+    exact = summary.get("train_config", {}).get("rule") == "exact" and array.cells == 2
+    tick_s = table.table.tick_s
+    spent = energy.energy(
+        activity, junction, tick_s, array, surroundings, adc_bits, exact=exact
+    )  # fmt: skip
+    pulses = energy.pulse_count(activity)
+    ticks = sum(number for name, number in activity.items() if name.startswith("ticks"))
+    pulse_s = {"full": float(table.table.pulse_s[-1].max())}
+    if ticks:
+        pulse_s["mean"] = ticks * tick_s / pulses
+    sharing = sorted({1, 4, 16, array.cols // array.columns_per_cycle, array.cols})
+    return {
+        "folder": str(folder),
+        "array": {"rows": array.rows, "cols": array.cols, "synapse": array.synapse},
+        "device": junction.name,
+        "device_assumed": table.device is None,
+        "rule_reads": exact,
+        "samples": samples,
+        "total_j": {
+            name: energy.total(spent, periphery=name == "periphery") for name in _COUNTED
+        },
+        "per_sample_j": {
+            phase: {part: joules / samples for part, joules in parts.items()}
+            for phase, parts in spent.items()
+        },
+        "switched_bounds_j": [
+            bound / samples for bound in energy.switched_bounds(activity, junction, tick_s)
+        ],
+        "efficiency": energy.efficiency(activity, spent, array),
+        "published": energy.PUBLISHED,
+        "needed": energy.published(junction, array),
+        "shares": _shares(activity, array),
+        "sparsity": _sparsity(activity, junction, array, surroundings, adc_bits, samples),
+        "pulse_s": pulse_s,
+        "timing": {
+            name: energy.timing(
+                junction, array, surroundings, length,
+                [columns for columns in sharing if columns <= array.cols], exact=exact,
+            )
+            for name, length in pulse_s.items()
+        },
+        "costs": {
+            name: {"value": getattr(surroundings, name), "source": surroundings.sources[name]}
+            for name in cost_table.NAMES
+        },
+    }  # fmt: skip
+
+
+def _summary(path: Path) -> tuple[dict[str, Any], ArrayConfig]:
+    """The run's summary, what is needed of it checked, and its array."""
+    try:
+        summary = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise ValueError(f"{path} must exist; it comes with a finished run") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a JSON file: {error}") from None
+    for name, kind in (("activity", dict), ("train_samples", int), ("array_config", dict)):
+        if not isinstance(summary, dict) or not isinstance(summary.get(name), kind):
+            raise ValueError(f"{path} must hold {name!r}; it comes with a finished run")
+    try:
+        checks.integer("train_samples", summary["train_samples"], 1)
+        energy.checked(summary["activity"])
+        return summary, ArrayConfig(**summary["array_config"])
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{path}: {error}") from None
+
+
+def _shares(activity: dict[str, int], array: ArrayConfig) -> dict[str, float]:
+    """Zeros among the inputs and the weights that forward reads met, and gated products."""
+    pairs = activity["forward_conversions"] * array.rows
+    driven = (activity["forward_cells_p"] + activity["forward_cells_ap"]) / array.cells
+    products = activity["forward_products"]
+    shares = {}
+    if pairs:
+        shares = {"zero_inputs": 1 - driven / pairs, "gated": 1 - products / pairs}
+    if driven:
+        shares["zero_weights"] = 1 - products / driven
+    return shares
+
+
+def _sparsity(
+    activity: dict[str, int], junction: Device, array: ArrayConfig, costs: Costs,
+    adc_bits: int | None, samples: int,
+) -> dict[str, Any]:  # fmt: skip
+    """Forward joules a sample against the share of zero inputs, for some shares of zero weights."""
+    vectors = activity["forward_conversions"] / array.cols / samples
+    kinds = [("none", 0.0, 1.0)]
+    if array.synapse == "ternary":
+        kinds += [("half, weak (P, P)", 0.5, 1.0), ("half, strong (AP, AP)", 0.5, 0.0)]
+    curves = []
+    for name, zero_weights, weak in kinds:
+        curve: dict[str, Any] = {"name": name, "array": [], "periphery": []}
+        for zero_inputs in SPARSITY:
+            expected = energy.expected_forward(array, zero_inputs, zero_weights, weak)
+            spent = energy.energy(expected, junction, 0.0, array, costs, adc_bits)
+            for accounting in _COUNTED:
+                joules = energy.total(spent, "forward", periphery=accounting == "periphery")
+                curve[accounting].append(vectors * joules)
+        curves.append(curve)
+    return {"zero_inputs": list(SPARSITY), "curves": curves}
+
+
+def _scale(value: float) -> tuple[str, float]:
+    """The prefix for ``value``, and what it stands for."""
+    fitting = (pair for pair in _PREFIXES if abs(value) >= 0.9995 * pair[1])
+    return next(fitting, ("", 1.0))
+
+
+def _unit(value: float, unit: str) -> str:
+    """``value`` with a prefix, three figures."""
+    prefix, scale = _scale(value)
+    return f"{value / scale:.3g} {prefix}{unit}".rstrip()
+
+
+def _sum(per_sample: dict[str, Any], phase: str, accounting: str) -> float:
+    return energy.total(per_sample, phase, periphery=accounting == "periphery")
+
+
+def show(report: dict[str, Any], console: Console | None = None) -> None:
+    """Print a report as tables."""
+    console = console or Console()
+    console.print(_energy_table(report))
+    console.print(_efficiency_table(report))
+    for text in _sentences(report):
+        console.print(text, highlight=False)
+    console.print(_timing_table(report))
+    sources = Table("cost", "value", "source", title="Costs around the cells (SI units)")
+    for name, entry in report["costs"].items():
+        sources.add_row(name, f"{entry['value']:.4g}", entry["source"])
+    console.print(sources)
+
+
+def _energy_table(report: dict[str, Any]) -> Table:
+    per_sample = report["per_sample_j"]
+    assumed = " (the ideal table names none)" if report["device_assumed"] else ""
+    size = f"{report['array']['rows']} x {report['array']['cols']}"
+    title = f"Energy a training sample, arrays of {size}, device {report['device']}{assumed}"
+    shown = Table("", *PHASES, title=title)
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for accounting, parts in (("array", ARRAY_PARTS), ("periphery", PERIPHERY_PARTS)):
+        for part in parts:
+            values = (per_sample[phase].get(part) for phase in PHASES)
+            shown.add_row(_PARTS[part], *("" if v is None else _unit(v, "J") for v in values))
+        sums = (_unit(_sum(per_sample, phase, accounting), "J") for phase in PHASES)
+        shown.add_row(_COUNTED[accounting], *sums, style="bold", end_section=True)
+    return shown
+
+
+def _efficiency_table(report: dict[str, Any]) -> Table:
+    shown = Table("TOPs/W", *PHASES, title="Operations a second and watt")
+    for column in shown.columns[1:]:
+        column.justify = "right"
+    for accounting, name in _COUNTED.items():
+        for which, label in (("all", "all operations"), ("done", "those done")):
+            found = (report["efficiency"].get(p, {}).get(accounting, {}) for p in PHASES)
+            cells = (f"{f[which] / 1e12:.3g}" if which in f else "-" for f in found)
+            shown.add_row(f"{name}, {label}", *cells)
+    published = report["published"]
+    cells = (f"{published[p] / 1e12:g}" if p in published else "-" for p in PHASES)
+    shown.add_row("published (Greenberg-Toledo et al. 2021)", *cells, style="bold")
+    return shown
+
+
+def _sentences(report: dict[str, Any]) -> list[str]:
+    needed, shares = report["needed"], report["shares"]
+    low, high = (_unit(bound, "J") for bound in report["switched_bounds_j"])
+    lines = [
+        "all: gated-off products, and synapses that get no pulse, count as done; a multiplication "
+        "and an addition are two operations, an update of a synapse is one.",
+        f"Cells that switch half way through their pulse: assumed; bounds {low} to {high}.",
+    ]
+    if "gated" in shares:
+        parts = [f"{shares['gated']:.1%} of all forward products were gated off"]
+        parts.append(f"{shares['zero_inputs']:.1%} zero inputs")
+        if "zero_weights" in shares:
+            parts.append(f"{shares['zero_weights']:.1%} zero weights")
+        lines.append(", ".join(parts) + ".")
+    lines += [
+        f"Published forward figure: {_unit(needed['forward_synapse_j'], 'J')} a synapse, of which "
+        f"these cells take {_unit(needed['forward_cells_j'], 'J')}; it holds if all else takes "
+        f"{_unit(needed['forward_column_j'], 'J')} a column (a converter of "
+        f"{_unit(needed['forward_adc_j_per_step'], 'J')} a step), or, with cells alone, if a read "
+        f"takes {_unit(needed['forward_read_s'], 's')}.",
+        f"Published update figure: {_unit(needed['update_j'], 'J')} an update; it holds if every "
+        f"cell gets a pulse of {_unit(needed['update_pulse_s'], 's')} on average, "
+        f"{needed['update_pulse_share']:.1%} of the full one, and nothing else takes energy.",
+    ]
+    return lines
+
+
+def _timing_table(report: dict[str, Any]) -> Table:
+    lengths = report["pulse_s"]
+    shown = Table("columns a converter", "vector forward", "vector backward",
+                  title="Time and operations a second of one array")  # fmt: skip
+    for name, length in lengths.items():
+        shown.add_column(f"update, {name} pulses ({_unit(length, 's')})")
+    for column in shown.columns:
+        column.justify = "right"
+    shown.show_lines = True
+    for rows in zip(*(report["timing"][name] for name in lengths), strict=True):
+        cells = [str(rows[0]["sharing"])]
+        pairs = [(rows[0], "forward"), (rows[0], "backward"), *((row, "update") for row in rows)]
+        for row, phase in pairs:
+            speed = _unit(row[f"{phase}_ops_per_s"], "op/s")
+            cells.append(f"{_unit(row[f'{phase}_s'], 's')}\n{speed}")
+        shown.add_row(*cells)
+    return shown
+
+
+def draw(report: dict[str, Any], path: Path) -> None:
+    """Write a picture of a report: energy a training sample by part, and against sparsity.
+
+    Raises
+    ------
+    ValueError
+        If ``path`` ends in neither .png nor .svg.
+    """
+    checks.choice("path's suffix", path.suffix, (".png", ".svg"))
+    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        figure = Figure(figsize=(9, 7), layout="constrained")
+        axes = figure.subplots(2, 2)
+        for column, (accounting, name) in enumerate(_COUNTED.items()):
+            _bars(axes[0, column], report["per_sample_j"], accounting, name.capitalize())
+            _against_sparsity(axes[1, column], report, accounting)
+        # The right-hand bars have all parts that there are.
+        figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside upper center",
+                      ncols=5, frameon=False)  # fmt: skip
+        buffer = io.BytesIO()
+        # No date: the same report gives the same file.
+        metadata = {"Date": None} if path.suffix == ".svg" else None
+        figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
+    write_atomically(path, buffer.getvalue())
+
+
+def _bars(axis: Any, per_sample: dict[str, Any], accounting: str, title: str) -> None:
+    """Shares by part, sums on top: the phases differ by orders of magnitude."""
+    heights = [_sum(per_sample, phase, accounting) for phase in PHASES]
+    bottom = [0.0] * len(PHASES)
+    for part in ARRAY_PARTS if accounting == "array" else ARRAY_PARTS + PERIPHERY_PARTS:
+        values = [
+            100 * per_sample[phase].get(part, 0.0) / (height or 1.0)
+            for phase, height in zip(PHASES, heights, strict=True)
+        ]
+        if any(values):
+            axis.bar(PHASES, values, 0.62, bottom, label=_PARTS[part], color=_COLOURS[part])
+            bottom = [low + value for low, value in zip(bottom, values, strict=True)]
+    for x, height in enumerate(heights):
+        axis.text(x, 102, _unit(height, "J"), ha="center")
+    axis.set(title=f"{title}: {_unit(sum(heights), 'J')} a training sample", ylim=(0, 110),
+             ylabel="share of energy (%)")  # fmt: skip
+
+
+def _against_sparsity(axis: Any, report: dict[str, Any], accounting: str) -> None:
+    sparsity, shares = report["sparsity"], report["shares"]
+    prefix, scale = _scale(max(curve[accounting][0] for curve in sparsity["curves"]))
+    percent = [100 * share for share in sparsity["zero_inputs"]]
+    colour = _COLOURS["cells" if accounting == "array" else "converters"]
+    for curve, line in zip(sparsity["curves"], _LINES, strict=False):
+        values = [joules / scale for joules in curve[accounting]]
+        axis.plot(percent, values, line, color=colour, label=curve["name"])
+    if "zero_inputs" in shares:
+        joules = _sum(report["per_sample_j"], "forward", accounting)
+        axis.plot(100 * shares["zero_inputs"], joules / scale, "k*", markersize=9, label="this run")
+    axis.set(xlabel="zero inputs (%)", ylabel=f"forward energy a sample ({prefix}J)",
+             xlim=(0, 100))  # fmt: skip
+    axis.set_ylim(bottom=0)
+    place = "upper right" if accounting == "array" else "lower left"
+    axis.legend(frameon=False, title="zero weights", loc=place, alignment="left")
