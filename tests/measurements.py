@@ -1,0 +1,33 @@
+"""Synthetic measurements of switching, for the tests."""
+
+import numpy as np
+
+from golden.ptable import AP_TO_P
+from spintrit.measured import Measured
+
+
+def thermal(pulse_ns, voltage_v):
+    """tau = 20 ns at 0.3 V, falling with the voltage."""
+    return -np.expm1(-pulse_ns / (20 * np.exp(-8 * (voltage_v - 0.3))))
+
+
+def precessional(pulse_ns, voltage_v):
+    return np.exp(-80 * np.exp(-pulse_ns * (6 * voltage_v - 2.5)))
+
+
+def measure(rng, law, pulse_ns, voltage_v, trials=200, direction=AP_TO_P, switched=None):
+    """Synthetic counts on a grid; ``switched(p)`` draws them, binomial if not given."""
+    pulse_ns, voltage_v = (axis.ravel() for axis in np.meshgrid(pulse_ns, voltage_v))
+    p = law(pulse_ns, voltage_v)
+    k = rng.binomial(trials, p) if switched is None else switched(p)
+    n = np.full(len(p), trials)
+    return Measured(np.full(len(p), direction), voltage_v, pulse_ns * 1e-9, k / n, n)
+
+
+def points(p, trials=None, pulse_s=None, voltage_v=None):
+    """One direction; lengths 1, 2, ... ns at 1 V if not given."""
+    p = np.array(p, dtype=float)
+    pulse_s = np.arange(1, len(p) + 1) * 1e-9 if pulse_s is None else np.array(pulse_s)
+    voltage_v = np.ones(len(p)) if voltage_v is None else np.array(voltage_v)
+    n = None if trials is None else np.full(len(p), trials)
+    return Measured(np.zeros(len(p), dtype=int), voltage_v, pulse_s, p, n)
