@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
+
 from golden import checks
 from golden.ptable import AP_TO_P, P_TO_AP
 
@@ -173,24 +175,25 @@ class Device:
         """Energy barrier between P and AP."""
         return self.stability * BOLTZMANN * self.temperature_k
 
-    def resistances_ohm(self, voltage_v: float) -> tuple[float, float]:
+    def resistances_ohm(self, voltage_v: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Junction resistance in P and in AP with ``voltage_v`` over junction and transistor.
 
         The ratio falls as TMR(V) = TMR(0) / (1 + (V / Vh)^2), with V over the junction in AP (a
         common compact model: Zhang, Zhao et al., IEEE Trans. Electron Devices 59, 819, 2012).
         """
+        volts = np.asarray(voltage_v, np.float64)
+        on, off = np.full(volts.shape, self.r_on_ohm), np.full(volts.shape, self.r_off_ohm)
         if math.isinf(self.half_tmr_v):
-            return self.r_on_ohm, self.r_off_ohm
-        off = self.r_off_ohm
+            return on, off
         for _ in range(50):  # a contraction: the share of the junction changes little
-            junction = voltage_v * off / (off + self.r_access_ohm)
+            junction = volts * off / (off + self.r_access_ohm)
             rise = (self.r_off_ohm - self.r_on_ohm) / (1 + (junction / self.half_tmr_v) ** 2)
             off = self.r_on_ohm + rise
-        return self.r_on_ohm, off
+        return on, off
 
     def current_a(self, direction: int, voltage_v: float) -> float:
         """Current at the start of a pulse in a cell that is yet to switch in ``direction``."""
-        on, off = self.resistances_ohm(voltage_v)
+        on, off = (float(ohm) for ohm in self.resistances_ohm(voltage_v))
         return voltage_v / (self.r_access_ohm + (off if direction == AP_TO_P else on))
 
     def at(self, temperature_k: float) -> "Device":

@@ -125,12 +125,27 @@ class ProbabilityTable:
             code = code + above
         return code
 
+    def between(self, nu: np.ndarray, m: float = GXNOR_M) -> tuple[np.ndarray, np.ndarray]:
+        """How ``encode`` codes |nu| / dz in [0, 1): the lower of two neighbouring codes, and the
+        share of the upper one."""
+        target = nu if self.by_length else np.tanh(m * nu)
+        low = np.minimum(self.floor(target), len(self.thresholds) - 2)
+        levels = self.levels.astype(target.dtype)
+        gap = levels[1:] - levels[:-1]
+        # Equal neighbours (a saturated table): stay at the lower one.
+        return low, (target - levels[low]) / np.where(gap > 0, gap, 1)[low]
+
     @functools.lru_cache(maxsize=8)  # noqa: B019  (tables are few and small)
     def _buckets(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
         """Levels by code and then infinity, and the code at the foot of each bucket."""
         levels = np.append(self.levels, np.inf).astype(dtype)
         feet = np.arange(_BUCKETS + 1, dtype=dtype) / _BUCKETS
         return levels, (np.searchsorted(levels, feet, side="right") - 1).astype(np.uint8)
+
+
+def code_values(codes: int) -> np.ndarray:
+    """nu of the codes 1 ... codes - 2, two an octave up to 1, shape (codes - 2,)."""
+    return 2.0 ** (-np.arange(codes - 3, -1, -1) / CODES_PER_OCTAVE)
 
 
 def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
@@ -147,8 +162,7 @@ def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     """
     m = checks.real("m", m, 0.01)
     scale = 1 << config.draw_bits
-    below = np.arange(config.codes - 3, -1, -1)  # steps under nu = 1, codes 1 ... codes - 2
-    nu = 2.0 ** (-below / CODES_PER_OCTAVE)
+    nu = code_values(config.codes)
     thresholds = np.zeros(config.codes, np.int64)
     # Where K bits cannot tell two codes apart, let the thresholds still rise.
     thresholds[1:-1] = np.maximum(np.rint(scale * np.tanh(m * nu)), np.arange(1, config.codes - 1))
@@ -200,13 +214,7 @@ def encode(
     steps = np.clip(change, -2.0, 2.0) / config.step
     size = np.abs(steps)
     whole = np.floor(size)
-    nu = size - whole
-    target = nu if table.by_length else np.tanh(m * nu)
-    low = np.minimum(table.floor(target), config.codes - 2)
-    levels = table.levels.astype(target.dtype)
-    gap = levels[1:] - levels[:-1]
-    # Equal neighbours (a saturated table): stay at the lower one.
-    share = (target - levels[low]) / np.where(gap > 0, gap, 1)[low]
-    code = low + (rng.random(target.shape, dtype=np.float32) < share)
+    low, share = table.between(size - whole, m)
+    code = low + (rng.random(low.shape, dtype=np.float32) < share)
     sign = np.sign(change).astype(np.int8)
     return whole.astype(np.int8) * sign, code.astype(np.int16) * sign

@@ -1,0 +1,140 @@
+"""Probability that a current pulse switches a junction, in closed form.
+
+A free layer at temperature T starts near its easy axis; the amplitude A of its precession has the
+distribution exp(-A^2 / (2 s^2)) with s^2 = 1 / (2 Delta) (equipartition over both quadratures).
+Under a current I = i Ic0 the linearised motion with thermal noise keeps that form and spreads it:
+
+    s^2(t) = 1 / (2 Delta) (i exp(2 (i - 1) t / tau) - 1) / (i - 1),
+
+with tau the precession's decay time, growing above Ic0 and settling below. The cell switches if the
+amplitude passes a critical angle A_c,
+
+    P_spread = exp(-A_c^2 / (2 s^2(t))),
+
+which for a perpendicular layer with A_c = pi / 2 is equation 17 of Butler et al., IEEE Trans. Magn.
+48, 4684, 2012. Here A_c follows from the noiseless motion up to the equator with the current that
+the changing resistance lets through, so that fast and slow pulses share one formula.
+
+Below Ic0 the layer must be kicked over the barrier; that adds P_thermal = 1 - exp(-t / tau_t):
+
+- perpendicular: tau_t^-1 = tau^-1 sqrt(Delta / pi) (1 - i^2) (1 - i) exp(-Delta (1 - i)^2), Brown,
+  Phys. Rev. 130, 1677, 1963, with the current in the place of the field (Butler, equation 24);
+- in-plane: tau_t^-1 = tau0^-1 x (1 - x)^2 with x = exp(-Delta (1 - i)), Koch et al., Phys. Rev.
+  Lett. 92, 088302, 2004, with the factor (1 - x)^2 (ours) to end it at Ic0.
+
+Hand-over: P = 1 - (1 - P_spread)(1 - P_thermal). Both terms are continuous in i, the thermal rate
+ends at i = 1, where s^2(t) = (1 + 2 t / tau) / (2 Delta): P has no step anywhere. ``spintrit device
+check`` measures how far it is from ``golden.macrospin``, which is exact in the same assumptions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden.device import Device
+from golden.ptable import AP_TO_P
+
+_ANGLES = 257  # of the trapezoidal rule in ln(angle), from _START to the equator
+_START = 1e-3
+
+
+@dataclass(frozen=True)
+class Drive:
+    """What a voltage does to a cell in one direction, in the numbers of the formulas.
+
+    ``overdrive``: i = I / Ic0 at the start. ``stability``: Delta. ``critical_angle``: A_c. Each a
+    number or an array, one entry a cell.
+    """
+
+    device: Device
+    overdrive: np.ndarray
+    stability: np.ndarray
+    critical_angle: np.ndarray
+
+
+def drive(
+    device: Device,
+    direction: int,
+    voltage_v: float | np.ndarray | None = None,
+    *,
+    resistance: float | np.ndarray = 1.0,
+    critical_current: float | np.ndarray = 1.0,
+    stability: float | np.ndarray = 1.0,
+) -> Drive:
+    """The drive of a pulse; the last three are a cell's factors on the device's parameters.
+
+    Parameters
+    ----------
+    direction : {AP_TO_P, P_TO_AP}
+    voltage_v : float or ndarray
+        Amplitude, ``device.v_write_v`` by default.
+    resistance, critical_current, stability : float or ndarray
+        Factors on R_on and R_off, on Ic0, and on Delta; they broadcast with ``voltage_v``.
+    """
+    volts = np.asarray(device.v_write_v if voltage_v is None else voltage_v, np.float64)
+    volts, resistance, critical_current, stability = np.broadcast_arrays(
+        volts, resistance, critical_current, stability
+    )
+    angles = np.geomspace(_START, np.pi / 2, _ANGLES)
+    on, off = device.resistances_ohm(volts)
+    away = -1.0 if direction == AP_TO_P else 1.0  # cosine of the angle to P at the start
+    mean, swing = (1 / on + 1 / off) / 2, (1 / on - 1 / off) / 2
+    conductance = mean[..., None] + away * swing[..., None] * np.cos(np.append(0.0, angles))
+    load = device.r_access_ohm + resistance[..., None] / conductance
+    i = volts[..., None] / (load * critical_current[..., None] * device.critical_current_a)
+    start, along = i[..., 0], i[..., 1:]
+    # At and below Ic0 the noiseless motion never leaves; the last angle above it is kept, at the
+    # overdrive where growth beats noise.
+    delta = device.stability * stability
+    floor = 1 + 1 / np.sqrt(delta)
+    along = along * np.maximum(1, floor / along.min(axis=-1))[..., None]
+    first = along[..., 0]
+    if device.geometry == "perpendicular":
+        speed = (along - np.cos(angles)) * np.sin(angles)
+    else:
+        speed = (along - 1) * angles
+    time = np.trapezoid(angles / speed, np.log(angles), axis=-1)
+    critical = _START * np.exp((first - 1) * time)
+    return Drive(device, start, delta, critical)
+
+
+def probability(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
+    """Switching probability of pulses of length ``pulse_s``, which broadcasts with the drive's
+    arrays; 0 for length 0."""
+    return probability_of(exponent(drive, pulse_s))
+
+
+def probability_of(exponent: np.ndarray) -> np.ndarray:
+    """P = exp(-exp(y))."""
+    with np.errstate(over="ignore"):
+        return np.exp(-np.exp(exponent))
+
+
+def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
+    """y = ln(-ln P), the scale on which P is nearly a straight line in the pulse length; infinite
+    for length 0."""
+    device, i, delta = drive.device, drive.overdrive, drive.stability
+    pulse_s = np.asarray(pulse_s, np.float64)
+    time = pulse_s / device.growth_time_s
+    gain = 2 * (i - 1) * time
+    near = np.abs(i - 1) < 1e-9
+    safe = np.where(near, 1.0, i - 1)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        # ln((i e^g - 1) / (i - 1)), without overflow for long pulses.
+        spread = np.maximum(gain, 0) + np.log(
+            np.where(near, 1 + 2 * time, (i * np.exp(np.minimum(gain, 0))
+                     - np.exp(-np.maximum(gain, 0))) / safe)
+        )  # fmt: skip
+        y = np.log(drive.critical_angle**2 * delta) - spread
+        below = np.maximum(1 - i, 0)
+        if device.geometry == "perpendicular":
+            rate = np.sqrt(delta / np.pi) * (1 + i) * below**2 * np.exp(-delta * below**2)
+            rate = rate / device.growth_time_s
+        else:
+            escape = np.exp(-delta * below)
+            rate = escape * (1 - escape) ** 2 / device.tau0_s
+        thermal = rate * pulse_s
+        # 1 - P = (1 - P_spread) exp(-rate t)
+        missing = -np.expm1(-np.exp(y)) * np.exp(-thermal)
+        y = np.where(thermal > 0, np.log(-np.log1p(-np.minimum(missing, 1))), y)
+    return np.where(pulse_s > 0, y, np.inf)
