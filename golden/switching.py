@@ -15,12 +15,16 @@ which for a perpendicular layer with A_c = pi / 2 is equation 17 of Butler et al
 48, 4684, 2012. Here A_c follows from the noiseless motion up to the equator with the current that
 the changing resistance lets through, so that fast and slow pulses share one formula.
 
-Below Ic0 the layer must be kicked over the barrier; that adds P_thermal = 1 - exp(-t / tau_t):
+Below Ic0 the layer must be kicked over the barrier; A_c is then at least the angle acos(i) of its
+top, and there is P_thermal = 1 - exp(-t / tau_t) besides:
 
 - perpendicular: tau_t^-1 = tau^-1 sqrt(Delta / pi) (1 - i^2) (1 - i) exp(-Delta (1 - i)^2), Brown,
   Phys. Rev. 130, 1677, 1963, with the current in the place of the field (Butler, equation 24);
 - in-plane: tau_t^-1 = tau0^-1 x (1 - x)^2 with x = exp(-Delta (1 - i)), Koch et al., Phys. Rev.
   Lett. 92, 088302, 2004, with the factor (1 - x)^2 (ours) to end it at Ic0.
+
+In both t stands for t exp(-(3 tau / t)^2): the well takes some decay times to fill up to its rim
+(ours, from simulation; it matters for reads, which are shorter than that).
 
 Hand-over: P = 1 - (1 - P_spread)(1 - P_thermal). Both terms are continuous in i, the thermal rate
 ends at i = 1, where s^2(t) = (1 + 2 t / tau) / (2 Delta): P has no step anywhere. ``spintrit device
@@ -36,6 +40,7 @@ from golden.ptable import AP_TO_P
 
 _ANGLES = 257  # of the trapezoidal rule in ln(angle), from _START to the equator
 _START = 1e-3
+_DELAY = 3.0  # of thermal switching, in decay times of the precession
 
 
 @dataclass(frozen=True)
@@ -83,11 +88,9 @@ def drive(
     load = device.r_access_ohm + resistance[..., None] / conductance
     i = volts[..., None] / (load * critical_current[..., None] * device.critical_current_a)
     start, along = i[..., 0], i[..., 1:]
-    # At and below Ic0 the noiseless motion never leaves; the last angle above it is kept, at the
-    # overdrive where growth beats noise.
     delta = device.stability * stability
-    floor = 1 + 1 / np.sqrt(delta)
-    along = along * np.maximum(1, floor / along.min(axis=-1))[..., None]
+    # Where the noiseless motion would not get on, noise does: growth is at least as fast as that.
+    along = np.maximum(along, (1 + 1 / np.sqrt(delta))[..., None])
     first = along[..., 0]
     if device.geometry == "perpendicular":
         speed = (along - np.cos(angles)) * np.sin(angles)
@@ -95,6 +98,8 @@ def drive(
         speed = (along - 1) * angles
     time = np.trapezoid(angles / speed, np.log(angles), axis=-1)
     critical = _START * np.exp((first - 1) * time)
+    # Below Ic0 the top of the barrier, where torque and damping balance, is the way to go.
+    critical = np.maximum(critical, np.arccos(np.clip(start, -1, 1)))
     return Drive(device, start, delta, critical)
 
 
@@ -133,7 +138,8 @@ def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
         else:
             escape = np.exp(-delta * below)
             rate = escape * (1 - escape) ** 2 / device.tau0_s
-        thermal = rate * pulse_s
+        # The flux over the barrier takes some decay times to set in.
+        thermal = rate * pulse_s * np.exp(-((_DELAY / np.maximum(time, 1e-9)) ** 2))
         # 1 - P = (1 - P_spread) exp(-rate t)
         missing = -np.expm1(-np.exp(y)) * np.exp(-thermal)
         y = np.where(thermal > 0, np.log(-np.log1p(-np.minimum(missing, 1))), y)
