@@ -79,7 +79,7 @@ def table(
         ``designed(direction, pulse_s)`` is the switching probability that the coder counts on,
         rising with the length; shapes (n,) to (n,).
     full_s : float
-        Length of the full pulse, seconds.
+        Length of the full pulse, seconds; the nearest whole step counts.
     actual : callable
         The probability that cells really have, ``designed`` by default.
     variants : callable
@@ -87,10 +87,11 @@ def table(
 
     Raises
     ------
-    ValueError
-        If the full pulse is shorter than ``coder.step_s`` or longer than 2^16 - 1 of them, or
-        never switches.
+    TypeError, ValueError
+        If ``full_s`` is no length, shorter than ``coder.step_s`` or longer than 2^16 - 1 of them,
+        or a pulse of that length never switches.
     """
+    full_s = checks.real("full_s", full_s, 0)
     actual = actual or designed
     full_ticks = round(full_s / coder.step_s)
     if not 1 <= full_ticks < 1 << TICK_BITS:
@@ -146,8 +147,11 @@ def table(
 
 def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.ndarray:
     """Mean switching probability of changes nu (in units of dz, in [0, 1)) by direction, with the
-    coder's rounding: shape (len(nu), 2)."""
-    low, share = table.between(np.asarray(nu, np.float64), m)
+    coder's rounding: shape (len(nu), 2). Raises TypeError or ValueError for other changes."""
+    nu = checks.finite("nu", nu, 1).astype(np.float64)
+    if ((nu < 0) | (nu >= 1)).any():
+        raise ValueError(f"nu must be in [0, 1), not {nu[(nu < 0) | (nu >= 1)][0]:g}")
+    low, share = table.between(nu, checks.real("m", m, 0.01))
     p = table.thresholds / table.scale
     return (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
 

@@ -153,7 +153,7 @@ class Device:
 
     @property
     def growth_time_s(self) -> float:
-        """Decay time of a small precession, 1 / (alpha gamma mu0 (Hk + Meff / 2)).
+        """Decay time of a small precession, (1 + alpha^2) / (alpha gamma mu0 (Hk + Meff / 2)).
 
         Source: linearised Landau-Lifshitz-Gilbert equation; Sun, Phys. Rev. B 62, 570, 2000.
         """
@@ -185,14 +185,19 @@ class Device:
         on, off = np.full(volts.shape, self.r_on_ohm), np.full(volts.shape, self.r_off_ohm)
         if math.isinf(self.half_tmr_v):
             return on, off
-        for _ in range(50):  # a contraction: the share of the junction changes little
+        # The higher R_off, the more of the voltage it gets and the lower the ratio: one solution.
+        low, high = on, off
+        for _ in range(60):
+            off = (low + high) / 2
             junction = volts * off / (off + self.r_access_ohm)
             rise = (self.r_off_ohm - self.r_on_ohm) / (1 + (junction / self.half_tmr_v) ** 2)
-            off = self.r_on_ohm + rise
-        return on, off
+            above = off > self.r_on_ohm + rise
+            low, high = np.where(above, low, off), np.where(above, off, high)
+        return on, high
 
     def current_a(self, direction: int, voltage_v: float) -> float:
         """Current at the start of a pulse in a cell that is yet to switch in ``direction``."""
+        checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         on, off = (float(ohm) for ohm in self.resistances_ohm(voltage_v))
         return voltage_v / (self.r_access_ohm + (off if direction == AP_TO_P else on))
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from golden import checks
 from golden.device import ELECTRON, GAMMA, HBAR, Device
-from golden.ptable import AP_TO_P
+from golden.ptable import AP_TO_P, P_TO_AP
 
 DT_S = 1e-12
 _BLOCK = 4096  # trials that fit a core's cache together
@@ -56,12 +56,13 @@ class Macrospin:
         """Boltzmann-distributed moments around +e, float32 of shape (3, trials).
 
         By rejection: density exp(-Delta (y^2 + z^2) - Delta_d z^2) / x on the half sphere, cut at
-        the equator.
+        84 degrees from it.
         """
         delta = self.device.stability
         hard = delta * (1 + self.device.demagnetising_t / self.device.mu0_hk_t)
         widths = np.sqrt([[0.5 / delta], [0.5 / hard]])
         least = 0.1  # x of the cut
+        trials = checks.integer("trials", trials, 1)
         found: list[np.ndarray] = []
         while sum(part.shape[1] for part in found) < trials:
             yz = widths * rng.standard_normal((2, 16 * trials))
@@ -83,6 +84,7 @@ class Macrospin:
         alpha, half = np.float32(self.device.damping), np.float32(0.5)
         bk = np.float32(self.device.mu0_hk_t)
         bd = np.float32(self.device.demagnetising_t)
+        checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         on, off = self.device.resistances_ohm(voltage_v)
         mean, swing = np.float32((1 / on + 1 / off) / 2), np.float32((1 / on - 1 / off) / 2)
         sign = 1 if direction == AP_TO_P else -1
@@ -173,8 +175,10 @@ def probability(
     pulse_s = checks.finite("pulse_s", pulse_s, 1)
     if len(pulse_s) and (pulse_s[0] < 0 or (np.diff(pulse_s) < 0).any()):
         raise ValueError(f"pulse_s must not fall, from 0 on, not {pulse_s.tolist()}")
+    checks.integer("direction", direction, AP_TO_P, P_TO_AP)
     trials = checks.integer("trials", trials, 1)
     volts = checks.real("voltage_v", device.v_write_v if voltage_v is None else voltage_v, 0)
+    seed = checks.integer("seed", seed, 0)
     model = Macrospin(device, dt_s)
     ends = np.rint(pulse_s / dt_s).astype(int)
     hits = np.zeros(len(ends), np.int64)
@@ -192,7 +196,7 @@ def probability(
         settling = np.concatenate([m[:, :0], *states], axis=1)
         in_p = _in_blocks(model, settling, rng)
         switched = in_p if direction == AP_TO_P else ~in_p
-        hits += switched.reshape(len(ends), -1).sum(axis=1)
+        hits += switched.reshape(len(ends), m.shape[1]).sum(axis=1)
     return hits / trials
 
 

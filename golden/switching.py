@@ -35,15 +35,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from golden import checks
 from golden.device import Device
-from golden.ptable import AP_TO_P
+from golden.ptable import AP_TO_P, P_TO_AP
 
 _ANGLES = 257  # of the trapezoidal rule in ln(angle), from _START to the equator
 _START = 1e-3
 _DELAY = 3.0  # of thermal switching, in decay times of the precession
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Drive:
     """What a voltage does to a cell in one direction, in the numbers of the formulas.
 
@@ -75,8 +76,17 @@ def drive(
         Amplitude, ``device.v_write_v`` by default.
     resistance, critical_current, stability : float or ndarray
         Factors on R_on and R_off, on Ic0, and on Delta; they broadcast with ``voltage_v``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``direction`` is none, an amplitude is not finite or a factor not positive.
     """
-    volts = np.asarray(device.v_write_v if voltage_v is None else voltage_v, np.float64)
+    checks.integer("direction", direction, AP_TO_P, P_TO_AP)
+    volts = _finite("voltage_v", device.v_write_v if voltage_v is None else voltage_v)
+    resistance = _positive("resistance", resistance)
+    critical_current = _positive("critical_current", critical_current)
+    stability = _positive("stability", stability)
     volts, resistance, critical_current, stability = np.broadcast_arrays(
         volts, resistance, critical_current, stability
     )
@@ -105,7 +115,7 @@ def drive(
 
 def probability(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
     """Switching probability of pulses of length ``pulse_s``, which broadcasts with the drive's
-    arrays; 0 for length 0."""
+    arrays; 0 for length 0. Raises TypeError or ValueError if a length is negative or not finite."""
     return probability_of(exponent(drive, pulse_s))
 
 
@@ -119,7 +129,9 @@ def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
     """y = ln(-ln P), the scale on which P is nearly a straight line in the pulse length; infinite
     for length 0."""
     device, i, delta = drive.device, drive.overdrive, drive.stability
-    pulse_s = np.asarray(pulse_s, np.float64)
+    pulse_s = _finite("pulse_s", pulse_s)
+    if pulse_s.size and pulse_s.min() < 0:
+        raise ValueError(f"pulse_s must not be negative, not {pulse_s.min():g}")
     time = pulse_s / device.growth_time_s
     gain = 2 * (i - 1) * time
     near = np.abs(i - 1) < 1e-9
@@ -133,14 +145,28 @@ def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
         y = np.log(drive.critical_angle**2 * delta) - spread
         below = np.maximum(1 - i, 0)
         if device.geometry == "perpendicular":
-            rate = np.sqrt(delta / np.pi) * (1 + i) * below**2 * np.exp(-delta * below**2)
+            above = np.maximum(1 + i, 0)  # of a current that holds the cell, no more than -Ic0
+            rate = np.sqrt(delta / np.pi) * above * below**2 * np.exp(-delta * below**2)
             rate = rate / device.growth_time_s
         else:
             escape = np.exp(-delta * below)
             rate = escape * (1 - escape) ** 2 / device.tau0_s
         # The flux over the barrier takes some decay times to set in.
         thermal = rate * pulse_s * np.exp(-((_DELAY / np.maximum(time, 1e-9)) ** 2))
-        # 1 - P = (1 - P_spread) exp(-rate t)
+        # 1 - P = (1 - P_spread) exp(-rate t), or P itself where that is too close to 1.
         missing = -np.expm1(-np.exp(y)) * np.exp(-thermal)
-        y = np.where(thermal > 0, np.log(-np.log1p(-np.minimum(missing, 1))), y)
+        log_p = np.logaddexp(-np.exp(y) - thermal, np.log(-np.expm1(-thermal)))
+        log_p = np.where(missing < 0.5, np.log1p(-np.minimum(missing, 0.5)), log_p)
+        y = np.where(thermal > 0, np.log(-log_p), y)
     return np.where(pulse_s > 0, y, np.inf)
+
+
+def _finite(name: str, value: float | np.ndarray) -> np.ndarray:
+    return checks.finite(name, value, np.ndim(value)).astype(np.float64)
+
+
+def _positive(name: str, value: float | np.ndarray) -> np.ndarray:
+    array = _finite(name, value)
+    if array.size and array.min() <= 0:
+        raise ValueError(f"{name} must be positive, not {array.min():g}")
+    return array

@@ -58,13 +58,14 @@ def dumps(file: TableFile) -> str:
         "format": FORMAT,
         "provenance": file.provenance,
         "device": device,
-        "draw_bits": table.draw_bits,
+        "draw_bits": int(table.draw_bits),
         "tick_s": table.tick_s,
-        "by_length": table.by_length,
+        "by_length": bool(table.by_length),
         "thresholds": table.thresholds.tolist(),
         "ticks": table.ticks.tolist(),
         "variants": None if table.variants is None else table.variants.tolist(),
     }
+    document = json.loads(json.dumps(document))  # as ``load`` will see it, for the checksum
     return json.dumps(document | {"sha256": _digest(document)}, indent=1) + "\n"
 
 
@@ -86,9 +87,7 @@ def load(path: Path) -> TableFile:
         if document.pop("sha256") != _digest(document):
             raise ValueError("its checksum does not fit its content")
         values: dict[str, Any] = {
-            name: np.array(document[name], np.int64)
-            for name in _ARRAYS
-            if document[name] is not None
+            name: np.array(document[name]) for name in _ARRAYS if document[name] is not None
         }
         values |= {name: document[name] for name in ("tick_s", "draw_bits", "by_length")}
         table = ProbabilityTable(**values)
@@ -96,11 +95,13 @@ def load(path: Path) -> TableFile:
         if device is not None:
             fields: dict[str, Any] = {k: math.inf if v is None else v for k, v in device.items()}
             device = Device(**fields)
+        return TableFile(table, device, dict(document["provenance"]))
     except OSError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except KeyError as error:
+        raise ValueError(f"{path} is not a table file: {error} is missing") from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(f"{path} is not a table file: {error!s}") from None
-    return TableFile(table, device, document["provenance"])
 
 
 def _digest(document: dict[str, Any]) -> str:
