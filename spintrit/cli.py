@@ -15,6 +15,7 @@ from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.optim import OPTIMISERS
 from golden.train import ACTIVATIONS, RULES, TrainConfig
+from spintrit import device_cli
 
 ARRAYS = ("golden", "rtl", "both")
 DEMO_FOLDER = "build/demo"
@@ -145,6 +146,8 @@ def parser() -> argparse.ArgumentParser:
     generate.add_argument("--name", metavar="MODULE", help="top module [spintrit_array]")
     _add_fields(generate, "array", ArrayConfig, _ARRAY_HELP)
     generate.set_defaults(act=_generate)
+
+    device_cli.add(commands)
 
     bench = commands.add_parser(
         "bench",

@@ -1,6 +1,5 @@
 """Energy, efficiency and speed of a finished run, as a report, tables and a picture."""
 
-import importlib
 import io
 import json
 from pathlib import Path
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from golden import checks, device, energy
+from golden import checks, device, energy, tablefile
 from golden import costs as cost_table
 from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
@@ -19,6 +18,7 @@ from golden.costs import Costs
 from golden.device import Device
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
 from spintrit.run import SUMMARY
+from spintrit.units import scale, si
 
 TABLE = "table.json"
 SPARSITY = tuple(i / 20 for i in range(21))  # shares of zero inputs of the curves
@@ -47,10 +47,6 @@ _COLOURS = {
     "digital": "#444444",
 }
 _LINES = ("-", "--", ":")
-_PREFIXES = (
-    ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("u", 1e-6),
-    ("n", 1e-9), ("p", 1e-12), ("f", 1e-15), ("a", 1e-18),
-)  # fmt: skip
 _COUNTED = {"array": "array alone", "periphery": "with periphery"}
 
 
@@ -85,7 +81,7 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     samples, activity = summary["train_samples"], summary["activity"]
     if not (folder / TABLE).is_file():
         raise ValueError(f"{folder / TABLE} must exist; it comes with a finished run")
-    table = importlib.import_module("golden.tablefile").load(folder / TABLE)
+    table = tablefile.load(folder / TABLE)
     junction = table.device or device.load("default")
     surroundings = cost_table.load(costs)
     # A binary synapse has one rule, which reads nothing.
@@ -191,18 +187,6 @@ def _sparsity(
     return {"zero_inputs": list(SPARSITY), "curves": curves}
 
 
-def _scale(value: float) -> tuple[str, float]:
-    """The prefix for ``value``, and what it stands for."""
-    fitting = (pair for pair in _PREFIXES if abs(value) >= 0.9995 * pair[1])
-    return next(fitting, ("", 1.0))
-
-
-def _unit(value: float, unit: str) -> str:
-    """``value`` with a prefix, three figures."""
-    prefix, scale = _scale(value)
-    return f"{value / scale:.3g} {prefix}{unit}".rstrip()
-
-
 def _sum(per_sample: dict[str, Any], phase: str, accounting: str) -> float:
     return energy.total(per_sample, phase, periphery=accounting == "periphery")
 
@@ -232,8 +216,8 @@ def _energy_table(report: dict[str, Any]) -> Table:
     for accounting, parts in (("array", ARRAY_PARTS), ("periphery", PERIPHERY_PARTS)):
         for part in parts:
             values = (per_sample[phase].get(part) for phase in PHASES)
-            shown.add_row(_PARTS[part], *("" if v is None else _unit(v, "J") for v in values))
-        sums = (_unit(_sum(per_sample, phase, accounting), "J") for phase in PHASES)
+            shown.add_row(_PARTS[part], *("" if v is None else si(v, "J") for v in values))
+        sums = (si(_sum(per_sample, phase, accounting), "J") for phase in PHASES)
         shown.add_row(_COUNTED[accounting], *sums, style="bold", end_section=True)
     return shown
 
@@ -255,7 +239,7 @@ def _efficiency_table(report: dict[str, Any]) -> Table:
 
 def _sentences(report: dict[str, Any]) -> list[str]:
     needed, shares = report["needed"], report["shares"]
-    low, high = (_unit(bound, "J") for bound in report["switched_bounds_j"])
+    low, high = (si(bound, "J") for bound in report["switched_bounds_j"])
     lines = [
         "all: gated-off products, and synapses that get no pulse, count as done; a multiplication "
         "and an addition are two operations, an update of a synapse is one.",
@@ -268,13 +252,13 @@ def _sentences(report: dict[str, Any]) -> list[str]:
             parts.append(f"{shares['zero_weights']:.1%} zero weights")
         lines.append(", ".join(parts) + ".")
     lines += [
-        f"Published forward figure: {_unit(needed['forward_synapse_j'], 'J')} a synapse, of which "
-        f"these cells take {_unit(needed['forward_cells_j'], 'J')}; it holds if all else takes "
-        f"{_unit(needed['forward_column_j'], 'J')} a column (a converter of "
-        f"{_unit(needed['forward_adc_j_per_step'], 'J')} a step), or, with cells alone, if a read "
-        f"takes {_unit(needed['forward_read_s'], 's')}.",
-        f"Published update figure: {_unit(needed['update_j'], 'J')} an update; it holds if every "
-        f"cell gets a pulse of {_unit(needed['update_pulse_s'], 's')} on average, "
+        f"Published forward figure: {si(needed['forward_synapse_j'], 'J')} a synapse, of which "
+        f"these cells take {si(needed['forward_cells_j'], 'J')}; it holds if all else takes "
+        f"{si(needed['forward_column_j'], 'J')} a column (a converter of "
+        f"{si(needed['forward_adc_j_per_step'], 'J')} a step), or, with cells alone, if a read "
+        f"takes {si(needed['forward_read_s'], 's')}.",
+        f"Published update figure: {si(needed['update_j'], 'J')} an update; it holds if every "
+        f"cell gets a pulse of {si(needed['update_pulse_s'], 's')} on average, "
         f"{needed['update_pulse_share']:.1%} of the full one, and nothing else takes energy.",
     ]
     return lines
@@ -285,7 +269,7 @@ def _timing_table(report: dict[str, Any]) -> Table:
     shown = Table("columns a converter", "vector forward", "vector backward",
                   title="Time and operations a second of one array")  # fmt: skip
     for name, length in lengths.items():
-        shown.add_column(f"update, {name} pulses ({_unit(length, 's')})")
+        shown.add_column(f"update, {name} pulses ({si(length, 's')})")
     for column in shown.columns:
         column.justify = "right"
     shown.show_lines = True
@@ -293,8 +277,8 @@ def _timing_table(report: dict[str, Any]) -> Table:
         cells = [str(rows[0]["sharing"])]
         pairs = [(rows[0], "forward"), (rows[0], "backward"), *((row, "update") for row in rows)]
         for row, phase in pairs:
-            speed = _unit(row[f"{phase}_ops_per_s"], "op/s")
-            cells.append(f"{_unit(row[f'{phase}_s'], 's')}\n{speed}")
+            speed = si(row[f"{phase}_ops_per_s"], "op/s")
+            cells.append(f"{si(row[f'{phase}_s'], 's')}\n{speed}")
         shown.add_row(*cells)
     return shown
 
@@ -337,22 +321,24 @@ def _bars(axis: Any, per_sample: dict[str, Any], accounting: str, title: str) ->
             axis.bar(PHASES, values, 0.62, bottom, label=_PARTS[part], color=_COLOURS[part])
             bottom = [low + value for low, value in zip(bottom, values, strict=True)]
     for x, height in enumerate(heights):
-        axis.text(x, 102, _unit(height, "J"), ha="center")
-    axis.set(title=f"{title}: {_unit(sum(heights), 'J')} a training sample", ylim=(0, 110),
+        axis.text(x, 102, si(height, "J"), ha="center")
+    axis.set(title=f"{title}: {si(sum(heights), 'J')} a training sample", ylim=(0, 110),
              ylabel="share of energy (%)")  # fmt: skip
 
 
 def _against_sparsity(axis: Any, report: dict[str, Any], accounting: str) -> None:
     sparsity, shares = report["sparsity"], report["shares"]
-    prefix, scale = _scale(max(curve[accounting][0] for curve in sparsity["curves"]))
+    prefix, factor = scale(max(curve[accounting][0] for curve in sparsity["curves"]))
     percent = [100 * share for share in sparsity["zero_inputs"]]
     colour = _COLOURS["cells" if accounting == "array" else "converters"]
     for curve, line in zip(sparsity["curves"], _LINES, strict=False):
-        values = [joules / scale for joules in curve[accounting]]
+        values = [joules / factor for joules in curve[accounting]]
         axis.plot(percent, values, line, color=colour, label=curve["name"])
     if "zero_inputs" in shares:
         joules = _sum(report["per_sample_j"], "forward", accounting)
-        axis.plot(100 * shares["zero_inputs"], joules / scale, "k*", markersize=9, label="this run")
+        axis.plot(
+            100 * shares["zero_inputs"], joules / factor, "k*", markersize=9, label="this run"
+        )
     axis.set(xlabel="zero inputs (%)", ylabel=f"forward energy a sample ({prefix}J)",
              xlim=(0, 100))  # fmt: skip
     axis.set_ylim(bottom=0)

@@ -3,18 +3,18 @@
 import dataclasses
 import io
 import json
-import sys
 import types
 
 import pytest
 from rich.console import Console
 from test_energy import BACKWARD, JUNCTION, UPDATE, close, counts
 
-from golden import costs, energy
+from golden import costs, energy, tablefile
 from golden.config import ArrayConfig
 from golden.energy import PHASES
 from golden.ptable import tanh_table
 from spintrit import energy as presentation
+from spintrit.units import si
 
 TERNARY = ArrayConfig(rows=8, cols=4)
 ACTIVITY = {name: int(number) for name, number in counts(**{
@@ -33,8 +33,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "summary.json").write_text(json.dumps(summary))
     (tmp_path / "table.json").write_text("{}")
     loaded = types.SimpleNamespace(table=tanh_table(TERNARY), device=JUNCTION)
-    module = types.SimpleNamespace(load=lambda path: loaded)
-    monkeypatch.setitem(sys.modules, "golden.tablefile", module)
+    monkeypatch.setattr(tablefile, "load", lambda path: loaded)
     return tmp_path, summary, loaded
 
 
@@ -112,7 +111,7 @@ def test_show_prints_figures_and_sources(folder):
     [(0.0, "0 J"), (1.5e-12, "1.5 pJ"), (0.9999e-9, "1 nJ"), (1e-21, "1e-21 J"), (2e13, "20 TJ")],
 )
 def test_prefixes(value, text):
-    assert presentation._unit(value, "J") == text
+    assert si(value, "J") == text
 
 
 def test_picture_by_suffix(folder, tmp_path):

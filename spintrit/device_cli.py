@@ -1,0 +1,329 @@
+"""The commands ``spintrit device`` and ``spintrit energy``."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from golden import checks, curve, devicecheck
+from golden import device as devices
+from golden.checkpoint import write_atomically
+from golden.coder import CODERS, CoderConfig
+from golden.config import DRAW_BITS, ArrayConfig
+
+PICTURES = (".png", ".svg")
+PLOT_TRIALS = 1024
+_NAME = "a device by name (spintrit device list), or a .toml file"
+
+
+def add(commands: Any) -> None:
+    """Add both commands to the top parser's."""
+    group = commands.add_parser(
+        "device",
+        help="junctions: parameters, switching, tables, fits to measurements",
+        description="Junctions: parameters, switching probability, tables for the array, fits to "
+        "measurements, checks against simulation.",
+    ).add_subparsers(metavar="COMMAND", required=True)
+    _add_list_and_show(group)
+    _add_plot(group)
+    _add_table(group)
+    _add_fit(group)
+    _add_check(group)
+    _add_energy(commands)
+
+
+def _add_list_and_show(group: Any) -> None:
+    text = "the devices that come with spintrit"
+    listing = group.add_parser("list", help=text, description=f"List {text}.")
+    listing.set_defaults(act=_list)
+
+    show = group.add_parser(
+        "show",
+        help="parameters of a device, and what follows from them",
+        description="Show the parameters of a device with their units, and what follows from them.",
+    )
+    show.add_argument("name", metavar="NAME", help=_NAME)
+    show.add_argument("--json", action="store_true", help="as JSON, SI units, None for infinity")
+    show.set_defaults(act=_show)
+
+
+def _add_plot(group: Any) -> None:
+    plot = group.add_parser(
+        "plot",
+        help="picture of switching probability and pulse coders",
+        description="Draw a device's switching probability against pulse length and voltage (the "
+        "curve, the closed formula, a simulation) and what the pulse coders make of it.",
+    )
+    plot.add_argument("name", metavar="NAME", help=_NAME)
+    _add_picture(plot, "-o", "--output", required=True)
+    plot.add_argument(
+        "--trials", type=int, default=PLOT_TRIALS, metavar="N",
+        help=f"simulated trials a point [{PLOT_TRIALS}]",
+    )  # fmt: skip
+    plot.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
+    plot.set_defaults(act=_plot)
+
+
+def _add_table(group: Any) -> None:
+    table = group.add_parser(
+        "table",
+        help="make the probability table of a device",
+        description="Make the probability table of a device: a pulse length and a switching "
+        "probability for each code and direction.",
+    )
+    table.add_argument("name", metavar="NAME", help=_NAME)
+    table.add_argument("-o", "--output", type=Path, metavar="FILE", help="the table file")
+    table.add_argument(
+        "--model", choices=curve.MODELS, default=curve.MODELS[0],
+        help=f"curve held to simulation, or the closed formula alone [{curve.MODELS[0]}]",
+    )  # fmt: skip
+    _add_coder(table, "the device's")
+    table.add_argument("--json", action="store_true", help="print the table file, not the text")
+    table.set_defaults(act=_table)
+
+
+def _add_fit(group: Any) -> None:
+    fit = group.add_parser(
+        "fit",
+        help="fit measured switching, and make its table",
+        description="Fit the switching probabilities in a CSV file (columns direction, voltage_v, "
+        "pulse_s, and switched and trials, or probability), and make a table from the fit.",
+    )
+    fit.add_argument("file", type=Path, metavar="FILE.csv", help="the measurement")
+    fit.add_argument("-o", "--output", type=Path, metavar="TABLE.json", help="make this table file")
+    _add_picture(fit, "--plot")
+    fit.add_argument("--json", action="store_true", help="print the summary as JSON")
+    _add_coder(fit, "the highest/longest measured in both directions", "table, with -o")
+    fit.set_defaults(act=_fit)
+
+
+def _add_check(group: Any) -> None:
+    check = group.add_parser(
+        "check",
+        help="hold a device's curve and its simulation to account",
+        description="Compare the curve that tables are made from, and the closed formula, with a "
+        "fresh simulation; compare the simulation at rest with the Boltzmann distribution and with "
+        "itself at half the time step. Exit status 1 if a figure is out of its bound. Takes about "
+        "15 s for the default device, longer for longer pulses.",
+    )
+    check.add_argument("name", metavar="NAME", help=_NAME)
+    check.add_argument(
+        "--trials", type=int, default=devicecheck.TRIALS, metavar="N",
+        help=f"simulated trials a direction [{devicecheck.TRIALS}]",
+    )  # fmt: skip
+    check.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
+    check.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    check.set_defaults(act=_check)
+
+
+def _add_energy(commands: Any) -> None:
+    energy = commands.add_parser(
+        "energy",
+        help="energy, efficiency and speed of a finished run",
+        description="Tell what the training in RUNFOLDER took: energy by phase and part, "
+        "operations a second and watt beside the published figures, time by converter sharing.",
+    )
+    energy.add_argument("folder", type=Path, metavar="RUNFOLDER", help="of a finished run")
+    energy.add_argument(
+        "--costs", type=Path, metavar="FILE.toml", help="costs that replace those in golden/costs"
+    )
+    energy.add_argument(
+        "--adc-bits", type=int, metavar="N", help="of a converter [enough for exact sums]"
+    )
+    energy.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    _add_picture(energy, "-o", "--output")
+    energy.set_defaults(act=_energy)
+
+
+def _add_picture(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
+    parser.add_argument(
+        *names, type=Path, required=required, metavar="PICTURE", help="a .png or .svg file"
+    )
+
+
+def _add_coder(parser: argparse.ArgumentParser, pulse: str, title: str = "table") -> None:
+    group = parser.add_argument_group(title)
+    coder, array = CoderConfig(), ArrayConfig()
+    group.add_argument(
+        "--coder", choices=CODERS, default=coder.coder,
+        help=f"from a wanted probability to a pulse [{coder.coder}]",
+    )  # fmt: skip
+    for name, default, text in (
+        ("step_s", coder.step_s, "resolution of the pulse generator, seconds"),
+        ("steepness", coder.steepness, "m of P = tanh(m nu)"),
+    ):
+        group.add_argument(
+            f"--{name.replace('_', '-')}", type=float, default=default, metavar="X",
+            help=f"{text} [{default:g}]",
+        )  # fmt: skip
+    group.add_argument("--voltage", type=float, metavar="V", help=f"of the pulses [{pulse}]")
+    group.add_argument(
+        "--full-s", type=float, metavar="T", help=f"length of the full pulse, seconds [{pulse}]"
+    )
+    group.add_argument(
+        "--code-bits", type=int, default=array.code_bits, metavar="N",
+        help=f"width of a pulse code [{array.code_bits}]",
+    )  # fmt: skip
+    group.add_argument(
+        "--draw-bits", type=int, choices=DRAW_BITS, default=array.draw_bits,
+        help=f"width of a random draw [{array.draw_bits}]",
+    )  # fmt: skip
+
+
+def _coding(arguments: argparse.Namespace) -> tuple[CoderConfig, ArrayConfig]:
+    coder = CoderConfig(
+        coder=arguments.coder, steepness=arguments.steepness, step_s=arguments.step_s
+    )
+    return coder, ArrayConfig(code_bits=arguments.code_bits, draw_bits=arguments.draw_bits)
+
+
+def _target(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
+    """Refuse a path before the work that would go into it."""
+    if path is None:
+        return
+    if suffixes:
+        checks.choice(f"suffix of {path}", path.suffix, suffixes)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _list(_: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from spintrit.device_report import show_list
+
+    show_list([devices.load(name) for name in devices.names()], Console())
+    return 0
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from spintrit import device_report
+
+    device = devices.load(arguments.name)
+    if arguments.json:
+        sys.stdout.write(_json(device_report.as_json(device)))
+    else:
+        device_report.show(device, Console())
+    return 0
+
+
+def _status(text: str) -> Any:
+    """A line on a terminal while something takes long, on standard error as --json uses output."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(text)
+
+
+def _simulating(device: devices.Device) -> str:
+    return f"{device.name}: a device that is not kept is simulated first, up to minutes ..."
+
+
+def _plot(arguments: argparse.Namespace) -> int:
+    from spintrit import device_picture
+
+    device = devices.load(arguments.name)
+    trials = checks.integer("trials", arguments.trials, 1)
+    seed = checks.integer("seed", arguments.seed, 0)
+    _target(arguments.output, PICTURES)
+    with _status(_simulating(device)):
+        designed = curve.load(device)
+    with _status(f"{device.name}: simulating {trials} trials a point ..."):
+        device_picture.draw(designed, arguments.output, trials=trials, seed=seed)
+    print(arguments.output)
+    return 0
+
+
+def _table(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from golden import tablefile
+    from spintrit import device_report, device_table
+
+    device = devices.load(arguments.name)
+    coder, array = _coding(arguments)
+    _target(arguments.output)
+    with _status(_simulating(device)):
+        file = device_table.of_device(
+            device, coder, array,
+            model=arguments.model, voltage_v=arguments.voltage, full_s=arguments.full_s,
+        )  # fmt: skip
+    if arguments.output:
+        tablefile.save(file, arguments.output)
+    if arguments.json:
+        sys.stdout.write(tablefile.dumps(file))
+    else:
+        device_report.show_table(file, Console())
+    return 0
+
+
+def _fit(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from golden import tablefile
+    from spintrit import device_picture, device_report, device_table, fit, measured
+
+    coder, array = _coding(arguments)
+    _target(arguments.output)
+    _target(arguments.plot, PICTURES)
+    points = measured.read_csv(arguments.file)
+    found = fit.fit(points)
+    summary = found.summary()
+    file, warning = None, ""
+    if arguments.output:
+        file, warning = device_table.of_fit(
+            found, coder, array, voltage_v=arguments.voltage, full_s=arguments.full_s
+        )
+        tablefile.save(file, arguments.output)
+    if arguments.plot:
+        device_picture.draw_fit(points, found, arguments.plot)
+    if arguments.json:
+        sys.stdout.write(_json(summary))
+    else:
+        device_report.show_fit(summary, Console())
+        if file:
+            device_report.show_table(file, Console())
+    if warning:
+        print(f"spintrit: warning: extrapolated: {warning}", file=sys.stderr)
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from spintrit import device_report
+
+    device = devices.load(arguments.name)
+    _target(arguments.json)
+    with _status(_simulating(device)):
+        designed = curve.load(device)
+    with _status(f"{device.name}: simulating ..."):
+        figures = devicecheck.check(device, designed, trials=arguments.trials, seed=arguments.seed)
+    if arguments.json:
+        write_atomically(arguments.json, _json(figures).encode())
+    device_report.show_check(figures, Console())
+    failures = devicecheck.failures(figures)
+    if failures:
+        print(f"spintrit: check of {device.name}: {'; '.join(failures)}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def _energy(arguments: argparse.Namespace) -> int:
+    from spintrit import energy
+
+    _target(arguments.json)
+    _target(arguments.output, PICTURES)
+    report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)
+    if arguments.json:
+        write_atomically(arguments.json, _json(report).encode())
+    if arguments.output:
+        energy.draw(report, arguments.output)
+    energy.show(report)
+    return 0

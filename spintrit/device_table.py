@@ -1,0 +1,148 @@
+"""Table files from a device's curve and from measured switching, with how they came about."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from golden import checks, coder, curve, switching
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from golden.device import DIRECTIONS, Device
+from golden.ptable import ProbabilityTable
+from golden.tablefile import TableFile
+from spintrit.fit import SwitchingFit
+from spintrit.units import si
+
+
+def of_device(
+    device: Device,
+    coding: CoderConfig,
+    array: ArrayConfig,
+    *,
+    model: str = "macrospin",
+    voltage_v: float | None = None,
+    full_s: float | None = None,
+) -> TableFile:
+    """The table of a device; its file's device has these pulses. May simulate for a minute.
+
+    Parameters
+    ----------
+    device : Device
+    coding : CoderConfig
+    array : ArrayConfig
+        ``code_bits`` and ``draw_bits`` count.
+    model : {"macrospin", "formula"}
+    voltage_v, full_s : float, optional
+        Amplitude and length of the full pulse, the device's own by default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, or the full pulse never switches.
+    """
+    pulses = replace(
+        device,
+        v_write_v=device.v_write_v if voltage_v is None else voltage_v,
+        t_write_s=device.t_write_s if full_s is None else full_s,
+    )
+    designed = curve.load(device, model)
+
+    def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
+        drive = switching.drive(device, direction, pulses.v_write_v)
+        return designed.probability(direction, pulse_s, drive)
+
+    provenance = {"device": device.name, "model": model, "curve": designed.provenance}
+    return _file(probability, pulses.v_write_v, pulses.t_write_s, coding, array, provenance, pulses)
+
+
+def of_fit(
+    found: SwitchingFit,
+    coding: CoderConfig,
+    array: ArrayConfig,
+    *,
+    voltage_v: float | None = None,
+    full_s: float | None = None,
+) -> tuple[TableFile, str]:
+    """The table of a fit, and a warning where it goes beyond what was measured, or nothing.
+
+    By default the voltage is the highest and the full pulse the longest that were measured in both
+    directions. The other arguments are ``of_device``'s.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of range, a direction was not measured, nothing is known of
+        ``voltage_v``, or the full pulse never switches.
+    """
+    for name, direction in DIRECTIONS.items():
+        if direction not in found.curves:
+            raise ValueError(f"{found.source}: a table needs both directions; {name} is missing")
+    curves = found.curves.values()
+    if voltage_v is None:
+        voltage_v = min(float(each.voltages_v[-1]) for each in curves)
+    voltage_v = checks.real("voltage_v", voltage_v, 0)
+    if full_s is None:
+        full_s = min(each.reach_s(voltage_v)[1] for each in curves)
+
+    def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
+        return found.probability(direction, pulse_s, voltage_v)
+
+    provenance = {"model": "fit", "fit": found.summary()}
+    file = _file(probability, voltage_v, full_s, coding, array, provenance, None)
+    low, high = (
+        pick(float(each.voltages_v[end]) for each in curves) for pick, end in ((max, 0), (min, -1))
+    )
+    if not low * (1 - 1e-9) <= voltage_v <= high * (1 + 1e-9):
+        return file, f"{voltage_v:g} V lies outside of what was measured, {low:g} V to {high:g} V"
+    return file, "; ".join(_beyond(found, file.table, voltage_v, coding.coder == "gated"))
+
+
+def _beyond(
+    found: SwitchingFit, table: ProbabilityTable, voltage_v: float, gated: bool
+) -> list[str]:
+    """Where a table's pulses are shorter or longer than those measured, a phrase a direction."""
+    told = []
+    for name, direction in DIRECTIONS.items():
+        used = table.pulse_s[1:, direction]
+        if gated:  # all pulses are the full one; the table has their mean lengths
+            used = used[-1:]
+        used = used[used > 0]
+        if not found.covers(direction, used, voltage_v).all():
+            low, high = found.curves[direction].reach_s(voltage_v)
+            told.append(
+                f"{name} was measured from {si(low, 's')} to {si(high, 's')}, the table's pulses "
+                f"go from {si(used.min(), 's')} to {si(used.max(), 's')}"
+            )
+    return told
+
+
+def _file(
+    probability: Callable[[int, np.ndarray], np.ndarray],
+    voltage_v: float,
+    full_s: float,
+    coding: CoderConfig,
+    array: ArrayConfig,
+    provenance: dict[str, Any],
+    device: Device | None,
+) -> TableFile:
+    table = coder.table(probability, full_s, array, coding)
+    errors = largest_error(table, coding.steepness)
+    made = {
+        "spintrit": metadata.version("spintrit"),
+        **asdict(coding),
+        "code_bits": array.code_bits,
+        "draw_bits": array.draw_bits,
+        "voltage_v": voltage_v,
+        "full_s": full_s,
+        "largest_error": errors,
+    }
+    return TableFile(table, device, made | provenance)
+
+
+def largest_error(table: ProbabilityTable, steepness: float) -> dict[str, float]:
+    """Largest distance of the mean probability from tanh, by direction."""
+    errors = coder.largest_error(table, steepness)
+    return {name: float(errors[direction]) for name, direction in DIRECTIONS.items()}
