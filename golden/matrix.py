@@ -129,6 +129,8 @@ class ArrayPool:
         Loaded into each.
     seed : int
         Seed of the generators.
+    equip : callable, optional
+        Called with each new array and its number, before it is used.
     """
 
     def __init__(
@@ -137,10 +139,11 @@ class ArrayPool:
         config: ArrayConfig,
         table: ProbabilityTable,
         seed: int,
+        equip: Callable[[SynapseArray, int], None] | None = None,
     ):
         self.config, self.table = config, table
         self.arrays: list[SynapseArray] = []
-        self._make, self._seed = make, seed
+        self._make, self._seed, self._equip = make, seed, equip
         self._free = 0  # columns left in the last array
 
     def matrix(self, name: str, n_in: int, n_out: int) -> SynapseMatrix:
@@ -173,5 +176,7 @@ class ArrayPool:
         array = self._make(self.config)
         array.load_table(self.table)
         array.seed(self._seed, len(self.arrays) * self.config.rows * self.config.cells)
+        if self._equip:
+            self._equip(array, len(self.arrays))
         self.arrays.append(array)
         self._free = self.config.cols

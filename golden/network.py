@@ -25,6 +25,8 @@ class Network:
         n_in, hidden sizes, n_out.
     threshold, window : float
         Of the activations, see ``golden.layers.Activation``.
+    steepness : float
+        m of the switching probability tanh(m nu), see ``golden.ptable.encode``.
     dtype : dtype
         Of everything that is no integer.
 
@@ -41,11 +43,12 @@ class Network:
         *,
         threshold: float = 0.5,
         window: float = 0.5,
+        steepness: float = ptable.GXNOR_M,
         dtype: DTypeLike = np.float32,
     ):
         if len(sizes) < 2:
             raise ValueError(f"sizes must name at least inputs and outputs, not {sizes!r}")
-        self.pool = pool
+        self.pool, self.steepness = pool, steepness
         self.sizes = tuple(checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes))
         self.dense: list[Dense] = []
         self.norms: list[BatchNorm] = []
@@ -120,7 +123,7 @@ class Network:
         table, config = self.pool.table, self.pool.config
         for dense in self.dense:
             change = optimiser.step(f"{dense.name}.weight", dense.gradient(), learning_rate)
-            kappa, code = ptable.encode(change, table, config, rng)
+            kappa, code = ptable.encode(change, table, config, rng, self.steepness)
             switched += dense.matrix.update(kappa, code, blind=blind)
         for norm in self.norms:
             for name, gradient in norm.gradients.items():

@@ -15,13 +15,17 @@ from typing import Any
 import numpy as np
 
 from golden import checkpoint, checks, ptable
+from golden.activity import COUNTERS
 from golden.array import GoldenArray, SynapseArray
+from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import Split
+from golden.environment import Environment
 from golden.layers import squared_hinge
 from golden.lockstep import Mismatch
 from golden.matrix import ArrayPool
 from golden.network import Network, populations
+from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
 from golden.ptable import ProbabilityTable
 
@@ -124,6 +128,8 @@ class Trainer:
         array.
     table : ProbabilityTable, optional
         Loaded into the arrays; ``golden.ptable.tanh_table`` by default.
+    environment : Environment, optional
+        Device and non-idealities; its array and table take the place of ``array`` and ``table``.
     on_batch, on_epoch : callable, optional
         Called after each batch with (epoch, batch, batches), counted from 1, and after each epoch,
         once it is on disk, with its metrics.
@@ -143,6 +149,7 @@ class Trainer:
         out: Path | str | None = None,
         *,
         table: ProbabilityTable | None = None,
+        environment: Environment | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
     ):
@@ -154,17 +161,22 @@ class Trainer:
         self.out = None if out is None else Path(out)
         if self.out:
             self.out.mkdir(parents=True, exist_ok=True)
-        table = table or ptable.tanh_table(array)
-        self.pool = ArrayPool(make, array, table, config.seed)
+        environment = environment or Environment(
+            array, None, NonIdealities(), CoderConfig(), table=table or ptable.tanh_table(array)
+        )
+        self.environment, array, table = environment, environment.config, environment.table
+        self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
         self.network = Network(
             self.pool,
             (split.inputs, *config.hidden, split.classes),
             threshold=config.threshold if config.activation == "ternary" else 0.0,
             window=config.window,
+            steepness=environment.steepness,
         )
         self.optimiser = OPTIMISERS[config.optimiser]()
         rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(3)]
         self.rngs = dict(zip(("start", "order", "coder"), rngs, strict=True))
+        self.rngs["environment"] = environment.rng
         self.metrics: list[dict[str, Any]] = []
         self._on_batch, self._on_epoch = on_batch, on_epoch
         # What a checkpoint must share with the run that resumes it.
@@ -172,6 +184,7 @@ class Trainer:
             **{f"array {name}": value for name, value in asdict(array).items()},
             **asdict(config) | {"hidden": list(config.hidden)},
             "table": checkpoint.digest(*table.arrays()),
+            **environment.identity(),
             "data": checkpoint.digest(*split.arrays()),
         }
         self.network.initialise(self.rngs["start"], config.density)
@@ -232,6 +245,7 @@ class Trainer:
                 self._on_epoch(self.metrics[-1])
 
         cycles = sum(entry["cycles"] for entry in self.metrics) - self._cycles()
+        self.environment.store(self.pool.arrays)
         test_accuracy = self._accuracy(self.split.x_test, self.split.y_test)
         cycles += self._cycles()
         if self.out:
@@ -246,7 +260,7 @@ class Trainer:
 
     def _train_epoch(self) -> dict[str, Any]:
         config, network, blind = self.config, self.network, self.config.rule == "blind"
-        cycles = self._cycles()
+        cycles, activity = self._cycles(), self._activity()
         rate = exponential_decay(
             config.learning_rate, config.final_learning_rate, self.epoch, config.epochs
         )
@@ -260,11 +274,14 @@ class Trainer:
             batch_loss, gradient = squared_hinge(scores, labels)
             network.backward(gradient)
             switched += network.update(self.optimiser, rate, self.rngs["coder"], blind=blind)
+            self.environment.after_batch(self.pool.arrays)
             loss += batch_loss * len(chosen)
             right += int(np.count_nonzero(scores.argmax(axis=1) == labels))
             if self._on_batch:
                 self._on_batch(self.epoch + 1, number, len(starts))
+        activity = {name: count - activity[name] for name, count in self._activity().items()}
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
+        self.environment.after_batch(self.pool.arrays)
         cycles = self._cycles() - cycles
         return {
             "epoch": self.epoch + 1,
@@ -274,6 +291,7 @@ class Trainer:
             "val_accuracy": val_accuracy,
             "cells_switched": switched,
             "cycles": cycles,
+            "activity": activity,
             "populations": {name: populations(cells) for name, cells in self._verified().items()},
         }
 
@@ -289,6 +307,17 @@ class Trainer:
 
     def _accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
         return float(np.mean(self.network.predict(x) == y))
+
+    def _activity(self) -> dict[str, int]:
+        """The arrays' counters, summed."""
+        total = dict.fromkeys(COUNTERS, 0)
+        for number, array in enumerate(self.pool.arrays):
+            try:
+                counts = array.activity()
+            except Mismatch as mismatch:
+                raise mismatch.of(array=number) from None
+            total = {name: total[name] + counts[name] for name in COUNTERS}
+        return total
 
     def _cycles(self) -> int:
         return sum(array.counters.cycles for array in self.pool.arrays)

@@ -10,15 +10,18 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from golden.coder import CODERS, CoderConfig
 from golden.config import DRAW_BITS, SYNAPSES, ArrayConfig
 from golden.data import DATASETS
 from golden.lockstep import Mismatch
+from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS
 from golden.train import ACTIVATIONS, RULES, TrainConfig
 from spintrit import device_cli
 
 ARRAYS = ("golden", "rtl", "both")
 DEMO_FOLDER = "build/demo"
+IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
 
 _ARRAY_HELP = {
     "rows": "inputs of an array, one lane of logic each",
@@ -28,6 +31,8 @@ _ARRAY_HELP = {
     "code_bits": "width of a pulse code",
     "draw_bits": "width of a random draw",
     "error_bits": "width of a signed error in a backward read",
+    "counters": "count pulses, reads and their outcomes; without, the RTL runs about twice as fast",
+    "variant_bits": "width of a cell's variant; more than 0 as non-idealities ask for it",
 }
 _TRAIN_HELP = {
     "hidden": "sizes of the hidden layers",
@@ -43,7 +48,34 @@ _TRAIN_HELP = {
     "density": "share of non-zero weights at the start",
     "seed": "of all randomness",
 }
+_CODER_HELP = {
+    "coder": "pulse length by the inverse of the switching curve, in proportion, or full pulses "
+    "gated by row",
+    "steepness": "m of the wanted probability tanh(m nu)",
+    "step_s": "resolution of the pulse generator, seconds",
+}
+_NONIDEAL_HELP = {
+    "resistance_spread": "device to device, standard deviation of ln R",
+    "critical_current_spread": "device to device, of ln Ic0",
+    "stability_spread": "device to device, of ln Delta",
+    "amplitude_noise": "cycle to cycle, of the pulse voltage, relative",
+    "length_noise_s": "cycle to cycle, of the pulse length, seconds",
+    "stuck_p": "share of cells stuck at P",
+    "stuck_ap": "share of cells stuck at AP",
+    "temperature_k": "of operation, kelvin; 0 is the device's",
+    "read_disturb": "reads can switch cells",
+    "retention_s": "time between training and test, seconds",
+    "retention_k": "its temperature, kelvin; 0 is that of operation",
+    "adc_bits": "resolution of the column converters; 0 is exact",
+    "adc_range": "where they saturate, in products; 0 is the number of rows",
+    "adc_noise": "their noise, in products",
+    "backward_adc_bits": "resolution of the row converters; 0 is exact",
+    "backward_adc_range": "where they saturate, in largest products; 0 is the number of columns",
+    "backward_adc_noise": "their noise, in largest products",
+    "wire_ohm": "wire from cell to cell, ohm",
+}
 _CHOICES = {
+    "coder": CODERS,
     "synapse": SYNAPSES,
     "draw_bits": DRAW_BITS,
     "optimiser": tuple(OPTIMISERS),
@@ -66,10 +98,17 @@ def _add_fields(
     group = parser.add_argument_group(title)
     for field in dataclasses.fields(cls):
         default: Any = field.default
+        if isinstance(default, bool):
+            group.add_argument(
+                f"--{field.name.replace('_', '-')}", help=help[field.name], action="store_true"
+            )
+            continue
         options: dict[str, Any] = {"type": type(default), "default": default}
         if field.name == "hidden":
             options = {"type": int, "nargs": "*", "default": list(default)}
-        if field.name in _CHOICES:
+        if isinstance(default, bool):
+            options = {"action": argparse.BooleanOptionalAction, "default": default}
+        elif field.name in _CHOICES:
             options["choices"] = _CHOICES[field.name]
         else:
             options["metavar"] = "X" if isinstance(default, float) else "N"
@@ -135,6 +174,15 @@ def parser() -> argparse.ArgumentParser:
     _add_folder(train, "build/train")
     _add_fields(train, "training", TrainConfig, _TRAIN_HELP)
     _add_fields(train, "array", ArrayConfig, _ARRAY_HELP)
+    cells = train.add_argument_group("cells")
+    source = cells.add_mutually_exclusive_group()
+    source.add_argument(
+        "--device", default="default", metavar="NAME",
+        help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself [default]",
+    )  # fmt: skip
+    source.add_argument("--table", type=Path, metavar="FILE", help="a table file instead")
+    _add_fields(train, "pulse coder", CoderConfig, _CODER_HELP)
+    _add_fields(train, "non-idealities", NonIdealities, _NONIDEAL_HELP)
     train.set_defaults(act=_train)
 
     generate = commands.add_parser(
@@ -159,14 +207,15 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _run(kind: str, dataset: str, config: TrainConfig, array: ArrayConfig,
+def _run(kind: str, dataset: str, config: TrainConfig, array: ArrayConfig, cells: dict[str, Any],
          arguments: argparse.Namespace, overwrite: bool) -> int:  # fmt: skip
     from spintrit.report import table
-    from spintrit.run import run
+    from spintrit.run import Cells, run
 
     summary = run(
-        kind, dataset, config, array, arguments.out, resume=arguments.resume, overwrite=overwrite
-    )
+        kind, dataset, config, array, arguments.out,
+        cells=Cells(**cells), resume=arguments.resume, overwrite=overwrite,
+    )  # fmt: skip
     table(summary, arguments.out)
     return 0
 
@@ -179,14 +228,22 @@ def _demo(arguments: argparse.Namespace) -> int:
     config = TrainConfig(seed=arguments.seed, epochs=arguments.epochs)
     # Its own folder is the demo's to use again.
     overwrite = arguments.overwrite or arguments.out == Path(DEMO_FOLDER)
-    status = _run("both", "digits", config, array, arguments, overwrite)
+    status = _run("both", "digits", config, array, {}, arguments, overwrite)
     write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
     return status
 
 
 def _train(arguments: argparse.Namespace) -> int:
     config, array = _fields(TrainConfig, arguments), _fields(ArrayConfig, arguments)
-    return _run(arguments.array, arguments.dataset, config, array, arguments, arguments.overwrite)
+    cells = {
+        "device": arguments.device,
+        "table": arguments.table,
+        "coder": _fields(CoderConfig, arguments),
+        "nonideal": _fields(NonIdealities, arguments),
+    }
+    return _run(
+        arguments.array, arguments.dataset, config, array, cells, arguments, arguments.overwrite
+    )
 
 
 def _generate(arguments: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from spintrit.units import si
+
 # What is shown, in this order, of what a summary has.
 _ROWS = {
     "test_accuracy": ("test accuracy", "{:.2%}"),
@@ -16,6 +18,8 @@ _ROWS = {
     "rtl_cycles_per_second": ("RTL cycles per second", "{:,}"),
     "cycles_by_formula": ("cycles by formula", "{:,}"),
     "cells_switched": ("cells switched", "{:,}"),
+    "array_j_per_train_sample": ("energy per training sample, array alone", "{}"),
+    "total_j_per_train_sample": ("with converters, drivers, digital", "{}"),
     "seconds": ("seconds", "{:.1f}"),
 }
 
@@ -35,7 +39,8 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     shown.add_row("synapses in", f"{arrays}, {_KINDS[summary['array']]}")
     for key, (label, form) in _ROWS.items():
         if key in summary:
-            shown.add_row(label, form.format(summary[key]))
+            value = summary[key]
+            shown.add_row(label, form.format(si(value, "J") if "_j_" in key else value))
     console = console or Console()
     console.print(shown)
     console.print(f"files in {out}/", highlight=False)

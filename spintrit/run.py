@@ -3,22 +3,78 @@
 import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from golden import data
+from golden import costs, curve, data, device, energy, tablefile
 from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import write_atomically
+from golden.coder import CoderConfig
 from golden.config import ArrayConfig
+from golden.environment import Environment
 from golden.lockstep import LockstepArray, Mismatch
+from golden.nonideal import NonIdealities
+from golden.ptable import tanh_table
+from golden.tablefile import TableFile
 from golden.train import CHECKPOINT, WEIGHTS, TrainConfig, Trainer
+from spintrit.cli import IDEAL
 from spintrit.picture import draw
 
-SUMMARY, PICTURE = "summary.json", "learning.png"
+SUMMARY, PICTURE, TABLE = "summary.json", "learning.png", "table.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """What the arrays are made of.
+
+    Parameters
+    ----------
+    device : str
+        A name or a TOML file (see ``golden.device.load``), or ``IDEAL``.
+    table : Path, optional
+        A table file in the place of a device and a coder.
+    coder : CoderConfig
+    nonideal : NonIdealities
+    """
+
+    device: str = "default"
+    table: Path | None = None
+    coder: CoderConfig = field(default_factory=CoderConfig)
+    nonideal: NonIdealities = field(default_factory=NonIdealities)
+
+
+def environment(
+    cells: Cells, array: ArrayConfig, seed: int, console: Console
+) -> tuple[Environment, TableFile]:
+    """The environment of a run's arrays and the table file that tells of it.
+
+    Raises
+    ------
+    TypeError, ValueError, OSError
+        If device, table or settings cannot be had together.
+    """
+    coder, settings, table, junction = cells.coder, cells.nonideal, None, None
+    provenance: dict[str, Any] = {"coder": asdict(coder), "nonideal": asdict(settings)}
+    shape = None
+    if cells.table:
+        kept = tablefile.load(cells.table)
+        table, junction, provenance = kept.table, kept.device, kept.provenance
+    elif cells.device == IDEAL:
+        table = tanh_table(array, coder.steepness)
+        provenance = {"ideal": f"tanh({coder.steepness:g} nu)"}
+    else:
+        junction = device.load(cells.device)
+        with console.status(
+            f"simulating device {junction.name} (those of spintrit's are kept) ..."
+        ):
+            shape = curve.load(junction)
+        provenance |= {"curve": shape.provenance}
+    around = Environment(array, shape, settings, coder, table=table, seed=seed)
+    return around, TableFile(around.table, junction, provenance)
 
 
 def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
@@ -39,14 +95,15 @@ def run(
     array: ArrayConfig,
     out: Path,
     *,
+    cells: Cells | None = None,
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train on arrays of ``kind`` and leave everything in the folder ``out``.
 
-    metrics.jsonl, checkpoint.npz and weights.npz are the trainer's; summary.json and learning.png
-    are added here.
+    metrics.jsonl, checkpoint.npz and weights.npz are the trainer's; summary.json, learning.png and
+    table.json are added here.
 
     Returns
     -------
@@ -69,6 +126,11 @@ def run(
     if (out / CHECKPOINT).exists() and not (resume or overwrite):
         raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
     split = data.load(dataset)
+    cells = cells or Cells()
+    around, kept = environment(cells, array, config.seed, console)
+    if kind != "golden" and cells.nonideal.analog:
+        raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
+    array = around.config
     out.mkdir(parents=True, exist_ok=True)
     if kind != "golden":
         from sim import library
@@ -93,11 +155,15 @@ def run(
     def on_batch(epoch: int, batch: int, batches: int) -> None:
         progress.update(task, completed=epoch - 1 + batch / batches)
 
-    trainer = Trainer(config, array, split, maker(kind), out, on_batch=on_batch, on_epoch=on_epoch)
+    trainer = Trainer(
+        config, array, split, maker(kind), out,
+        environment=around, on_batch=on_batch, on_epoch=on_epoch,
+    )  # fmt: skip
     first_epoch = trainer.resume() if resume else 0
     # What an earlier run came to must not stand beside the files of this one.
     for name in (SUMMARY, PICTURE, WEIGHTS):
         (out / name).unlink(missing_ok=True)
+    tablefile.save(kept, out / TABLE)
     progress.update(task, completed=first_epoch)
     start = time.perf_counter()
     summary: dict[str, Any] = {
@@ -106,6 +172,8 @@ def run(
         "seed": config.seed,
         "train_config": asdict(config),
         "array_config": asdict(array),
+        "device": kept.device.name if kept.device else None,
+        "table": kept.provenance,
         "arrays": len(trainer.pool.arrays),
         "resumed_after_epoch": first_epoch,
         "complete": False,
@@ -121,6 +189,7 @@ def run(
             "val_accuracy": result.val_accuracy,
             "test_samples": len(split.y_test),
             "cells_switched": result.cells_switched,
+            **_spent(trainer, kept),
         }
     except Mismatch as mismatch:
         summary["differences"] = mismatch.count
@@ -137,6 +206,25 @@ def run(
         write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
     draw(result.metrics, result.test_accuracy, out / PICTURE)
     return summary
+
+
+def _spent(trainer: Trainer, kept: TableFile) -> dict[str, Any]:
+    """Activity of the training part of all epochs, and its energy."""
+    epochs = [entry["activity"] for entry in trainer.metrics]
+    activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
+    samples = len(epochs) * len(trainer.split.x_train)
+    array = trainer.environment.config
+    exact = trainer.config.rule == "exact" and array.cells == 2
+    joules = energy.energy(
+        activity, kept.device or device.load("default"), kept.table.tick_s, array, costs.load(),
+        exact=exact,
+    )  # fmt: skip
+    return {
+        "train_samples": samples,
+        "activity": activity,
+        "array_j_per_train_sample": energy.total(joules, periphery=False) / samples,
+        "total_j_per_train_sample": energy.total(joules) / samples,
+    }
 
 
 def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
