@@ -159,7 +159,7 @@ def show_table(file: TableFile, console: Console) -> None:
             cells = [f"{value:.3g}", f"{math.tanh(made['steepness'] * value):.3g}"]
         shown.add_row(str(code), *cells, *_cells(table, code))
     console.print(shown)
-    errors = ", ".join(f"{_arrow(k)} {v:.4f}" for k, v in made["largest_error"].items())
+    errors = ", ".join(f"{_arrow(k)} {v:.2g}" for k, v in made["largest_error"].items())
     console.print(f"Largest distance of the mean probability from tanh: {errors}", highlight=False)
 
 

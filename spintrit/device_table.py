@@ -45,8 +45,8 @@ def of_device(
     """
     pulses = replace(
         device,
-        v_write_v=device.v_write_v if voltage_v is None else voltage_v,
-        t_write_s=device.t_write_s if full_s is None else full_s,
+        v_write_v=device.v_write_v if voltage_v is None else _positive("voltage", voltage_v),
+        t_write_s=device.t_write_s if full_s is None else _positive("full_s", full_s),
     )
     designed = curve.load(device, model)
 
@@ -83,9 +83,10 @@ def of_fit(
     curves = found.curves.values()
     if voltage_v is None:
         voltage_v = min(float(each.voltages_v[-1]) for each in curves)
-    voltage_v = checks.real("voltage_v", voltage_v, 0)
+    voltage_v = _positive("voltage", voltage_v)
     if full_s is None:
         full_s = min(each.reach_s(voltage_v)[1] for each in curves)
+    full_s = _positive("full_s", full_s)
 
     def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
         return found.probability(direction, pulse_s, voltage_v)
@@ -98,6 +99,13 @@ def of_fit(
     if not low * (1 - 1e-9) <= voltage_v <= high * (1 + 1e-9):
         return file, f"{voltage_v:g} V lies outside of what was measured, {low:g} V to {high:g} V"
     return file, "; ".join(_beyond(found, file.table, voltage_v, coding.coder == "gated"))
+
+
+def _positive(name: str, value: float) -> float:
+    value = checks.real(name, value, 0)
+    if not value:
+        raise ValueError(f"{name} must be positive, not 0")
+    return value
 
 
 def _beyond(

@@ -1,0 +1,390 @@
+"""The commands ``spintrit device`` and ``spintrit energy``: output, files, and bad arguments."""
+
+import dataclasses
+import json
+import math
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_energy_report import ACTIVITY, TERNARY
+
+from golden import curve, device, devicecheck, tablefile
+from golden.device import DIRECTIONS
+from golden.ptable import AP_TO_P, tanh_table
+from spintrit import cli, device_report, device_table
+from spintrit.units import duration
+
+CSV = Path(__file__).parents[1] / "docs" / "examples" / "measured.csv"
+DEFAULT = device.load("default")
+
+
+def spintrit(line: str) -> int:
+    return cli.main(shlex.split(line))
+
+
+def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error of a command that must exit with 2."""
+    try:
+        status = spintrit(line)
+    except SystemExit as stop:  # argparse's way
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.err.count("\n") == 1, captured.err
+    assert not captured.out
+    return captured.err
+
+
+@pytest.fixture
+def toml(tmp_path):
+    """A device of one's own: the default one with thicker resistances."""
+    path = tmp_path / "mine.toml"
+    source = Path(device.__file__).with_name("devices") / "default.toml"
+    path.write_text(source.read_text().replace("r_off_ohm = 2.5e3", "r_off_ohm = 2.6e3"))
+    return path
+
+
+def test_list_names_all_and_labels_the_assumed(capsys):
+    assert spintrit("device list") == 0
+    shown = capsys.readouterr().out
+    for name in device.names():
+        junction = device.load(name)
+        assert name in shown
+        assert f"{junction.stability:.1f}" in shown
+        assert junction.source.split()[0] in shown
+    assert "default (assumed): Assumed" in shown
+    assert "5.81, 9.68" in shown
+
+
+def test_show_tells_every_parameter(toml, capsys):
+    assert spintrit("device show default") == 0
+    shown = capsys.readouterr().out
+    for field in dataclasses.fields(device.Device):
+        if field.type is float:
+            assert f" {field.name} " in shown
+    assert "68.8 uA" in shown
+    assert spintrit(f"device show {toml}") == 0
+    assert "2.6 kOhm" in capsys.readouterr().out
+
+
+def test_show_json_is_the_device(capsys):
+    assert spintrit("device show default --json") == 0
+    told = json.loads(capsys.readouterr().out)
+    given = {k: math.inf if v is None else v for k, v in told["parameters"].items()}
+    assert device.Device(**given) == DEFAULT
+    assert told["parameters"]["half_tmr_v"] is None
+    assert told["derived"]["critical_current_a"] == DEFAULT.critical_current_a
+    assert told["derived"]["AP_to_P"]["overdrive"] == pytest.approx(5.81, abs=0.01)
+
+
+def test_derived_retention_is_neel_and_arrhenius():
+    for name in ("default", "stochastic"):
+        junction = device.load(name)
+        expected = junction.tau0_s * math.exp(junction.stability)
+        assert device_report.derived(junction)["retention_s"] == pytest.approx(expected, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.156, "160 ms"), (4000, "4 ks"), (7300, "2 hours"), (3e5, "3.5 days"), (3.2e9, "100 years")],
+)
+def test_long_times(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_table_file_and_text(tmp_path, capsys):
+    path = tmp_path / "deep" / "table.json"
+    line = f"device table default --coder inverse --step-s 5e-12 --code-bits 4 -o {path}"
+    assert spintrit(line) == 0
+    shown = capsys.readouterr().out
+    assert "inverse coder, 1 V, full pulse 2 ns" in shown
+    loaded = tablefile.load(path)
+    assert loaded.device == DEFAULT
+    assert len(loaded.table.ticks) == 16
+    assert loaded.table.tick_s == 5e-12
+    made = loaded.provenance
+    assert (made["coder"], made["step_s"], made["model"]) == ("inverse", 5e-12, "macrospin")
+    assert made["curve"]["trials"] > 1000
+    assert made["spintrit"]
+    assert set(made["largest_error"]) == set(DIRECTIONS)
+    assert all(error < 0.05 for error in made["largest_error"].values())
+    before = path.read_bytes()
+    assert spintrit(line) == 0
+    assert path.read_bytes() == before
+
+
+def test_table_json_is_the_file(tmp_path, capsys):
+    path = tmp_path / "t.json"
+    assert spintrit(f"device table default --model formula --json -o {path}") == 0
+    assert capsys.readouterr().out == path.read_text()
+    assert tablefile.load(path).provenance["curve"] == {"model": "formula"}
+
+
+def test_table_at_another_voltage_and_length(tmp_path):
+    path = tmp_path / "t.json"
+    assert spintrit(f"device table default --voltage 0.9 --full-s 3e-9 -o {path}") == 0
+    made = tablefile.load(path)
+    assert (made.device.v_write_v, made.device.t_write_s) == (0.9, 3e-9)
+    assert made.table.pulse_s[-1].tolist() == pytest.approx([3e-9, 3e-9])
+    assert spintrit(f"device table default --full-s 3e-9 -o {path}") == 0
+    # A weaker pulse must be longer for the same probability.
+    weak, strong = made.table.pulse_s[20:30], tablefile.load(path).table.pulse_s[20:30]
+    assert (weak > strong).all()
+
+
+@pytest.mark.parametrize("coder", ["linear", "gated"])
+def test_other_coders(coder, capsys):
+    assert spintrit(f"device table stochastic --coder {coder} --steepness 2") == 0
+    shown = capsys.readouterr().out
+    assert f"{coder} coder" in shown
+    assert "tanh(2 nu)" in shown
+    assert ("mean" in shown.partition("code ")[0]) == (coder == "gated")
+
+
+def test_device_that_is_not_kept_is_simulated(toml, tmp_path, monkeypatch):
+    calibrated = curve.calibrated
+    monkeypatch.setattr(curve, "calibrated", lambda junction: calibrated(junction, trials=1000))
+    path = tmp_path / "t.json"
+    assert spintrit(f"device table {toml} -o {path}") == 0
+    made = tablefile.load(path)
+    assert made.device.r_off_ohm == 2.6e3
+    assert made.provenance["curve"]["trials"] == 1000
+
+
+def test_plot_is_repeatable(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("spintrit.device_picture._LEVELS", (0.2, 0.8))
+    first, second = (tmp_path / "new" / name for name in ("a.svg", "b.svg"))
+    for path in (first, second):
+        assert spintrit(f"device plot default --trials 20 -o {path}") == 0
+        assert capsys.readouterr().out == f"{path}\n"
+    assert b"<svg" in first.read_bytes()
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_fit_summary_table_and_picture(tmp_path, capsys):
+    table, picture = tmp_path / "t.json", tmp_path / "f.png"
+    assert spintrit(f"device fit {CSV} --json -o {table} --plot {picture}") == 0
+    captured = capsys.readouterr()
+    summary = json.loads(captured.out)
+    assert set(summary["directions"]) == set(DIRECTIONS)
+    assert not captured.err
+    made = tablefile.load(table)
+    assert made.device is None
+    # The highest voltage, the longest pulse.
+    assert (made.provenance["voltage_v"], made.provenance["full_s"]) == (1.1, pytest.approx(3e-9))
+    assert made.provenance["fit"] == summary
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert spintrit(f"device fit {CSV}") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for text in ("Fit, AP to P", "dispersion", "worst point: line", "Runners-up by AIC: "):
+        assert text in shown
+    assert "coder" not in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "warning"),
+    [
+        ("--voltage 1.2", "1.2 V lies outside of what was measured, 0.9 V to 1.1 V"),
+        ("--full-s 4e-9", "AP_to_P was measured from 250 ps to 3 ns, the table's pulses go from "),
+        ("--coder gated --full-s 4e-9", "AP_to_P was measured from 250 ps to 3 ns"),
+        ("--coder gated", ""),
+        ("--voltage 1.05", ""),
+    ],
+)
+def test_fit_warns_of_extrapolation(options, warning, tmp_path, capsys):
+    assert spintrit(f"device fit {CSV} -o {tmp_path / 't.json'} {options}") == 0
+    told = capsys.readouterr().err
+    assert told.startswith(f"spintrit: warning: extrapolated: {warning}" if warning else "")
+    assert told.count("\n") == bool(warning)
+
+
+def test_fit_of_probabilities_and_one_direction(tmp_path, capsys):
+    path = tmp_path / "m.csv"
+    rows = [f"AP_to_P,1.0,{n}e-10,{p}" for n, p in ((2, 0.01), (4, 0.2), (6, 0.7), (8, 0.95))]
+    path.write_text("direction,voltage_v,pulse_s,probability\n" + "\n".join(rows))
+    assert spintrit(f"device fit {path} --plot {tmp_path / 'f.svg'}") == 0
+    assert "100 a point assumed" in capsys.readouterr().out
+    told = error_of(f"device fit {path} -o {tmp_path / 't.json'}", capsys)
+    assert told.endswith(": a table needs both directions; P_to_AP is missing\n")
+    assert not (tmp_path / "t.json").exists()
+
+
+def test_check_passes_and_writes_its_figures(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(devicecheck, "_EQUILIBRIUM_TRIALS", 500)
+    path = tmp_path / "check.json"
+    assert spintrit(f"device check default --trials 1500 --json {path}") == 0
+    figures = json.loads(path.read_text())
+    assert set(figures) == {
+        "device", "max_abs_error", "formula_max_abs_error", "standard_error", "boltzmann_ratio",
+        "dt_ratio", "trials", "seed", "seconds_per_4ns_trial",
+    }  # fmt: skip
+    # The formula is known to be worse than the curve.
+    assert figures["formula_max_abs_error"]["P_to_AP"] > figures["max_abs_error"]["P_to_AP"]
+    shown = capsys.readouterr()
+    assert f"{figures['max_abs_error']['AP_to_P']:.4f}" in shown.out
+    assert not shown.err
+
+
+def test_check_that_fails_says_which(monkeypatch, tmp_path, capsys):
+    figures = {
+        "device": "default", "max_abs_error": {"AP_to_P": 0.01, "P_to_AP": 0.031},
+        "formula_max_abs_error": {"AP_to_P": 0.5, "P_to_AP": 0.5}, "standard_error": 0.01,
+        "boltzmann_ratio": 0.94, "dt_ratio": 1.04, "trials": 2500, "seed": 1,
+        "seconds_per_4ns_trial": 1e-3,
+    }  # fmt: skip
+    monkeypatch.setattr(devicecheck, "check", lambda *_, **__: figures)
+    assert spintrit(f"device check default --json {tmp_path / 'c.json'}") == 1
+    assert capsys.readouterr().err == (
+        "spintrit: check of default: max_abs_error P_to_AP is 0.031, above 0.03; "
+        "boltzmann_ratio is 0.940, more than 5% from 1\n"
+    )
+    assert json.loads((tmp_path / "c.json").read_text()) == figures
+
+
+def test_check_finds_a_wrong_curve_and_a_nan():
+    knots = np.tile([[0.0, 0.3], [1.0, 1.3]], (2, 1, 1))
+    wrong = curve.Curve(DEFAULT, knots, {})
+    found = devicecheck.failures(devicecheck.check(DEFAULT, wrong, trials=200))
+    assert [told.split()[1] for told in found[:2]] == list(DIRECTIONS)
+    figures = {"max_abs_error": {}, "boltzmann_ratio": math.nan, "dt_ratio": 1.0}
+    assert len(devicecheck.failures(figures)) == 1
+
+
+def test_exact_average_at_high_stability_is_equipartition():
+    # Two quadratures of kT / 2 each; in-plane the stiff one by its own stiffness.
+    stiff = device.load("retention")
+    assert devicecheck.boltzmann(stiff) == pytest.approx(1 / stiff.stability, rel=0.03)
+    q = DEFAULT.demagnetising_t / DEFAULT.mu0_hk_t
+    expected = (1 + 1 / (1 + q)) / (2 * DEFAULT.stability)
+    assert devicecheck.boltzmann(DEFAULT) == pytest.approx(expected, rel=0.05)
+
+
+def test_lengths_cover_the_pulse():
+    found = devicecheck.lengths(curve.load(DEFAULT), AP_TO_P)
+    assert (found[0], found[-1]) == (0, pytest.approx(DEFAULT.t_write_s))
+    assert (np.diff(found) > 0).all()
+    p = curve.load(DEFAULT).probability(AP_TO_P, found)
+    assert np.count_nonzero((p > 0.01) & (p < 0.99)) >= 10
+
+
+@pytest.fixture
+def run_folder(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    summary = {
+        "activity": ACTIVITY, "train_samples": 5, "array_config": dataclasses.asdict(TERNARY),
+        "train_config": {"rule": "exact"},
+    }  # fmt: skip
+    (folder / "summary.json").write_text(json.dumps(summary))
+    file = tablefile.TableFile(tanh_table(TERNARY), DEFAULT)
+    tablefile.save(file, folder / "table.json")
+    return folder
+
+
+def test_energy_prints_and_writes(run_folder, tmp_path, capsys):
+    costs = tmp_path / "costs.toml"
+    costs.write_text("")
+    line = f"energy {run_folder} --costs {costs} --adc-bits 4"
+    files = f"--json {tmp_path / 'e.json'} -o {tmp_path / 'new' / 'e.svg'}"
+    assert spintrit(f"{line} {files}") == 0
+    assert "Energy a training sample" in capsys.readouterr().out
+    report = json.loads((tmp_path / "e.json").read_text())
+    assert (report["device"], report["device_assumed"]) == ("default", False)
+    assert b"<svg" in (tmp_path / "new" / "e.svg").read_bytes()
+
+
+def test_energy_of_what_is_no_run(run_folder, tmp_path, capsys):
+    told = error_of(f"energy {tmp_path} -o {tmp_path / 'e.png'}", capsys)
+    assert told == (
+        f"spintrit: error: {tmp_path / 'summary.json'} must exist; it comes with a finished run\n"
+    )
+    (run_folder / "table.json").write_text("{}")
+    assert "is not a table file" in error_of(f"energy {run_folder}", capsys)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+NAMES = ", ".join(device.names())
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("device", "spintrit device: error: the following arguments are required: COMMAND"),
+        ("device lsit", "spintrit device: error: argument COMMAND: invalid choice: 'lsit'"),
+        ("device show defualt", f"spintrit: error: device must be one of {NAMES}, not 'defualt'"),
+        ("device table nope -o t.json", f"spintrit: error: device must be one of {NAMES}"),
+        ("device plot nope -o t.png", f"spintrit: error: device must be one of {NAMES}"),
+        ("device check nope --json t.json", f"spintrit: error: device must be one of {NAMES}"),
+        ("device show none.toml", "spintrit: error: [Errno 2] No such file or directory"),
+        ("device show bad.toml", "spintrit: error: bad.toml is not a TOML file"),
+        ("device plot default", "spintrit device plot: error: the following arguments are requi"),
+        ("device plot default -o t.pdf", "spintrit: error: suffix of t.pdf must be one of .png, "),
+        ("device plot default -o t.png --trials 0", "spintrit: error: trials must be at least 1"),
+        ("device plot default -o t.png --seed -1", "spintrit: error: seed must be at least 0"),
+        ("device plot default -o d.png", "spintrit: error: d.png is not a regular file"),
+        ("device table default -o .", "spintrit: error: . is not a regular file"),
+        ("device table default --coder no", "spintrit device table: error: argument --coder"),
+        ("device table default --model no", "spintrit device table: error: argument --model"),
+        ("device table default --step-s 0", "spintrit: error: step_s must be finite and in"),
+        ("device table default --step-s 1 -o t.json", "spintrit: error: step_s must be between"),
+        ("device table default --voltage 0 -o t.json", "spintrit: error: voltage must be positive"),
+        ("device table default --voltage nan", "spintrit: error: voltage must be finite and"),
+        ("device table default --full-s -1 -o t.json", "spintrit: error: full_s must be finite"),
+        ("device table default --steepness 0", "spintrit: error: steepness must be finite and"),
+        ("device table default --code-bits 1", "spintrit: error: code_bits must be in 2 to 8"),
+        ("device table default --draw-bits 9", "spintrit device table: error: argument --draw-"),
+        ("device fit none.csv -o t.json", "spintrit: error: [Errno 2] No such file or directory"),
+        ("device fit bad.toml --plot t.png", "spintrit: error: bad.toml, line 1: unknown column"),
+        ("device fit bad.toml --plot t.jpg", "spintrit: error: suffix of t.jpg must be one of"),
+        (f"device fit {CSV} -o t.json --voltage -1", "spintrit: error: voltage must be finite"),
+        (f"device fit {CSV} -o t.json --full-s 0", "spintrit: error: full_s must be positive"),
+        ("device check default --trials 99", "spintrit: error: trials must be at least 100"),
+        ("device check default --seed -1", "spintrit: error: seed must be at least 0, not -1"),
+        ("energy", "spintrit energy: error: the following arguments are required: RUNFOLDER"),
+        ("energy none -o t.pdf", "spintrit: error: suffix of t.pdf must be one of .png, .svg"),
+        ("energy none --adc-bits many", "spintrit energy: error: argument --adc-bits: invalid"),
+    ],
+)
+def test_bad_arguments_give_one_line_and_no_file(line, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.toml").write_text("name = [")
+    (tmp_path / "d.png").mkdir()
+    assert error_of(line, capsys).startswith(message)
+    assert {path.name for path in tmp_path.rglob("*")} == {"bad.toml", "d.png"}
+
+
+def test_table_that_cannot_be_written_leaves_the_old_one(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "t.json"
+    path.write_text("old")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("golden.checkpoint.os.fsync", full)
+    assert "No space left" in error_of(f"device table default --model formula -o {path}", capsys)
+    assert [path.read_text(), *tmp_path.iterdir()] == ["old", path]
+
+
+def test_interrupt_leaves_no_file(tmp_path, monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(device_table, "of_device", stop)
+    assert spintrit(f"device table default -o {tmp_path / 't.json'}") == 130
+    assert capsys.readouterr().err == "spintrit: stopped\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["device", "device check", "energy"])
+def test_help(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "spintrit", *command.split(), "--help"],
+        capture_output=True, text=True, check=True, env=os.environ | {"COLUMNS": "80"},
+    )  # fmt: skip
+    assert done.stdout.startswith(f"usage: spintrit {command}")
+    assert not done.stderr
