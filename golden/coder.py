@@ -152,6 +152,7 @@ def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.
     if ((nu < 0) | (nu >= 1)).any():
         raise ValueError(f"nu must be in [0, 1), not {nu[(nu < 0) | (nu >= 1)][0]:g}")
     low, share = table.between(nu, checks.real("m", m, 0.01))
+    share = np.clip(share, 0.0, 1.0)  # beyond the full pulse there is nothing
     p = table.thresholds / table.scale
     return (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
 
