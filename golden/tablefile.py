@@ -90,12 +90,17 @@ def load(path: Path) -> TableFile:
             name: np.array(document[name]) for name in _ARRAYS if document[name] is not None
         }
         values |= {name: document[name] for name in ("tick_s", "draw_bits", "by_length")}
+        if not isinstance(values["by_length"], bool):
+            raise TypeError(f"by_length must be true or false, not {values['by_length']!r}")
+        provenance = document["provenance"]
+        if not isinstance(provenance, dict):
+            raise TypeError(f"provenance must be a table of names, not {provenance!r}")
         table = ProbabilityTable(**values)
         device = document["device"]
         if device is not None:
             fields: dict[str, Any] = {k: math.inf if v is None else v for k, v in device.items()}
             device = Device(**fields)
-        return TableFile(table, device, dict(document["provenance"]))
+        return TableFile(table, device, provenance)
     except OSError:
         raise
     except KeyError as error:
