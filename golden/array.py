@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import cell, checks, lfsr, protocol, trit
+from golden import activity, cell, checks, lfsr, protocol, trit
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from golden.ptable import ProbabilityTable
@@ -50,9 +50,9 @@ def check_pulses(
 class SynapseArray(ABC):
     """An array of ``config.rows`` x ``config.cols`` synapses.
 
-    A new array holds all cells in AP, inert: no table loaded, generators at the first streams of
-    seed 0. Every method raises TypeError or ValueError, naming argument and value, for another
-    shape or type or a value out of range; nothing is changed then.
+    A new array holds all cells in AP, of variant 0, inert: no table loaded, generators at the first
+    streams of seed 0. Every method raises TypeError or ValueError, naming argument and value, for
+    another shape or type or a value out of range; nothing is changed then.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -62,11 +62,28 @@ class SynapseArray(ABC):
         self.counters = Counters()
 
     def program(self, bits: np.ndarray, first: int = 0) -> None:
-        """Write cell bits of shape (count, rows, cells), 1 = P, from column ``first`` on."""
+        """Write cell bits of shape (count, rows, cells), 1 = P, from column ``first`` on; stuck
+        cells stay as they are."""
         shape = (None, self.config.rows, self.config.cells)
         bits = checks.integers("bits", bits, shape, 0, 1).astype(bool)
         self._range(first, len(bits))
         self._program(bits, first)
+
+    def load_variants(self, variants: np.ndarray, first: int = 0) -> None:
+        """Give the cells from column ``first`` on their variants.
+
+        Parameters
+        ----------
+        variants : ndarray of shape (count, rows, cells), integer of ``variant_bits`` bits
+            Which of the table's ``variants`` each cell follows; a cell of the highest is stuck.
+        first : int
+        """
+        if not self.config.variant_bits:
+            raise ValueError("variant_bits must be at least 1 for cells to have variants, not 0")
+        shape = (None, self.config.rows, self.config.cells)
+        variants = checks.integers("variants", variants, shape, 0, self.config.variants - 1)
+        self._range(first, len(variants))
+        self._load_variants(variants.astype(np.uint8), first)
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
         """Cell bits of columns ``first`` ... ``first + count - 1``: (count, rows, cells), bool."""
@@ -136,14 +153,50 @@ class SynapseArray(ABC):
         return switched
 
     def load_table(self, table: ProbabilityTable) -> None:
-        """Load the switching thresholds, one row a code."""
+        """Load the switching thresholds and pulse lengths. All variants get the ``thresholds`` of a
+        table without ``variants``; those of stuck cells, the last, may be left out."""
         if not isinstance(table, ProbabilityTable):
             raise TypeError(f"table must be a ProbabilityTable, not {table!r}")
         have = (len(table.thresholds), table.draw_bits)
         want = (self.config.codes, self.config.draw_bits)
         if have != want:
             raise ValueError(f"table must have (codes, draw_bits) = {want}, not {have}")
-        self._load_table(table)
+        variants = table.variants
+        if variants is None:
+            variants = np.stack([table.thresholds] * self.config.switching_variants)
+        variants = self._switching("table.variants", variants)
+        ticks = np.concatenate([table.ticks] * len(variants))
+        self._load_table(variants.reshape(-1, 2), ticks, 0)
+
+    def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
+        """Let cells switch as reading or time makes them; every generator draws once a column.
+
+        Parameters
+        ----------
+        thresholds : ndarray of shape (2,) or (variants, 2), integer in [0, 2^draw_bits]
+            A cell in AP (in P) switches iff its draw is below column ``AP_TO_P`` (``P_TO_AP``) of
+            its variant's row. The row of stuck cells, the last, may be left out.
+        first, count : int
+            Columns; all by default.
+
+        Returns
+        -------
+        int
+            Number of cells that switched.
+        """
+        variants = self.config.switching_variants
+        rows = np.stack([thresholds] * variants) if np.ndim(thresholds) == 1 else thresholds
+        rows = checks.integers("thresholds", rows, (None, 2), 0, 1 << self.config.draw_bits)
+        rows = self._switching("thresholds", rows).astype(np.int64)
+        count = self._range(first, count)
+        self._load_table(rows, np.zeros_like(rows), self.config.variants * self.config.codes)
+        return self._age(first, count)
+
+    def activity(self) -> dict[str, int]:
+        """What the cells have been through, by the names of ``golden.activity.COUNTERS``."""
+        if not self.config.counters:
+            raise ValueError("counters must be True for an array to have any, not False")
+        return self._activity()
 
     def seed(self, seed: int, first_stream: int = 0) -> None:
         """Give the generators the streams ``first_stream`` ... of ``seed``, one each."""
@@ -176,6 +229,14 @@ class SynapseArray(ABC):
             )
         return count
 
+    def _switching(self, name: str, values: np.ndarray) -> np.ndarray:
+        """``values`` of all variants, or of all that switch, without the others'."""
+        least, most = self.config.switching_variants, self.config.variants
+        if not least <= len(values) <= most:
+            wanted = f"{least} or {most}" if least < most else f"{most}"
+            raise ValueError(f"{name} must have {wanted} variants, not {len(values)}")
+        return values[:least]
+
     @abstractmethod
     def _program(self, bits: np.ndarray, first: int) -> None: ...
     @abstractmethod
@@ -187,7 +248,13 @@ class SynapseArray(ABC):
     @abstractmethod
     def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int: ...
     @abstractmethod
-    def _load_table(self, table: ProbabilityTable) -> None: ...
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None: ...
+    @abstractmethod
+    def _load_variants(self, variants: np.ndarray, first: int) -> None: ...
+    @abstractmethod
+    def _age(self, first: int, count: int) -> int: ...
+    @abstractmethod
+    def _activity(self) -> dict[str, int]: ...
     @abstractmethod
     def _set_generators(self, states: np.ndarray) -> None: ...
     @abstractmethod
@@ -205,7 +272,11 @@ class GoldenArray(SynapseArray):
         largest = max(config.rows, config.cols << (config.error_bits - 1))
         self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
         self._weights = trit.weights(self._bits).astype(self._float)  # (cols, rows)
-        self._table: ProbabilityTable | None = None
+        self._variants = np.zeros(shape, np.uint8)
+        self._table = np.zeros((protocol.table_rows(config), 2), np.int64)
+        self._ticks = np.zeros((config.codes, 2), np.int64)
+        self._activity_counts = activity.Activity()
+        self._lines: dict[tuple[int, int, int], np.ndarray] = {}
         states = lfsr.stream_states(0, 0, config.rows * config.cells)
         self._streams = lfsr.Streams(states.reshape(shape[1:]), config.draw_bits)
 
@@ -214,39 +285,109 @@ class GoldenArray(SynapseArray):
 
     def _program(self, bits: np.ndarray, first: int) -> None:
         columns = slice(first, first + len(bits))
+        if self.config.variant_bits:
+            stuck = self._variants[columns] == self.config.variants - 1
+            bits = np.where(stuck, self._bits[columns], bits)
         self._bits[columns] = bits
         self._weights[columns] = trit.weights(bits)
+        self._lines.clear()
         self._tick(Op.PROGRAM, len(bits))
+        self._activity_counts.add(columns_programmed=len(bits))
 
     def _read(self, first: int, count: int) -> np.ndarray:
         self._tick(Op.READ, count)
+        self._activity_counts.add(columns_read=count)
         return self._bits[first : first + count].copy()
 
     def _forward(self, u: np.ndarray, first: int, count: int) -> np.ndarray:
         self._tick(Op.FORWARD, count, len(u))
+        self._count_read("forward", u, first, count)
         return (u.astype(self._float) @ self._weights[first : first + count].T).astype(np.int32)
 
     def _backward(self, d: np.ndarray, first: int) -> np.ndarray:
         count = d.shape[1]
         self._tick(Op.BACKWARD, count, len(d))
+        self._count_read("backward", d, first, count)
         return (d.astype(self._float) @ self._weights[first : first + count]).astype(np.int32)
 
-    def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int:
-        self._tick(Op.UPDATE, len(code))
-        draws = self._streams.draw(len(code))
-        if self._table is None:
-            return 0
-        columns = slice(first, first + len(code))
-        bits, weights = self._bits[columns], self._weights[columns]
-        at = np.nonzero(cell.within_reach(kappa, code, draws, self._table))
-        flips = cell.switch(bits[at], kappa[at], code[at], draws[at], self._table, blind=blind)
-        bits[at] ^= flips
-        weights[at] = trit.weights(bits[at])
-        return int(np.count_nonzero(flips))
+    def _count_read(self, direction: str, drives: np.ndarray, first: int, count: int) -> None:
+        """Count a read by drives of shape (batch, rows), or (batch, count) backward."""
+        axis, config = int(direction == "backward"), self.config
+        if not config.counters:
+            return
+        lines = self._lines.get((axis, first, count))
+        if lines is None:
+            columns = slice(first, first + count)
+            in_p = activity.ones(self._bits[columns].reshape(count, -1), axis)
+            if not axis:
+                in_p = in_p.reshape(config.rows, config.cells).sum(axis=1)
+            lines = np.stack([activity.ones(self._weights[columns] != 0, axis), in_p])
+            if len(self._lines) > 64:  # cells that never change are read in ever other ranges
+                self._lines.clear()
+            self._lines[axis, first, count] = lines
+        across = config.rows if axis else count  # converters, and synapses on each line
+        self._activity_counts.read(
+            direction,
+            activity.ones(drives != 0, 0),
+            lines,
+            cells=across * config.cells,
+            conversions=len(drives) * across,
+        )
 
-    def _load_table(self, table: ProbabilityTable) -> None:
-        self._tick(Op.LOAD_TABLE, self.config.codes)
-        self._table = table
+    def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int:
+        config, counts, count = self.config, self._activity_counts, len(code)
+        self._tick(Op.UPDATE, count)
+        columns = slice(first, first + count)
+        # One axis of synapses: far faster than two.
+        kappa, code, weights = kappa.ravel(), code.ravel(), self._weights[columns].reshape(-1)
+        bits = self._bits[columns].reshape(-1, config.cells)
+        if config.counters:
+            counts.pulses(bits, kappa, code, self._ticks, blind)
+        counts.add(columns_updated=count)
+        thresholds = self._table[: -config.variants].reshape(config.variants, config.codes, 2)
+        draws = self._streams.draw(count).reshape(-1, config.cells)
+        at = np.flatnonzero(cell.within_reach(kappa, code, draws, thresholds))
+        pulses = cell.pulses(bits[at], kappa[at], code[at], config.codes - 1, blind=blind)
+        variants = None
+        if config.variant_bits:
+            variants = self._variants[columns].reshape(-1, config.cells)[at]
+        hits = cell.switch(pulses, draws[at], thresholds, variants)
+        counts.switched(pulses.code, hits, self._ticks)
+        bits[at] ^= cell.flips(hits, pulses.up, config.cells)
+        weights[at] = trit.weights(bits[at])
+        self._lines.clear()
+        return int(np.count_nonzero(hits))
+
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
+        config = self.config
+        self._tick(Op.LOAD_TABLE, len(thresholds))
+        self._table[first : first + len(thresholds)] = thresholds
+        self._ticks[first : first + len(ticks)] = ticks[: max(0, config.codes - first)]
+        if config.variant_bits:  # thresholds that stuck cells never reach
+            last = (config.variants - 1) * config.codes
+            self._table[[*range(last, last + config.codes), -1]] = 0
+
+    def _load_variants(self, variants: np.ndarray, first: int) -> None:
+        self._tick(Op.VARIANTS, len(variants))
+        self._variants[first : first + len(variants)] = variants
+
+    def _age(self, first: int, count: int) -> int:
+        self._tick(Op.AGE, count)
+        columns = slice(first, first + count)
+        bits, variants = self._bits[columns], self._variants[columns]
+        thresholds = self._table[-self.config.variants :]
+        # A cell in AP, 0, can only go to P, and the reverse: its state is the direction.
+        flips = self._streams.draw(count) < thresholds[variants, bits.view(np.uint8)]
+        bits ^= flips
+        self._weights[columns] = trit.weights(bits)
+        self._lines.clear()
+        switched = int(np.count_nonzero(flips))
+        self._activity_counts.add(columns_aged=count, cells_aged=switched)
+        return switched
+
+    def _activity(self) -> dict[str, int]:
+        self._tick(Op.COUNTERS)
+        return self._activity_counts.counts()
 
     def _set_generators(self, states: np.ndarray) -> None:
         self._tick(Op.SEED)

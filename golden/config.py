@@ -28,6 +28,11 @@ class ArrayConfig:
         Width K of a random draw; thresholds have K + 1 bits.
     error_bits : int
         Width of a signed error d in a backward read, 2 to 16.
+    variant_bits : int
+        Width of a cell's variant index, 0 to 4: cells of one variant switch alike, and those of the
+        highest are stuck. With 0 all switch alike, and there is no index.
+    counters : bool
+        Whether the array counts its activity (see ``golden.activity``).
 
     Raises
     ------
@@ -42,6 +47,8 @@ class ArrayConfig:
     code_bits: int = 5
     draw_bits: int = 16
     error_bits: int = 8
+    variant_bits: int = 0
+    counters: bool = True
 
     def __post_init__(self) -> None:
         def fix(name: str, low: int, high: int) -> None:
@@ -53,6 +60,9 @@ class ArrayConfig:
         fix("code_bits", 2, 8)
         fix("draw_bits", 8, 32)
         fix("error_bits", 2, 16)
+        fix("variant_bits", 0, 4)
+        if not isinstance(self.counters, bool):
+            raise TypeError(f"counters must be True or False, not {self.counters!r}")
         checks.choice("synapse", self.synapse, SYNAPSES)
         if self.draw_bits not in DRAW_BITS:
             raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {self.draw_bits}")
@@ -85,6 +95,16 @@ class ArrayConfig:
     def codes(self) -> int:
         """Number of pulse codes."""
         return 1 << self.code_bits
+
+    @property
+    def variants(self) -> int:
+        """Number of cell variants."""
+        return 1 << self.variant_bits
+
+    @property
+    def switching_variants(self) -> int:
+        """Variants that can switch: all but the highest if there is more than one."""
+        return max(1, self.variants - 1)
 
     @property
     def max_error(self) -> int:

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 import numpy as np
 
 from golden.array import SynapseArray
-from golden.ptable import ProbabilityTable
 
 
 class Mismatch(Exception):
@@ -66,9 +65,11 @@ class LockstepArray(SynapseArray):
         self.compared = 0
 
     def verify(self) -> None:
-        """Compare every cell bit and every generator state."""
+        """Compare every cell bit, every generator state and every activity counter."""
         self.read()
         self.generators()
+        if self.config.counters:
+            self.activity()
 
     def _same(
         self, what: str, expected: np.ndarray, got: np.ndarray, axes: tuple[str, ...], *start: int
@@ -125,10 +126,29 @@ class LockstepArray(SynapseArray):
             ]
             return int(self._same("cells switched", pair[0], pair[1], ("command",))[0])
 
-    def _load_table(self, table: ProbabilityTable) -> None:
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
         with self._cycles("load_table"):
-            self.reference._load_table(table)
-            self.other._load_table(table)
+            self.reference._load_table(thresholds, ticks, first)
+            self.other._load_table(thresholds, ticks, first)
+
+    def _load_variants(self, variants: np.ndarray, first: int) -> None:
+        with self._cycles("load_variants"):
+            self.reference._load_variants(variants, first)
+            self.other._load_variants(variants, first)
+
+    def _age(self, first: int, count: int) -> int:
+        with self._cycles("age"):
+            pair = [np.array([array._age(first, count)]) for array in (self.reference, self.other)]
+            return int(self._same("cells aged", pair[0], pair[1], ("command",))[0])
+
+    def _activity(self) -> dict[str, int]:
+        with self._cycles("activity"):
+            expected, got = self.reference._activity(), self.other._activity()
+            for name, count in expected.items():
+                self.compared += 1
+                if got[name] != count:
+                    raise Mismatch(f"activity counter {name}", {}, count, got[name], 1)
+            return expected
 
     def _set_generators(self, states: np.ndarray) -> None:
         with self._cycles("seed"):

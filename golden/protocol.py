@@ -17,9 +17,12 @@ FORWARD     first, count            an input vector, each (any number) column su
 BACKWARD    first, count            errors, ``columns_per_cycle`` a    row sums, one word an error
                                     word; any number of vectors        vector
 UPDATE      first, count, blind     a column's pulses, each            none
-LOAD_TABLE  first, count (codes)    the two thresholds of a code       none
+LOAD_TABLE  first, count (rows)     a row of the table, each           none
 SEED        --                      K bits, each; see below            none
 GENERATORS  --                      none                               K bits, each; see below
+VARIANTS    first, count            a column's variant indices, each   none
+AGE         first, count            none                               none
+COUNTERS    --                      none                               a 64-bit count, each
 =========== ======================= ================================== =========================
 
 Header fields that a command does not name, and bits of a word beyond its content, are ignored.
@@ -30,6 +33,19 @@ plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its 
 GENERATORS are the states from the last lane's last generator to lane 0's first, each from its low
 bits to its high bits. A SEED cut short leaves the chain shifted: seed again.
 
+Row variant * codes + code of the table is for the pulses of that code on cells of that variant;
+behind those, row variants * codes + variant is for the ageing of that variant's cells. A word holds
+the thresholds AP to P and P to AP (K + 1 bits each), then the pulse lengths in ticks (16 bits
+each), of which those of variant 0 hold for every variant's pulses; ageing has none. A column's
+variant indices are planes like those of its cell bits, first all that hold the lowest bit of the
+indices, then the next. Cells of the highest variant, if there is more than one, are stuck: neither
+UPDATE nor AGE nor PROGRAM changes them.
+
+AGE is what time or reading does to cells: every generator draws once a column, and a cell in AP
+(in P) switches iff its own generator's draw is below its ageing row's threshold AP to P (P to AP).
+The trailer's "switched" counts the cells that UPDATE or AGE switched. COUNTERS answers with the
+counters of ``golden.activity``, in that order; a command cut short has counted what it has done.
+
 A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
 that accepts its header to the one that delivers its trailer, both counted. The next header is
 accepted from N + 2 cycles after the header on, before the trailer is out.
@@ -37,14 +53,15 @@ accepted from N + 2 cycles after the header on, before the trailer is out.
 A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
 it; every trailer shows it) and is read to its ``last``:
 
-- OPCODE, RANGE: an unknown command or a reserved header bit set (for a binary array "blind" is
-  one); a column range that is empty, ends beyond the array, or is not aligned to
-  ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
+- OPCODE, RANGE: a command that is unknown (see ``known``) or a reserved header bit set (for a
+  binary array "blind" is one); a range of columns or rows that is empty, ends beyond the array or
+  table, or is not aligned to ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
 - SHORT, LONG: fewer or more data words than the header announced. What was complete is done; a
   command that takes no data words is not done if there are any.
 - TRIT: an illegal trit in an input vector; it is taken for 0.
-- VALUE: |kappa| too large (taken for the largest), a threshold above 2^K or a threshold for code 0
-  that is not 0 (not written), a generator state of zero (its top bit is set instead).
+- VALUE: |kappa| too large (taken for the largest), a row with a threshold above 2^K or for a pulse
+  of code 0 with anything that is not 0 (not written), a generator state of zero (its top bit is set
+  instead).
 """
 
 from enum import IntEnum
@@ -52,8 +69,9 @@ from enum import IntEnum
 import numpy as np
 
 from golden import lfsr, trit
+from golden.activity import COUNT_BITS, COUNTERS
 from golden.config import ArrayConfig
-from golden.ptable import ProbabilityTable
+from golden.ptable import TICK_BITS
 
 
 class Op(IntEnum):
@@ -68,6 +86,9 @@ class Op(IntEnum):
     LOAD_TABLE = 6
     SEED = 7
     GENERATORS = 8
+    VARIANTS = 9
+    AGE = 10
+    COUNTERS = 11
 
 
 class Cause(IntEnum):
@@ -90,6 +111,12 @@ KAPPA_BITS = 2
 OVERHEAD = 5
 
 
+def known(config: ArrayConfig) -> tuple[Op, ...]:
+    """The commands of an array: COUNTERS only where it counts, VARIANTS where cells have any."""
+    optional = {Op.VARIANTS: config.variant_bits > 0, Op.COUNTERS: config.counters}
+    return tuple(op for op in Op if optional.get(op, True))
+
+
 def pulse_bits(config: ArrayConfig) -> int:
     """Width of one row's pulse in an UPDATE word: code, |kappa|, up."""
     return config.code_bits + KAPPA_BITS + 1
@@ -100,13 +127,24 @@ def generators(config: ArrayConfig) -> int:
     return config.rows * config.cells
 
 
+def table_rows(config: ArrayConfig) -> int:
+    """Rows of the table: one for each variant and code, then one for the ageing of each variant."""
+    return config.variants * (config.codes + 1)
+
+
+def table_bits(config: ArrayConfig) -> int:
+    """Width of a row of the table: two thresholds, two pulse lengths."""
+    return 2 * (config.draw_bits + 1 + TICK_BITS)
+
+
 def operand_bits(config: ArrayConfig) -> int:
     """Width of the longest data word."""
     return max(
         config.rows * trit.TRIT_BITS,
         config.rows * pulse_bits(config),
         config.columns_per_cycle * config.error_bits,
-        2 * (config.draw_bits + 1),
+        table_bits(config),
+        config.rows * config.cells * config.variant_bits,
     )
 
 
@@ -126,11 +164,13 @@ def result_bits(config: ArrayConfig) -> int:
 
 
 def steps(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
-    """Steps N of a command on ``count`` columns (or codes) and ``batch`` vectors."""
+    """Steps N of a command on ``count`` columns (or table rows) and ``batch`` vectors."""
     if op in (Op.FORWARD, Op.BACKWARD):
         return batch * (count // config.columns_per_cycle)
     if op in (Op.SEED, Op.GENERATORS):
         return generators(config) * (lfsr.STATE_BITS // config.draw_bits)
+    if op is Op.COUNTERS:
+        return len(COUNTERS)
     return count
 
 
@@ -230,10 +270,26 @@ def update_frame(
     return frame(config, header, data)
 
 
-def table_frame(config: ArrayConfig, table: ProbabilityTable) -> np.ndarray:
-    """LOAD_TABLE, all codes."""
-    header = control(HEADER, op=Op.LOAD_TABLE, first=0, count=config.codes)
-    return frame(config, header, to_bits(table.thresholds, config.draw_bits + 1))
+def table_frame(
+    config: ArrayConfig, thresholds: np.ndarray, ticks: np.ndarray, first: int
+) -> np.ndarray:
+    """LOAD_TABLE: thresholds and pulse lengths of rows, both of shape (count, 2)."""
+    header = control(HEADER, op=Op.LOAD_TABLE, first=first, count=len(thresholds))
+    fields = [(thresholds, config.draw_bits + 1), (ticks, TICK_BITS)]
+    data = [to_bits(value, width).reshape(len(value), -1) for value, width in fields]
+    return frame(config, header, np.concatenate(data, axis=1))
+
+
+def variants_frame(config: ArrayConfig, variants: np.ndarray, first: int) -> np.ndarray:
+    """VARIANTS: indices of shape (count, rows, cells)."""
+    header = control(HEADER, op=Op.VARIANTS, first=first, count=len(variants))
+    planes = to_bits(variants, config.variant_bits)  # (count, rows, cells, bits)
+    return frame(config, header, planes.transpose(0, 3, 2, 1))
+
+
+def age_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
+    """AGE."""
+    return frame(config, control(HEADER, op=Op.AGE, first=first, count=count))
 
 
 def seed_frame(config: ArrayConfig, states: np.ndarray) -> np.ndarray:
@@ -258,6 +314,12 @@ def sums_of(config: ArrayConfig, words: np.ndarray, count: int) -> np.ndarray:
 def errors_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
     """Row sums of shape (batch, rows), int32, from the result words of BACKWARD."""
     return from_bits(from_words(words, config.rows, config.back_bits), signed=True).astype(np.int32)
+
+
+def counts_of(words: np.ndarray) -> dict[str, int]:
+    """Counts by name from the result words of COUNTERS."""
+    counts = np.ascontiguousarray(words[:, : COUNT_BITS // 32], "<u4").view("<u8").ravel()
+    return dict(zip(COUNTERS, counts.tolist(), strict=True))
 
 
 def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:

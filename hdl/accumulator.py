@@ -4,6 +4,8 @@ from amaranth.hdl import Module, Mux, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.count import add_up
+
 
 class RowAccumulator(wiring.Component):
     """Adds w d for ``columns`` columns a cycle.
@@ -61,8 +63,5 @@ class RowAccumulator(wiring.Component):
                 for i in range(self._columns)
             ]
             terms.append(Mux(self.first, 0, self.sum))
-            while len(terms) > 1:
-                pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
-                terms = pairs + terms[len(pairs) * 2 :]
-            m.d.sync += self.sum.eq(terms[0])
+            m.d.sync += self.sum.eq(add_up(terms))
         return m

@@ -4,27 +4,34 @@ Everything of the array proper (cells, reading, switching) is behind ``array_por
 macro can take this component's place under the same controller.
 """
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+import functools
+import operator
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden import lfsr, protocol
+from golden.activity import COUNT_BITS
 from golden.config import ArrayConfig
 from golden.protocol import Cause, Op
+from golden.ptable import AP_TO_P, P_TO_AP
 from hdl.accumulator import RowAccumulator
+from hdl.activity import OPS as COUNTED_OPS
+from hdl.activity import Activity
 from hdl.count import count_ones
 from hdl.dot import TernaryDot
-from hdl.lane import Lane, pulse_layout, threshold_layout
+from hdl.lane import Lane, threshold_layout
 
 OP_BITS = protocol.HEADER["op"][1]
 CAUSE_BITS = protocol.TRAILER["cause"][1]
 
 
 def index_bits(config: ArrayConfig) -> int:
-    """Width of a step index: a column, a code, or a word of the generators' chain."""
-    chain = protocol.steps(Op.SEED, config)
-    return max(config.cols - 1, config.codes - 1, chain - 1).bit_length()
+    """Width of a step index: a column, a table row, a word of the chain, or a counter."""
+    ends = protocol.steps(Op.SEED, config), protocol.steps(Op.COUNTERS, config)
+    return (max(config.cols, protocol.table_rows(config), *ends) - 1).bit_length()
 
 
 def array_port(config: ArrayConfig) -> wiring.Signature:
@@ -38,8 +45,8 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
     en : Out(1)
         The pipeline moves; while low nothing in the array changes.
     valid, op, index : Out
-        A step of command ``op`` on column, code or chain word ``index`` (FORWARD and BACKWARD: the
-        first of ``columns_per_cycle`` columns).
+        A step of command ``op`` on column, table row, chain word or counter ``index`` (FORWARD and
+        BACKWARD: the first of ``columns_per_cycle`` columns).
     blind : Out(1)
         UPDATE: the rule; a binary array has but one, and no such member.
     first : Out(1)
@@ -51,9 +58,10 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
     errors : In
         BACKWARD: the row sums up to and with the step two cycles ago.
     word : In
-        READ: the column's bits, plane by plane; GENERATORS: the chain's word; two cycles after.
+        READ: the column's bits, plane by plane; GENERATORS: the chain's word; COUNTERS: the count;
+        two cycles after.
     switched : In
-        UPDATE: number of cells that switched, two cycles after; 0 for other steps.
+        UPDATE, AGE: number of cells that switched, two cycles after; 0 for other steps.
     fault : In
         ``Cause`` found in the operand, two cycles after the step.
     """
@@ -68,7 +76,7 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
             "operand": Out(protocol.operand_bits(config)),
             "sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
             "errors": In(data.ArrayLayout(signed(config.back_bits), rows)),
-            "word": In(max(rows * config.cells, config.draw_bits)),
+            "word": In(max(rows * config.cells, config.draw_bits, COUNT_BITS)),
             "switched": In((rows * config.cells).bit_length()),
             "fault": In(CAUSE_BITS),
         }
@@ -101,6 +109,7 @@ class SynapseArray(wiring.Component):
         op = Signal.like(port.op)
         index = Signal.like(port.index)
         first = Signal()
+        blind = Signal()
         with m.If(port.en):
             m.d.sync += [
                 valid.eq(port.valid),
@@ -108,9 +117,7 @@ class SynapseArray(wiring.Component):
                 index.eq(port.index),
                 first.eq(port.first),
             ]
-        blind = Signal()
-        if self._config.cells == 2:
-            with m.If(port.en):
+            if self._config.cells == 2:
                 m.d.sync += blind.eq(port.blind)
 
         # Whether stage 1 holds a step of this command. The stall joins only where registers load:
@@ -127,16 +134,32 @@ class SynapseArray(wiring.Component):
         flips = Signal(self._config.rows * self._config.cells)
         operand = port.operand
         bits, word = self._memory(m, index, operand, column, flips, active)
+        variants = self._variants(m, index, operand, active)
         self._read(m, first, operand, word, active, fault)
-        draw, switching = self._update(m, op, index, blind, operand, bits, active, fault)
+        tables, ticks = self._table(m, index, operand, active, fault)
+        lanes = self._lanes(m, blind, operand, bits, variants, tables, active)
+        kappas = Cat(lane.pulse.kappa > self._config.max_kappa for lane in lanes)
+        with m.If(active(Op.UPDATE) & kappas.any()):
+            m.d.comb += fault.eq(Cause.VALUE)
+        draw = self._chain(m, op, index, operand, lanes, active, fault)
+        count = Const(0)
+        if self._config.counters:
+            count = self._activity(m, index, first, operand, word, lanes, ticks, active)
+        switching = Cat(lane.flips[i] for i in range(self._config.cells) for lane in lanes)
+        written = operand
+        if variants:
+            stuck = functools.reduce(operator.and_, variants)
+            written = (operand & ~stuck) | (bits & stuck)
         with m.If(port.en):
             m.d.sync += flips.eq(0)
-            with m.If(active(Op.UPDATE)):
+            with m.If(active(Op.UPDATE) | active(Op.AGE)):
                 m.d.sync += flips.eq(switching)
             with m.If(op == Op.PROGRAM):
-                m.d.sync += column.eq(operand)
+                m.d.sync += column.eq(written)
             with m.Elif(op == Op.GENERATORS):
                 m.d.sync += column.eq(draw)
+            with m.Elif(op == Op.COUNTERS):
+                m.d.sync += column.eq(count)
             with m.Else():
                 m.d.sync += column.eq(bits)
         m.d.comb += [port.word.eq(column), port.switched.eq(count_ones(m, flips))]
@@ -167,7 +190,7 @@ class SynapseArray(wiring.Component):
         place = Signal((config.cols - 1).bit_length())
         with m.If(port.en):
             m.d.sync += [
-                writing.eq(active(Op.PROGRAM) | active(Op.UPDATE)),
+                writing.eq(active(Op.PROGRAM) | active(Op.UPDATE) | active(Op.AGE)),
                 place.eq(index),
             ]
         m.d.comb += [
@@ -228,33 +251,99 @@ class SynapseArray(wiring.Component):
                 port.errors[j].eq(accumulator.sum),
             ]
 
-    def _update(self, m, op, index, blind, operand, bits, active, fault):
-        """Table, lanes and generators' chain.
+    def _variants(self, m, index, operand, active):
+        """Memory of variant indices. Returns their bits in stage 1's column, a plane each."""
+        port, config = self.port, self._config
+        width = config.rows * config.cells
+        if not config.variant_bits:
+            return []
+        m.submodules.variants = memory = Memory(
+            shape=data.ArrayLayout(width, config.variant_bits), depth=config.cols, init=[]
+        )
+        read, write = memory.read_port(), memory.write_port()
+        m.d.comb += [
+            read.en.eq(port.en & port.valid),
+            read.addr.eq(port.index),
+            write.en.eq(port.en & active(Op.VARIANTS)),
+            write.addr.eq(index),
+            write.data.eq(operand),
+        ]
+        return list(read.data)
 
-        Returns the word that leaves the chain and which cells of the column switch.
-        """
+    def _table(self, m, index, operand, active, fault):
+        """Memories of thresholds, for pulses and for ageing, by direction. Returns them, and the
+        pulse lengths that are loaded with whether they are variant 0's."""
+        port, config = self.port, self._config
+        layout = threshold_layout(config)
+        codes, rows = config.code_bits, config.code_bits + config.variant_bits
+        loaded = data.View(layout, operand[: layout.size])
+        ticks = operand[layout.size : protocol.table_bits(config)]
+        ageing = index[rows]
+        bad_row = Cat(loaded[i] > 1 << config.draw_bits for i in range(2)).any() | (
+            ~ageing & ~index[:codes].any() & Cat(loaded, ticks).any()
+        )
+        with m.If(active(Op.LOAD_TABLE) & bad_row):
+            m.d.comb += fault.eq(Cause.VALUE)
+        sound = active(Op.LOAD_TABLE) & ~bad_row
+        tables = {"pulse": [], "ageing": []}
+        # By direction, since most readers want but one; a memory of one row would have no address.
+        for direction in range(2):
+            for name, depth, chosen in (
+                ("pulse", 1 << rows, ~ageing),
+                ("ageing", max(2, config.variants), ageing),
+            ):
+                memory = Memory(shape=unsigned(config.draw_bits + 1), depth=depth, init=[])
+                m.submodules[f"{name}_{direction}"] = memory
+                write = memory.write_port()
+                m.d.comb += [
+                    write.en.eq(port.en & sound & chosen),
+                    write.addr.eq(index),
+                    write.data.eq(loaded[direction]),
+                ]
+                tables[name].append(memory)
+        return tables, (ticks, sound & ~index[codes:].any())
+
+    def _lanes(self, m, blind, operand, bits, variants, tables, active):
+        """The lanes, wired but for their chain."""
         port, config = self.port, self._config
         rows, cells = config.rows, config.cells
+        states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
+        lanes, ageing = [], None
+        moving = Signal()
+        m.d.comb += moving.eq(active(Op.UPDATE) | active(Op.AGE))
+        for j in range(rows):
+            m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
+            m.d.comb += [
+                lane.en.eq(port.en),
+                lane.update.eq(moving),
+                lane.age.eq(active(Op.AGE)),
+                lane.bits.eq(Cat(bits[j + i * rows] for i in range(cells))),
+                lane.pulse.eq(operand.word_select(j, protocol.pulse_bits(config))),
+            ]
+            if cells == 2:
+                m.d.comb += lane.blind.eq(blind)
+            for direction, memory in enumerate(tables["pulse"]):
+                read = memory.read_port(domain="comb")
+                m.d.comb += [
+                    read.addr.eq(lane.rows[direction if cells == 2 else 0]),
+                    lane.thresholds[direction].eq(read.data),
+                ]
+            for i in range(cells):
+                if variants or not lanes:
+                    ageing = [memory.read_port(domain="comb") for memory in tables["ageing"]]
+                # A cell in AP can only go to P, and the reverse.
+                leave = Mux(lane.bits[i], ageing[P_TO_AP].data, ageing[AP_TO_P].data)
+                m.d.comb += lane.ageing[i].eq(leave)
+                if variants:
+                    variant = Cat(plane[j + i * rows] for plane in variants)
+                    m.d.comb += lane.variants[i].eq(variant)
+                    m.d.comb += [read.addr.eq(variant) for read in ageing]
+            lanes.append(lane)
+        return lanes
 
-        row_layout = threshold_layout(config)
-        m.submodules.table = table = Memory(shape=row_layout, depth=config.codes, init=[])
-        write = table.write_port()
-        full = table.read_port(domain="comb")
-        loaded = data.View(row_layout, operand[: row_layout.size])
-        certain = 1 << config.draw_bits
-        bad_row = Cat(loaded[i] > certain for i in range(2)).any() | (
-            (index == 0) & loaded.as_value().any()
-        )
-        m.d.comb += [
-            write.addr.eq(index),
-            write.data.eq(loaded),
-            full.addr.eq(config.codes - 1),
-        ]
-        with m.If(active(Op.LOAD_TABLE)):
-            m.d.comb += write.en.eq(port.en & ~bad_row)
-            with m.If(bad_row):
-                m.d.comb += fault.eq(Cause.VALUE)
-
+    def _chain(self, m, op, index, operand, lanes, active, fault):
+        """The generators' chain through all lanes. Returns the word that leaves it."""
+        port, config = self.port, self._config
         # A generator's state enters as 64 / K words; all zero it would never leave zero.
         phase = index[: (lfsr.STATE_BITS // config.draw_bits).bit_length() - 1]
         incoming = operand[: config.draw_bits]
@@ -271,37 +360,41 @@ class SynapseArray(wiring.Component):
             with m.If(repaired):
                 m.d.comb += fault.eq(Cause.VALUE)
 
-        pulses = data.View(
-            data.ArrayLayout(pulse_layout(config), rows),
-            operand[: rows * protocol.pulse_bits(config)],
-        )
-        with m.If(active(Op.UPDATE) & Cat(p.kappa > config.max_kappa for p in pulses).any()):
-            m.d.comb += fault.eq(Cause.VALUE)
-
-        shift = active(Op.SEED) | active(Op.GENERATORS)
-        chain = Signal(config.draw_bits)
-        states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
-        lanes = []
-        link = chain
-        for j in range(rows):
-            m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
-            threshold = table.read_port(domain="comb")
+        link = chain = Signal(config.draw_bits)
+        for lane in lanes:
             m.d.comb += [
-                threshold.addr.eq(pulses[j].code),
-                lane.en.eq(port.en),
-                lane.update.eq(active(Op.UPDATE)),
-                lane.shift.eq(shift),
-                lane.bits.eq(Cat(bits[j + cell * rows] for cell in range(cells))),
-                lane.up.eq(pulses[j].up),
-                lane.kappa.eq(pulses[j].kappa),
-                lane.threshold.eq(threshold.data),
-                lane.full.eq(full.data),
+                lane.shift.eq(active(Op.SEED) | active(Op.GENERATORS)),
                 lane.chain_in.eq(link),
             ]
-            if cells == 2:
-                m.d.comb += lane.blind.eq(blind)
             link = lane.chain_out
-            lanes.append(lane)
         sealed = Cat(incoming[:-1], incoming[-1] | repaired)
         m.d.comb += chain.eq(Mux(op == Op.SEED, sealed, link))
-        return link, Cat(lane.flips[cell] for cell in range(cells) for lane in lanes)
+        return link
+
+    def _activity(self, m, index, first, operand, word, lanes, ticks, active):
+        """The counters. Returns the one that the step asks for."""
+        port, config = self.port, self._config
+        m.submodules.activity = activity = Activity(config)
+        errors = (
+            operand.word_select(i, config.error_bits) for i in range(config.columns_per_cycle)
+        )
+        lengths, load = ticks
+        errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
+        m.d.comb += [
+            activity.en.eq(port.en),
+            activity.active.eq(Cat(active(op) for op in COUNTED_OPS)),
+            activity.first.eq(first),
+            activity.u.eq(operand[: config.rows]),
+            activity.d.eq(Cat(d.any() for d in errors)),
+            activity.word.eq(word),
+            activity.switched.eq(port.switched),
+            activity.load.eq(load),
+            activity.index.eq(index),
+            activity.ticks.eq(lengths),
+            activity.select.eq(index),
+        ]
+        m.d.comb += [
+            outcomes.eq(lane.outcomes)
+            for outcomes, lane in zip(activity.outcomes, lanes, strict=True)
+        ]
+        return activity.count

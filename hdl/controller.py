@@ -9,10 +9,11 @@ from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from hdl.array import CAUSE_BITS, OP_BITS, array_port, index_bits
 
-COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE)
+COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)
 WORD_OPS = (Op.FORWARD, Op.BACKWARD)
-DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS)
-EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS)  # a result word for every step
+DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
+EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result word for every step
+RANGELESS_OPS = (Op.SEED, Op.GENERATORS, Op.COUNTERS)  # all of what they are for
 
 
 class State(enum.Enum, shape=2):
@@ -119,12 +120,13 @@ class Controller(wiring.Component):
         with m.If(state == State.HEADER):
             m.d.comb += self.i.ready.eq(en)
             stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
-            size = Mux(header.op == Op.LOAD_TABLE, config.codes, config.cols)
+            size = Mux(header.op == Op.LOAD_TABLE, protocol.table_rows(config), config.cols)
             beyond = header.first + header.count
             unaligned = (
                 is_in(header.op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
             )
-            with m.If((header.op > max(Op)) | reserved_bits(header.as_value(), config).any()):
+            known = is_in(header.op, protocol.known(config))
+            with m.If(~known | reserved_bits(header.as_value(), config).any()):
                 m.d.comb += fault_now.eq(Cause.OPCODE)
             with m.Elif(
                 is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
@@ -139,9 +141,10 @@ class Controller(wiring.Component):
                 m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now)]
                 if config.cells == 2:
                     m.d.sync += array.blind.eq(header.blind)
-                with m.If(is_in(header.op, (Op.SEED, Op.GENERATORS))):
-                    chain = protocol.steps(Op.SEED, config)
-                    m.d.sync += [first.eq(0), index.eq(0), end.eq(chain - 1)]
+                with m.If(is_in(header.op, RANGELESS_OPS)):
+                    counters, chain = (protocol.steps(op, config) for op in (Op.COUNTERS, Op.SEED))
+                    whole = Mux(header.op == Op.COUNTERS, counters, chain)
+                    m.d.sync += [first.eq(0), index.eq(0), end.eq(whole - 1)]
                 with m.Else():
                     m.d.sync += [
                         first.eq(header.first),

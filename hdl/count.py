@@ -1,6 +1,14 @@
-"""Population count by carry-save addition."""
+"""Sums of many terms: a tree of adders, and population count by carry-save addition."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
+
+
+def add_up(terms: list[Value]) -> Value:
+    """Sum of ``terms`` by a balanced tree; as wide as it needs."""
+    while len(terms) > 1:
+        pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
+        terms = pairs + terms[len(pairs) * 2 :]
+    return terms[0]
 
 
 def count_ones(m: Module, bits: Value) -> Value:

@@ -1,6 +1,6 @@
 """One row's update logic: the two cells of a synapse, their pulses and their random switching."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,15 +16,22 @@ def pulse_layout(config: ArrayConfig) -> data.StructLayout:
 
 
 def threshold_layout(config: ArrayConfig) -> data.ArrayLayout:
-    """Thresholds of one code: AP to P in the low bits, then P to AP."""
+    """Thresholds of one table row: AP to P in the low bits, then P to AP."""
     return data.ArrayLayout(unsigned(config.draw_bits + 1), 2)
+
+
+def outcome_layout(config: ArrayConfig) -> data.StructLayout:
+    """What a pulse does: its ``code``, 0 if there is none; its cell ``idle``, in the target state
+    already; its cell ``switched``."""
+    return data.StructLayout({"code": config.code_bits, "idle": 1, "switched": 1})
 
 
 class Lane(wiring.Component):
     """Decides which cells of a synapse switch, with a generator per cell.
 
-    Combinational from ``bits``, ``pulse`` and thresholds to ``flips``; the generators advance at
-    the end of the cycle.
+    Combinational from ``bits``, pulse and thresholds to ``flips``; the generators advance at the
+    end of the cycle. In an update a generator belongs to a direction where there are two, in
+    ageing to its cell.
 
     Parameters
     ----------
@@ -38,18 +45,27 @@ class Lane(wiring.Component):
         The generators do as told below at the end of the cycle; otherwise they stand still.
     update : In(1)
         Every generator advances by a draw.
+    age : In(1)
+        ``flips`` are those of ageing, not of a pulse.
     shift : In(1)
         Move the generators' chain by one word instead: ``chain_in`` in, ``chain_out`` out.
     blind : In(1)
         Rule, see ``golden.cell``; only where a synapse has two cells.
     bits : In(cells)
         State of the cells, 1 = P.
-    up, kappa : In
-        Direction and whole steps of the pulse.
-    threshold, full : In(threshold_layout)
-        The table's rows of the pulse's code and of the full pulse.
+    variants : In(variant_bits, a cell)
+        The highest is stuck; only where there are variants.
+    pulse : In(pulse_layout)
+    rows : Out(code and variant, a generator)
+        The table's row that decides its pulse.
+    thresholds : In(threshold_layout)
+        By direction, from the row of the direction's generator.
+    ageing : In(K + 1 bits, a cell)
+        The threshold of each cell for leaving its state by ageing.
     flips : Out(cells)
-        Cells that switch if this is a pulse.
+        Cells that switch.
+    outcomes : Out(outcome_layout, a direction)
+        What the pulse does, if it is one.
     chain_in, chain_out : draw_bits wide
 
     References
@@ -61,21 +77,29 @@ class Lane(wiring.Component):
         if len(init) != config.cells:
             raise ValueError(f"init must have {config.cells} states, not {len(init)}")
         self._config, self._init = config, init
+        cells, row_bits = config.cells, config.code_bits + config.variant_bits
         super().__init__(
             {
                 "en": In(1),
                 "update": In(1),
+                "age": In(1),
                 "shift": In(1),
-                "bits": In(config.cells),
-                "up": In(1),
-                "kappa": In(KAPPA_BITS),
-                "threshold": In(threshold_layout(config)),
-                "full": In(threshold_layout(config)),
-                "flips": Out(config.cells),
+                "bits": In(cells),
+                "pulse": In(pulse_layout(config)),
+                "rows": Out(data.ArrayLayout(row_bits, cells)),
+                "thresholds": In(threshold_layout(config)),
+                "ageing": In(data.ArrayLayout(config.draw_bits + 1, cells)),
+                "flips": Out(cells),
+                "outcomes": Out(data.ArrayLayout(outcome_layout(config), 2)),
                 "chain_in": In(config.draw_bits),
                 "chain_out": Out(config.draw_bits),
             }
-            | ({"blind": In(1)} if config.cells == 2 else {})
+            | ({"blind": In(1)} if cells == 2 else {})
+            | (
+                {"variants": In(data.ArrayLayout(config.variant_bits, cells))}
+                if config.variant_bits
+                else {}
+            )
         )
 
     def elaborate(self, platform):
@@ -94,26 +118,53 @@ class Lane(wiring.Component):
             generators.append(generator)
         m.d.comb += self.chain_out.eq(word)
 
-        up, steps, code_pulse = self.up, self.kappa, self.threshold
-        if self._config.cells == 1:
-            full = Mux(up, self.full[AP_TO_P], self.full[P_TO_AP])
-            threshold = Mux(steps.any(), full, Mux(up, code_pulse[AP_TO_P], code_pulse[P_TO_AP]))
-            m.d.comb += self.flips.eq((self.bits[0] != up) & (generators[0].draw < threshold))
-        else:
-            to_p = Mux(up, self.bits[0], self.bits[1])
-            to_ap = Mux(up, self.bits[1], self.bits[0])
-            # Both cells are to switch: the one driven to P first.
-            both = Signal()
-            m.d.comb += both.eq(~to_p & to_ap & ~self.blind)
-            second_full = Mux(both, steps[1], steps.any())
-            second_none = both & ~steps.any()
-            first_threshold = Mux(steps.any(), self.full[AP_TO_P], code_pulse[AP_TO_P])
-            second_threshold = Mux(second_full, self.full[P_TO_AP], code_pulse[P_TO_AP])
-            flip_to_p = Signal()
-            flip_to_ap = Signal()
-            m.d.comb += [
-                flip_to_p.eq(~to_p & (generators[AP_TO_P].draw < first_threshold)),
-                flip_to_ap.eq(to_ap & ~second_none & (generators[P_TO_AP].draw < second_threshold)),
-                self.flips.eq(Mux(up, Cat(flip_to_p, flip_to_ap), Cat(flip_to_ap, flip_to_p))),
-            ]
+        self._switch(m, [generator.draw for generator in generators])
         return m
+
+    def _switch(self, m, draws):
+        """Pulses, thresholds and what comes of them."""
+        config, up, steps = self._config, self.pulse.up, self.pulse.kappa
+        cells, full = config.cells, config.codes - 1
+        variants = list(self.variants) if config.variant_bits else []
+        stuck = [variant.all() for variant in variants] or [Const(0)] * cells
+
+        def swapped(values):
+            """From cells to directions and back."""
+            return [Mux(up, values[i], values[1 - i]) for i in range(2)] if cells == 2 else values
+
+        def hit(i, threshold):
+            """Whether generator ``i`` draws less than the pulse's threshold, or its aged cell's."""
+            return draws[i] < Mux(self.age, self.ageing[i], threshold)
+
+        first = Mux(steps.any(), full, self.pulse.code)
+        if cells == 1:
+            to_p = to_ap = self.bits[0]
+            rows, codes = [first], [Mux(up, first, 0), Mux(up, 0, first)]
+            hits = [hit(0, Mux(up, self.thresholds[AP_TO_P], self.thresholds[P_TO_AP]))]
+            moved = [hits[0] & (to_p != up)]
+            switched = [moved[0] & up, moved[0] & ~up]
+        else:
+            to_p, to_ap = swapped(self.bits)
+            # Where both cells are to switch the one driven to P is first; at the bound is none.
+            far, near = Signal(), Signal()
+            m.d.comb += [far.eq(~to_p & to_ap & ~self.blind), near.eq(to_p & ~to_ap & ~self.blind)]
+            second = Mux(far & ~steps[1], Mux(steps[0], self.pulse.code, 0), first)
+            # There, as neither cell is to switch, it does not matter which row is looked up.
+            rows, codes = [first, second], [Mux(near, 0, first), Mux(near, 0, second)]
+            hits = [hit(i, self.thresholds[i]) for i in range(2)]
+            switched = [~to_p & hits[0], to_ap & hits[1]]
+            moved = swapped(switched)
+        driven, frozen = [Const(0, 0)] * cells, [Const(0)] * 2
+        if variants:
+            driven, frozen = swapped(variants), (swapped(stuck) * 2)[:2]
+        for i, row in enumerate(rows):
+            m.d.comb += self.rows[i].eq(Cat(row, driven[i]))
+        for i, idle in enumerate((to_p, ~to_ap)):
+            outcome = self.outcomes[i]
+            m.d.comb += [
+                outcome.code.eq(codes[i]),
+                outcome.idle.eq(idle),
+                outcome.switched.eq(switched[i] & ~frozen[i]),
+            ]
+        for i in range(cells):
+            m.d.comb += self.flips[i].eq(Mux(self.age, hits[i], moved[i]) & ~stuck[i])

@@ -10,7 +10,6 @@ from golden import protocol
 from golden.array import SynapseArray
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from golden.ptable import ProbabilityTable
 from sim import library
 
 _PATIENCE = 1000  # cycles without a word in or out; a sound array never pauses for ten
@@ -119,8 +118,20 @@ class RtlArray(SynapseArray):
         _, trailer = self._run(protocol.update_frame(self.config, kappa, code, first, blind))
         return protocol.field(TRAILER, "switched", trailer)
 
-    def _load_table(self, table: ProbabilityTable) -> None:
-        self._run(protocol.table_frame(self.config, table))
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
+        self._run(protocol.table_frame(self.config, thresholds, ticks, first))
+
+    def _load_variants(self, variants: np.ndarray, first: int) -> None:
+        self._run(protocol.variants_frame(self.config, variants, first))
+
+    def _age(self, first: int, count: int) -> int:
+        _, trailer = self._run(protocol.age_frame(self.config, first, count))
+        return protocol.field(TRAILER, "switched", trailer)
+
+    def _activity(self) -> dict[str, int]:
+        results = protocol.steps(Op.COUNTERS, self.config)
+        frame = protocol.frame(self.config, protocol.control(HEADER, op=Op.COUNTERS))
+        return protocol.counts_of(self._run(frame, results)[0])
 
     def _set_generators(self, states: np.ndarray) -> None:
         self._run(protocol.seed_frame(self.config, states))

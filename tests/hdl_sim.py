@@ -14,7 +14,7 @@ from golden import lfsr, protocol, trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from golden.ptable import tanh_table
+from golden.ptable import TICK_BITS, tanh_table
 
 CLOCK_S = 1e-6
 PATIENCE = 400  # cycles without a word in or out, of which all chains here take fewer
@@ -134,9 +134,42 @@ class Twin:
         return self._well_formed(Op.UPDATE, frame, len(code), switched=switched)
 
     def load_table(self, table):
-        self.golden.load_table(table)
-        frame = protocol.table_frame(self.config, table)
-        return self._well_formed(Op.LOAD_TABLE, frame, self.config.codes)
+        count = self.config.switching_variants
+        variants = [table.thresholds] * count if table.variants is None else table.variants[:count]
+        return self.load_rows(np.concatenate(variants), np.concatenate([table.ticks] * count))
+
+    def load_rows(self, thresholds, ticks, first=0):
+        """Rows of the table, (count, 2) each, whatever they are for."""
+        self.golden._load_table(thresholds, ticks, first)
+        frame = protocol.table_frame(self.config, thresholds, ticks, first)
+        return self._well_formed(Op.LOAD_TABLE, frame, len(thresholds))
+
+    def random_rows(self, rng):
+        """Any part of the table at random, pulse lengths too."""
+        total, codes = protocol.table_rows(self.config), self.config.codes
+        first, end = sorted(rng.choice(total + 1, 2, replace=False).tolist())
+        thresholds = rng.integers(0, (1 << self.config.draw_bits) + 1, (end - first, 2))
+        ticks = rng.integers(0, 1 << TICK_BITS, thresholds.shape)
+        index = np.arange(first, end)
+        none = (index % codes == 0) & (index < self.config.variants * codes)
+        thresholds[none] = ticks[none] = 0
+        return self.load_rows(thresholds, ticks, first)
+
+    def load_variants(self, variants, first=0):
+        self.golden.load_variants(variants, first)
+        frame = protocol.variants_frame(self.config, variants, first)
+        return self._well_formed(Op.VARIANTS, frame, len(variants))
+
+    def age(self, first, count):
+        """AGE alone, by the ageing rows that there are."""
+        switched = self.golden._age(first, count)
+        frame = protocol.age_frame(self.config, first, count)
+        return self._well_formed(Op.AGE, frame, count, switched=switched)
+
+    def counters(self):
+        counts = list(self.golden.activity().values())
+        frame = protocol.frame(self.config, header(Op.COUNTERS))
+        return self._well_formed(Op.COUNTERS, frame, len(counts), counts)
 
     def chain(self):
         """The generators' chain, K bits a word, the first out first."""
@@ -163,6 +196,9 @@ class Twin:
 
     def cells(self, rng, count):
         return rng.integers(0, 2, (count, self.config.rows, self.config.cells))
+
+    def variants(self, rng, count):
+        return rng.integers(0, self.config.variants, (count, self.config.rows, self.config.cells))
 
     def trits(self, rng, batch):
         return rng.integers(-1, 2, (batch, self.config.rows))
@@ -194,25 +230,43 @@ class Twin:
             case Op.UPDATE:
                 return self.update(*self.pulses(rng, count), first, blind=bool(rng.integers(2)))
             case Op.LOAD_TABLE:
-                return self.load_table(tanh_table(self.config, float(rng.uniform(0.5, 4))))
+                return self.random_rows(rng)
+            case Op.VARIANTS:
+                return self.load_variants(self.variants(rng, count), first)
+            case Op.AGE:
+                return self.age(first, count)
+            case Op.COUNTERS:
+                return self.counters()
             case Op.SEED:
                 return self.seed(*rng.integers(0, 1000, 2).tolist())
         return self.generators()
 
     def everything(self):
-        """All cells and all generators."""
-        return [self.read(), self.generators()]
+        """All cells, generators and counters."""
+        state = [self.read(), self.generators()]
+        return [*state, self.counters()] if self.config.counters else state
 
     def dialogue(self, rng):
         """Every command at least once, in a random order, updates more often; all state after."""
-        ops = rng.permutation([*Op, Op.UPDATE, Op.UPDATE, Op.READ, Op.FORWARD, Op.BACKWARD])
+        often = [Op.UPDATE, Op.UPDATE, Op.READ, Op.FORWARD, Op.BACKWARD, Op.AGE]
+        ops = rng.permutation([*protocol.known(self.config), *often])
         return [self.random(Op(op), rng) for op in ops.tolist()] + self.everything()
 
     def prepare(self, rng):
-        """Cells, generators and table filled."""
+        """Cells, generators and table filled; the cells' variants, if they have any."""
         seed = int(rng.integers(1000))
         cells = self.cells(rng, self.config.cols)
-        return [self.program(cells), self.seed(seed), self.load_table(tanh_table(self.config))]
+        ageing = rng.integers(0, 1 << self.config.draw_bits, (self.config.variants, 2)) // 2
+        last = self.config.variants * self.config.codes
+        dialogue = [
+            self.program(cells),
+            self.seed(seed),
+            self.load_table(tanh_table(self.config)),
+            self.load_rows(ageing, 0 * ageing, last),
+        ]
+        if self.config.variant_bits:
+            dialogue.append(self.load_variants(self.variants(rng, self.config.cols)))
+        return dialogue
 
 
 def planes(u):

@@ -18,6 +18,7 @@ RANGES = {
     "code_bits": (2, 8),
     "draw_bits": (8, 32),
     "error_bits": (2, 16),
+    "variant_bits": (0, 4),
 }
 
 
@@ -99,6 +100,19 @@ def test_synapse_properties(synapse, cells, step, max_kappa):
 @pytest.mark.parametrize("code_bits", range(2, 9))
 def test_codes(code_bits):
     assert ArrayConfig(code_bits=code_bits).codes == 2**code_bits
+
+
+@pytest.mark.parametrize(("bits", "variants", "switching"), [(0, 1, 1), (1, 2, 1), (4, 16, 15)])
+def test_variants(bits, variants, switching):
+    config = ArrayConfig(variant_bits=bits)
+    assert (config.variants, config.switching_variants) == (variants, switching)
+
+
+@pytest.mark.parametrize("value", [0, 1, "True", None, np.True_])
+def test_counters_are_there_or_not(value):
+    message = rf"^counters must be True or False, not {re.escape(repr(value))}$"
+    with pytest.raises(TypeError, match=message):
+        ArrayConfig(counters=value)
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 7, 8, 63, 64, 65, 4095, 4096])

@@ -21,9 +21,13 @@ CONFIGS = [
     ArrayConfig(rows=8, cols=10, columns_per_cycle=2, draw_bits=16),
     ArrayConfig(rows=3, cols=10, synapse="binary", draw_bits=8, code_bits=3),
     ArrayConfig(rows=8, cols=4, synapse="binary", columns_per_cycle=4, draw_bits=32),
+    ArrayConfig(rows=3, cols=6, columns_per_cycle=2, code_bits=2, variant_bits=2, error_bits=4),
+    ArrayConfig(rows=2, cols=3, synapse="binary", code_bits=2, variant_bits=1, counters=False),
 ]
 each_config = pytest.mark.parametrize(
-    "config", CONFIGS, ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}"
+    "config",
+    CONFIGS,
+    ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}-{c.variant_bits}",
 )
 # Slots that a controller leaves between commands: a trailer and a header.
 PAUSE = 2
@@ -51,7 +55,7 @@ def steps_of(config, exchange):
     blind = protocol.field(HEADER, "blind", head)
     unit = config.columns_per_cycle if op in (Op.FORWARD, Op.BACKWARD) else 1
     indices = list(range(first, first + count, unit))
-    if op in (Op.SEED, Op.GENERATORS):
+    if op in (Op.SEED, Op.GENERATORS, Op.COUNTERS):
         indices = list(range(protocol.steps(op, config)))
     steps = []
     for k in range(exchange.steps):
@@ -62,14 +66,14 @@ def steps_of(config, exchange):
             step.expect["sums"] = results[k]
         elif data:
             step.operand = data[k]
-        if op in (Op.READ, Op.GENERATORS):
+        if op in (Op.READ, Op.GENERATORS, Op.COUNTERS):
             step.expect["word"] = results[k]
         if op == Op.BACKWARD and index == indices[-1]:
             step.expect["errors"] = results[k // len(indices)]
-        if op != Op.UPDATE:
+        if op not in (Op.UPDATE, Op.AGE):
             step.expect["switched"] = 0
         steps.append(step)
-    if op == Op.UPDATE:
+    if op in (Op.UPDATE, Op.AGE):
         steps[-1].expect["total"] = protocol.field(TRAILER, "switched", trailer)
     return steps
 
@@ -226,6 +230,11 @@ def test_faults_belong_to_their_step(config):
         Step(Op.LOAD_TABLE, 0, 0, expect=sound),
         Step(Op.LOAD_TABLE, 0, 1, expect=value),
         Step(Op.LOAD_TABLE, 0, 1 << wide, expect=value),
+        Step(Op.LOAD_TABLE, 0, 1 << 2 * wide, expect=value),
+        Step(Op.LOAD_TABLE, 0, 1 << 2 * wide + 31, expect=value),
+        Step(Op.LOAD_TABLE, codes * (config.variants - 1), 1, expect=value),
+        Step(Op.LOAD_TABLE, codes * config.variants, 1 | 1 << wide, expect=sound),
+        Step(Op.LOAD_TABLE, codes * config.variants, certain + 1, expect=value),
         Step(Op.LOAD_TABLE, 1, certain | certain << wide, expect=sound),
         Step(Op.LOAD_TABLE, codes - 1, certain + 1, expect=value),
         Step(Op.LOAD_TABLE, codes - 1, (certain + 1) << wide, expect=value),
@@ -265,10 +274,11 @@ def test_a_stuck_cell_is_noticed():
         play(CONFIGS[1], exchanges)
 
 
-def test_index_holds_every_column_code_and_chain_word():
+def test_index_holds_every_column_table_row_counter_and_chain_word():
     for kwargs, bits in (
-        ({"rows": 1, "cols": 1, "code_bits": 2}, 3),
-        ({"rows": 1, "cols": 1, "code_bits": 8}, 8),
+        ({"rows": 1, "cols": 1, "code_bits": 2}, 5),  # 27 counters
+        ({"rows": 1, "cols": 1, "code_bits": 8}, 9),
+        ({"rows": 1, "cols": 1, "code_bits": 8, "variant_bits": 4}, 13),
         ({"rows": 1, "cols": 65535}, 16),
         ({"rows": 4096, "cols": 1, "draw_bits": 8}, 16),
     ):

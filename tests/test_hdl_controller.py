@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Malformed frames: each is flagged, answered once, and leaves the array as the golden one is."""
 
+import dataclasses
 from itertools import islice
 
 import numpy as np
@@ -15,10 +16,15 @@ from hdl.top import ArrayTop
 
 CONFIGS = {
     "ternary": ArrayConfig(rows=3, cols=4, columns_per_cycle=2, draw_bits=8, code_bits=3),
-    "binary": ArrayConfig(rows=3, cols=5, synapse="binary", draw_bits=8, code_bits=3),
+    "binary": ArrayConfig(
+        rows=3, cols=5, synapse="binary", draw_bits=8, code_bits=3, counters=False
+    ),
+    "variants": ArrayConfig(
+        rows=3, cols=4, columns_per_cycle=2, draw_bits=8, code_bits=3, variant_bits=1
+    ),
 }
-COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE)
-DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS)
+COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.AGE, Op.VARIANTS)
+DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
 STALLS = {"gaps": 0.3, "waits": 0.3}
 CODES = 8
 # Rows of either table may replace those of the other: no column falls.
@@ -28,7 +34,11 @@ HIGH = np.where(LOW > 0, LOW + 16, 0)
 
 def table(thresholds):
     both = np.stack([thresholds, thresholds // 2], axis=1)
-    return ProbabilityTable(both, np.zeros((CODES, 2), int), 1e-12, 8)
+    return ProbabilityTable(both, both * 3, 1e-12, 8)
+
+
+def table_frame(config, table):
+    return integers(protocol.table_frame(config, table.thresholds, table.ticks, 0))
 
 
 def junk(config, rng, count):
@@ -44,7 +54,7 @@ def nothing_done(twin, name, frame, cause):
 
 def opcode(twin, rng):
     config = twin.config
-    for op in range(max(Op) + 1, 16):
+    for op in set(range(16)) - set(protocol.known(config)):
         frame = [header(op, count=1), *junk(config, rng, op % 4)]
         yield nothing_done(twin, f"op {op}", frame, Cause.OPCODE)
     used = sum(((1 << width) - 1) << low for low, width in HEADER.values())
@@ -53,7 +63,7 @@ def opcode(twin, rng):
     reserved = [bit for bit in range(protocol.CONTROL_BITS) if not used >> bit & 1]
     assert len(reserved) == 27 + (config.cells == 1)
     for bit in reserved:
-        op = Op(int(rng.choice([*Op])))
+        op = Op(int(rng.choice(protocol.known(config))))
         frame = [header(op, count=1) | 1 << bit, *junk(config, rng, int(rng.integers(3)))]
         yield nothing_done(twin, f"{op.name} with bit {bit}", frame, Cause.OPCODE)
 
@@ -66,8 +76,12 @@ def ranges(twin, rng):
     if unit > 1:
         for op in (Op.FORWARD, Op.BACKWARD):
             bad[op] += [(0, 1), (1, 1), (1, 2), (2, 1), (1, 3)]
-    bad[Op.LOAD_TABLE] = [(0, 0), (0, 9), (8, 1), (7, 2), (0xFFFF, 1), (0xFFF8, 8)]
+    rows = 9 * config.variants
+    beyond = [(0, rows + 1), (rows, 1), (rows - 1, 2)]
+    bad[Op.LOAD_TABLE] = [(0, 0), *beyond, (0xFFFF, 1), (0xFFF8, 8)]
     for op, spans in bad.items():
+        if op not in protocol.known(config):
+            continue
         for i, (first, count) in enumerate(spans):
             frame = [header(op, first, count), *junk(config, rng, i % 3)]
             yield nothing_done(twin, f"{op.name} {first} {count}", frame, Cause.RANGE)
@@ -76,7 +90,7 @@ def ranges(twin, rng):
 def short(twin, rng):
     config, golden = twin.config, twin.golden
     cols = config.cols
-    for op in Op:
+    for op in protocol.known(config):
         if op not in DATALESS_OPS:
             frame = [header(op, count=cols - cols % config.columns_per_cycle)]
             yield nothing_done(twin, f"{op.name} without data", frame, Cause.SHORT)
@@ -100,13 +114,16 @@ def short(twin, rng):
             frame = integers(protocol.backward_frame(config, d, 0))
             frame = frame[: 1 + whole * groups + part]
             results = twin.errors(d[:whole], 0) if whole else ()
+            # The vector that is cut short counts as far as it goes.
+            end = part * config.columns_per_cycle
+            golden._count_read("backward", d[whole:, :end], 0, end)
             yield twin.exchange(
                 f"BACKWARD {whole} {part}", frame, results=results, cause=Cause.SHORT
             )
 
     for done in (1, 4, 7):
         yield twin.load_table(table(LOW))
-        frame = integers(protocol.table_frame(config, table(HIGH)))[: done + 1]
+        frame = table_frame(config, table(HIGH))[: done + 1]
         mixed = np.where(np.arange(CODES) < done, HIGH, LOW)
         golden.load_table(table(mixed))
         yield twin.exchange(f"LOAD_TABLE {done}", frame, cause=Cause.SHORT)
@@ -126,13 +143,14 @@ def long(twin, rng):
     config = twin.config
     for extra in (1, 2, 9):
         words = junk(config, rng, extra)
-        for op in DATALESS_OPS:
+        for op in set(DATALESS_OPS) & set(protocol.known(config)):
             yield nothing_done(twin, op.name, [header(op, count=1), *words], Cause.LONG)
         exchanges = (
             lambda: twin.program(twin.cells(rng, 2), 1),
             lambda: twin.update(*twin.pulses(rng, 3), 1),
             lambda: twin.load_table(table(LOW)),
             lambda: twin.seed(int(rng.integers(1000))),
+            *[lambda: twin.load_variants(twin.variants(rng, 2), 1)] * (config.variant_bits > 0),
         )
         for make in exchanges:
             done = make()
@@ -182,11 +200,21 @@ def values(twin, rng):
             *[(0, 1), (1, 1)][: 2 * (not code)],
         ):
             yield twin.load_table(table(LOW))
-            frame = integers(protocol.table_frame(config, table(HIGH)))
+            frame = table_frame(config, table(HIGH))
             good = frame[1 + code]
             frame[1 + code] = good & ~(511 << 9 * column) | bad << 9 * column
             golden.load_table(table(np.where(np.arange(CODES) == code, LOW, HIGH)))
             yield twin.exchange(f"threshold {bad} of {code}", frame, cause=Cause.VALUE)
+
+    for bit in (18, 33, 34, 49):
+        frame = table_frame(config, table(LOW))
+        frame[1] |= 1 << bit
+        golden.load_table(table(LOW))
+        yield twin.exchange(f"bit {bit} of no pulse", frame, cause=Cause.VALUE)
+    ageing = config.variants * CODES
+    for bad in (257, 257 << 9):
+        frame = [header(Op.LOAD_TABLE, ageing, 1), bad]
+        yield twin.exchange("threshold of ageing", frame, cause=Cause.VALUE)
 
     for place in np.ndindex(config.rows, config.cells):
         states = rng.integers(1, 1 << 62, (config.rows, config.cells)).astype(np.uint64)
@@ -212,8 +240,8 @@ FRAMES = {
 
 @pytest.mark.parametrize(
     ("synapse", "stalls"),
-    [("ternary", {}), ("ternary", STALLS), ("binary", STALLS)],
-    ids=["ternary-flowing", "ternary-stalled", "binary-stalled"],
+    [("ternary", {}), ("variants", STALLS), ("binary", STALLS)],
+    ids=["ternary-flowing", "variants-stalled", "binary-stalled"],
 )
 @pytest.mark.parametrize("cause", FRAMES, ids=lambda c: c.name)
 def test_malformed_frames(cause, synapse, stalls):
@@ -252,10 +280,13 @@ def test_boundaries_are_not_errors():
         twin.set_generators(np.ones((3, 2), np.uint64)),
         *twin.everything(),
     ]
-    frame = integers(protocol.table_frame(twin.config, table(HIGH)))
+    frame = table_frame(twin.config, table(HIGH))
     twin.golden.load_table(table(np.where(np.arange(CODES) < 5, 256 * (LOW > 0), 256)))
     dialogue.append(
-        twin.exchange("last codes", [header(Op.LOAD_TABLE, 5, 3), *[256 | 128 << 9] * 3])
+        twin.exchange(
+            "last codes",
+            [header(Op.LOAD_TABLE, 5, 3), *[256 | 128 << 9 | 768 << 18 | 384 << 34] * 3],
+        )
     )
     assert len(frame) == CODES + 1
     play(ArrayTop(twin.config), [(dialogue, {})])
@@ -271,7 +302,7 @@ def test_first_cause_stays():
     dialogue += [twin.read(), next(values(twin, rng)), *islice(short(twin, rng), 3)]
     dialogue += [nothing_done(twin, "long status", [header(Op.STATUS), 0, 0], Cause.LONG)]
     dialogue += [twin.generators(), twin.forward(twin.trits(rng, 2))]
-    assert {exchange.cause for exchange in dialogue[3:]} == {Cause.TRIT}
+    assert {exchange.cause for exchange in dialogue[4:]} == {Cause.TRIT}
     dialogue += [twin.status(), twin.status(), *twin.everything()]
     dialogue += [nothing_done(twin, "long status", [header(Op.STATUS), 0], Cause.LONG)]
     dialogue += [nothing_done(twin, "op 9", [header(9)], Cause.OPCODE), twin.status(), twin.read()]
@@ -301,17 +332,22 @@ def test_one_frame_with_two_causes_tells_the_first():
 @pytest.mark.parametrize("synapse", CONFIGS)
 def test_nonsense_gets_one_answer_a_frame(synapse):
     """Random frames of any length: one answer each, then a sound dialogue on the same array."""
-    config = CONFIGS[synapse]
+    # What counters show depends on all that was.
+    config = dataclasses.replace(CONFIGS[synapse], counters=False)
     rng = np.random.default_rng(6)
     frames = []
     for _ in range(150):
         small = int(rng.integers(3)) > 0
         span = rng.integers(0, config.cols + 1 if small else 1 << 16, 2).tolist()
-        word = header(int(rng.integers(0, 9 if small else 16)), *span, blind=int(rng.integers(2)))
+        word = header(
+            int(rng.integers(0, len(Op) if small else 16)), *span, blind=int(rng.integers(2))
+        )
         frames.append([word, *junk(config, rng, int(rng.integers(0, 12)))])
         frames.append([header(Op.STATUS)])
     twin = Twin(config)
-    dialogue = twin.prepare(rng) + twin.dialogue(rng)
+    free = np.zeros((config.cols, config.rows, config.cells), int)
+    dialogue = [twin.load_variants(free)] if config.variant_bits else []
+    dialogue += twin.prepare(rng) + twin.dialogue(rng)
     top = ArrayTop(config)
 
     async def testbench(ctx):

@@ -2,6 +2,7 @@
 """A lane against the golden cell, over every state and pulse, at draws on both sides of every
 threshold."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -11,7 +12,6 @@ from hdl_sim import number, random_word, simulate
 from golden import cell
 from golden.config import ArrayConfig
 from golden.lfsr import Streams
-from golden.ptable import ProbabilityTable
 from hdl.lane import Lane
 
 CONFIGS = {
@@ -44,49 +44,90 @@ def pulses(cells):
     return list(itertools.product(states, [0, 1], range(4), [0, 1], rules))
 
 
-def golden_flips(config, table, draws, case):
+def golden_pulse(config, table, draws, case, variants):
+    """Pulse codes and idle cells by direction; hits by direction; flips by cell."""
     bits, up, steps, code, blind = case
+    # The golden cell knows the direction by the signs alone.
     sign = 1 if up else -1
-    flips = cell.switch(
-        np.array(bits, bool),
-        np.array(sign * min(steps, config.max_kappa)),
-        np.array(sign * code),
-        np.array(draws),
-        table,
-        blind=blind,
-    )
-    return number(flips)
+    kappa = np.array(sign * min(steps, config.max_kappa))
+    pulses = cell.pulses(np.array(bits, bool), kappa, np.array(sign * code), 2, blind=blind)
+    hits = cell.switch(pulses, np.array(draws), table, np.array(variants))
+    return pulses, hits, number(cell.flips(hits, pulses.up, config.cells))
 
 
-@pytest.mark.parametrize("thresholds", TABLES, ids=["spread", "certain"])
+def variants_of(config):
+    """Every variant of every cell."""
+    return list(itertools.product(range(config.variants), repeat=config.cells))
+
+
+@pytest.mark.parametrize("variant_bits", [0, 1, 2])
 @each_synapse
-def test_flips_are_those_of_the_golden_cell(synapse, thresholds):
-    config = CONFIGS[synapse]
+def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
+    config = dataclasses.replace(CONFIGS[synapse], variant_bits=variant_bits, code_bits=2)
     lane = Lane(config, init=INITS[synapse])
-    rows = [row[0] | row[1] << 9 for row in thresholds]
-    cases = pulses(config.cells)
-    seen = set()
-    table = ProbabilityTable(np.array(thresholds), np.zeros((3, 2), int), 1e-12, 8)
+    cases, seen, edges = pulses(config.cells), set(), DRAWS[:: (1, 3, 6)[variant_bits]]
+    # Rows of both tables by turns; codes 1 and 2 are the same, 3 is the full pulse. A stuck cell's
+    # rows would let it switch.
+    rows = [[TABLES[v % 2][min(c, 1) + (c == 3)] for c in range(4)] for v in range(config.variants)]
+    golden = np.array(rows)[:, [0, 1, 3]]
+    if variant_bits:
+        golden[-1] = 0
 
     async def testbench(ctx):
-        ctx.set(lane.full.as_value(), rows[2])
-        for draws in itertools.product(DRAWS, repeat=config.cells):
-            states = [draw | 0xB7 << 32 for draw in draws]
-            await load(ctx, lane, states)
-            for case in cases:
+        for draws in itertools.product(edges, repeat=config.cells):
+            await load(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
+            for case, variants in itertools.product(cases, variants_of(config)):
                 bits, up, steps, code, blind = case
                 ctx.set(lane.bits, number(bits))
-                ctx.set(lane.up, up)
-                ctx.set(lane.kappa, steps)
-                ctx.set(lane.threshold.as_value(), rows[code])
+                ctx.set(lane.pulse, {"code": code, "kappa": steps, "up": up})
                 if config.cells == 2:
                     ctx.set(lane.blind, blind)
-                flips = ctx.get(lane.flips)
-                assert flips == golden_flips(config, table, draws, case), (draws, case)
+                if variant_bits:
+                    ctx.set(lane.variants, list(variants))
+                asked = [ctx.get(lane.rows[i]) for i in range(config.cells)] * 2
+                found = [rows[asked[i] >> 2][asked[i] & 3][i] for i in range(2)]
+                ctx.set(lane.thresholds, found)
+                where = draws, case, variants
+                expected, hits, flips = golden_pulse(config, golden, draws, case, variants)
+                assert ctx.get(lane.flips) == flips, where
+                for i in range(2):
+                    outcome = lane.outcomes[i]
+                    code = min(ctx.get(outcome.code), 2)
+                    assert code == expected.code[i], where
+                    if code:
+                        assert ctx.get(outcome.idle) == expected.idle[i], where
+                    assert ctx.get(outcome.switched) == hits[i], where
                 seen.add(flips)
 
     simulate(lane, testbench)
     assert seen == set(range(1 << config.cells))
+
+
+@pytest.mark.parametrize("variant_bits", [0, 1])
+@each_synapse
+def test_ageing_is_by_cell(synapse, variant_bits):
+    """Whatever the pulse: each cell by its own draw, but for stuck ones."""
+    config = dataclasses.replace(CONFIGS[synapse], variant_bits=variant_bits)
+    lane, cells, rng = Lane(config, init=INITS[synapse]), config.cells, np.random.default_rng(1)
+
+    async def testbench(ctx):
+        ctx.set(lane.age, 1)
+        for draws in itertools.product([0, 99, 100, 255], repeat=cells):
+            await load(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
+            for variants in variants_of(config):
+                ageing = rng.choice([0, 100, 256], cells).tolist()
+                ctx.set(lane.ageing, ageing)
+                ctx.set(lane.bits, int(rng.integers(1 << cells)))
+                ctx.set(lane.pulse.as_value(), random_word(rng, len(lane.pulse.as_value())))
+                if variant_bits:
+                    ctx.set(lane.variants, list(variants))
+                flips = [
+                    draw < threshold and not (variant_bits and variant)
+                    for draw, threshold, variant in zip(draws, ageing, variants, strict=True)
+                ]
+                assert ctx.get(lane.flips) == number(flips), (draws, ageing, variants)
+
+    simulate(lane, testbench)
 
 
 @each_synapse

@@ -10,7 +10,8 @@ from hdl_sim import Twin, converse, play, simulate
 
 from golden import protocol
 from golden.config import ArrayConfig
-from golden.protocol import Op
+from golden.ptable import tanh_table
+from hdl.activity import Activity
 from hdl.dot import TernaryDot
 from hdl.lane import Lane
 from hdl.lfsr import Lfsr
@@ -23,10 +24,14 @@ CONFIGS = [
     ArrayConfig(rows=3, cols=4, columns_per_cycle=2, draw_bits=8, code_bits=3, error_bits=4),
     ArrayConfig(rows=3, cols=4, columns_per_cycle=4, draw_bits=32, code_bits=2, error_bits=16),
     ArrayConfig(rows=8, cols=10, columns_per_cycle=2),
-    ArrayConfig(rows=8, cols=10, synapse="binary", draw_bits=32, code_bits=8),
+    ArrayConfig(rows=8, cols=10, synapse="binary", draw_bits=32, code_bits=8, counters=False),
+    ArrayConfig(rows=3, cols=4, columns_per_cycle=2, code_bits=2, variant_bits=2),
+    ArrayConfig(rows=2, cols=5, synapse="binary", draw_bits=8, code_bits=2, variant_bits=1),
 ]
 each_config = pytest.mark.parametrize(
-    "config", CONFIGS, ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}"
+    "config",
+    CONFIGS,
+    ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}-{c.variant_bits}",
 )
 NONE = {"gaps": 0.0, "waits": 0.0}
 STALLS = [NONE, {"gaps": 0.5}, {"waits": 0.5}, {"gaps": 0.3, "waits": 0.4}]
@@ -63,9 +68,10 @@ def test_rules_of_the_same_array_differ():
     for blind in (False, True):
         twin, rng = Twin(SMALL), np.random.default_rng(3)
         twin.prepare(rng)
+        ends.append([])
         for _ in range(12):
             twin.update(*twin.pulses(rng, SMALL.cols), blind=blind)
-        ends.append(twin.golden.read())
+            ends[-1].append(twin.golden.read())
     assert not np.array_equal(*ends)
 
 
@@ -97,9 +103,11 @@ def test_cycles_by_hand():
         (twin.forward(twin.trits(rng, 4), 2, 6), 12),
         (twin.backward(d, 4), 12),
         (twin.update(*twin.pulses(rng, 5), 5), 5),
-        (twin.random(Op.LOAD_TABLE, rng), 16),
+        (twin.load_table(tanh_table(config)), 16),
         (twin.seed(1), 24),
         (twin.generators(), 24),
+        (twin.age(4, 6), 6),
+        (twin.counters(), 27),
         (twin.status(), 0),
     ]
     top = ArrayTop(config)
@@ -181,12 +189,26 @@ class StuckDraw(Lfsr):
         return m
 
 
+class LostFirst(Activity):
+    """The first row's drives are not counted."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = Activity(self._config)
+        for name in self.signature.members:
+            if name not in ("u", "count"):
+                m.d.comb += getattr(sound, name).eq(getattr(self, name))
+        m.d.comb += [sound.u.eq(self.u & ~1), self.count.eq(sound.count)]
+        return m
+
+
 @pytest.mark.parametrize(
     ("place", "broken"),
     [
         ("hdl.array.TernaryDot", FlippedSign),
         ("hdl.array.Lane", StuckCell),
         ("hdl.lane.Lfsr", StuckDraw),
+        ("hdl.array.Activity", LostFirst),
     ],
 )
 def test_a_broken_part_is_noticed(place, broken):

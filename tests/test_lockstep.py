@@ -1,8 +1,11 @@
 """Lock step: equal arrays pass and are counted, any difference is found and named."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from golden.activity import COUNTERS
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray, Mismatch
@@ -107,7 +110,8 @@ def test_equal_arrays_pass_and_every_value_counts(config):
     count += rows * cells + 1 + 1
     assert array.compared == count
     array.verify()
-    assert array.compared == count + cols * rows * cells + 1 + rows * cells + 1
+    count += cols * rows * cells + 1 + rows * cells + 1
+    assert array.compared == count + len(COUNTERS) + 1
     assert array.counters is array.reference.counters
     assert array.counters.switched == switched
     assert np.array_equal(array.reference.read(), array.other.read())
@@ -153,6 +157,52 @@ def test_wrong_row_sum_is_found():
     assert mismatch.what == "row sum"
     assert mismatch.where == {"sample": 1, "row": 2}
     assert (mismatch.expected, mismatch.got, mismatch.count) == (0, 1, 1)
+
+
+class Hasty(GoldenArray):
+    """Ageing is told one cell too many."""
+
+    def _age(self, first, count):
+        return super()._age(first, count) + 1
+
+
+class Miscount(GoldenArray):
+    def _activity(self):
+        counts = super()._activity()
+        return counts | {"forward_cells_ap": counts["forward_cells_ap"] + 3}
+
+
+def test_wrong_number_of_aged_cells_is_found():
+    mismatch = caught(pair(Hasty), lambda a: a.age([500, 700]))
+    assert mismatch.what == "cells aged"
+    assert mismatch.got == mismatch.expected + 1
+
+
+def test_wrong_counter_is_found_and_named():
+    for command in (LockstepArray.activity, LockstepArray.verify):
+        mismatch = caught(pair(Miscount), command)
+        assert mismatch.what == "activity counter forward_cells_ap"
+        assert (mismatch.expected, mismatch.got) == (0, 3)
+
+
+def test_arrays_without_counters_verify():
+    array = pair(config=dataclasses.replace(CONFIG, counters=False))
+    array.verify()
+    with pytest.raises(ValueError, match=r"^counters must be True for an array to have any, not"):
+        array.activity()
+
+
+def test_variants_reach_both():
+    array = pair(config=dataclasses.replace(CONFIG, variant_bits=2))
+    variants = np.random.default_rng(3).integers(0, 4, (6, 5, 2))
+    array.load_variants(variants)
+    for _ in range(4):
+        array.update(ONES, 0 * ONES)
+        array.age([30000, 20000])
+    array.verify()
+    array.other.load_variants(3 - variants)
+    mismatch = caught(array, lambda a: a.age([1 << 16, 1 << 16]))
+    assert mismatch.what == "cells aged"
 
 
 @pytest.mark.parametrize("first", [0, 3, 5])
@@ -212,10 +262,14 @@ def test_the_first_of_many_differences_is_named():
         ("_load_table", "load_table", lambda a: a.load_table(tanh_table(CONFIG))),
         ("_set_generators", "seed", lambda a: a.seed(1)),
         ("_generators", "generators", lambda a: a.generators()),
+        ("_load_variants", "load_variants", lambda a: a.load_variants(np.zeros((6, 5, 2), int))),
+        ("_age", "age", lambda a: a.age([1, 2])),
+        ("_activity", "activity", lambda a: a.activity()),
     ],
 )
 def test_an_extra_cycle_is_found(method, name, command):
-    array = LockstepArray(GoldenArray(CONFIG), extra_cycle(method)(CONFIG))
+    config = dataclasses.replace(CONFIG, variant_bits=1)
+    array = LockstepArray(GoldenArray(config), extra_cycle(method)(config))
     array.other.counters.cycles += 1000  # a past of its own does not matter
     mismatch = caught(array, command)
     assert mismatch.what == f"{name} cycle count"

@@ -1,5 +1,6 @@
 """Frames against a packer of Python integers: a field is a value times a power of two."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden import protocol
+from golden.activity import COUNTERS
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
@@ -20,6 +22,7 @@ CONFIGS = [
     ArrayConfig(rows=64, cols=64, columns_per_cycle=16, draw_bits=32, code_bits=8, error_bits=16),
     ArrayConfig(rows=7, cols=6, synapse="binary", draw_bits=32),
     ArrayConfig(rows=40, cols=4, synapse="binary", columns_per_cycle=4, code_bits=4),
+    ArrayConfig(rows=9, cols=2, variant_bits=4, code_bits=2),
 ]
 each_config = pytest.mark.parametrize("config", CONFIGS, ids=lambda c: f"{c.rows}x{c.cols}")
 
@@ -96,6 +99,9 @@ def test_numbers_of_commands_and_causes():
         6: "LOAD_TABLE",
         7: "SEED",
         8: "GENERATORS",
+        9: "VARIANTS",
+        10: "AGE",
+        11: "COUNTERS",
     }
     causes = {0: "NONE", 1: "OPCODE", 2: "RANGE", 3: "SHORT", 4: "LONG", 5: "TRIT", 6: "VALUE"}
     assert {cause.value: cause.name for cause in Cause} == causes
@@ -125,7 +131,8 @@ def test_words_are_as_wide_as_their_widest_content(config):
         2 * rows,
         rows * (config.code_bits + 3),
         group * config.error_bits,
-        2 * (config.draw_bits + 1),
+        2 * (config.draw_bits + 17),
+        rows * config.cells * config.variant_bits,
         config.draw_bits,
     ]
     outs = [64, rows * config.cells, group * config.sum_bits, rows * config.back_bits]
@@ -150,6 +157,9 @@ def test_steps_and_cycles(config, batch):
         Op.LOAD_TABLE: count,
         Op.SEED: chain,
         Op.GENERATORS: chain,
+        Op.VARIANTS: count,
+        Op.AGE: count,
+        Op.COUNTERS: 27,
     }
     assert set(want) == set(Op)
     for op, steps in want.items():
@@ -268,10 +278,62 @@ def test_update_frame(config, blind):
 
 @each_config
 def test_table_frame(config):
-    table = tanh_table(config)
-    data = [packed(row, config.draw_bits + 1) for row in table.thresholds.tolist()]
-    assert data[-1] == 1 << config.draw_bits | 1 << (2 * config.draw_bits + 1)
-    check(config, protocol.table_frame(config, table), header(6, 0, config.codes), data)
+    thresholds, ticks = tanh_table(config).thresholds, tanh_table(config).ticks.copy()
+    ticks[:, 1] = np.arange(len(ticks)) + 65000
+    wide = config.draw_bits + 1
+    data = [
+        packed(row, wide) | packed(lengths, 16) << 2 * wide
+        for row, lengths in zip(thresholds.tolist(), ticks.tolist(), strict=True)
+    ]
+    assert data[-1] & (1 << 2 * wide) - 1 == 1 << config.draw_bits | 1 << (2 * wide - 1)
+    frame = protocol.table_frame(config, thresholds, ticks, 0)
+    check(config, frame, header(6, 0, config.codes), data)
+    frame = protocol.table_frame(config, thresholds[2:4], ticks[2:4], 7)
+    check(config, frame, header(6, 7, 2), data[2:4])
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+@each_config
+def test_variants_frame(config, bits):
+    config = dataclasses.replace(config, variant_bits=bits)
+    shape = (config.cols, config.rows, config.cells)
+    variants = np.random.default_rng(bits).integers(0, 1 << bits, shape)
+    data = [
+        sum(
+            (int(column[j, i]) >> k & 1) << (k * config.cells + i) * config.rows + j
+            for j, i in np.ndindex(*column.shape)
+            for k in range(bits)
+        )
+        for column in variants[1:]
+    ]
+    if data:
+        frame = protocol.variants_frame(config, variants[1:], 1)
+        check(config, frame, header(9, 1, config.cols - 1), data)
+
+
+@each_config
+def test_age_frame(config):
+    check(config, protocol.age_frame(config, 3, 5), header(10, 3, 5))
+
+
+@each_config
+def test_counts_of(config):
+    values = [(1 << 64) - 1 - 7 * i for i in range(27)]
+    words = as_words(values, protocol.result_bits(config))
+    counts = protocol.counts_of(words)
+    assert list(counts) == list(COUNTERS)
+    assert list(counts.values()) == values
+
+
+def test_known_commands():
+    def known(**options):
+        return set(Op) - set(protocol.known(ArrayConfig(**options)))
+
+    assert known() == {Op.VARIANTS}
+    assert known(counters=False) == {Op.VARIANTS, Op.COUNTERS}
+    assert known(variant_bits=1) == set()
+    for bits in (0, 3):
+        assert protocol.table_rows(ArrayConfig(code_bits=4, variant_bits=bits)) == 17 * 2**bits
 
 
 @each_config

@@ -1,0 +1,198 @@
+"""Counters of what the cells go through."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.activity import COUNT_BITS, COUNTERS
+from golden.config import ArrayConfig
+from golden.protocol import Op
+from golden.ptable import AP_TO_P, P_TO_AP, TICK_BITS
+from hdl.count import add_up, count_ones
+from hdl.lane import outcome_layout
+
+_COLUMN_COUNTERS = {
+    Op.PROGRAM: "columns_programmed",
+    Op.READ: "columns_read",
+    Op.UPDATE: "columns_updated",
+    Op.AGE: "columns_aged",
+}
+OPS = (*_COLUMN_COUNTERS, Op.FORWARD, Op.BACKWARD)
+
+
+def ticks_layout() -> data.ArrayLayout:
+    """Pulse lengths of one code: AP to P in the low bits, then P to AP."""
+    return data.ArrayLayout(unsigned(TICK_BITS), 2)
+
+
+class Activity(wiring.Component):
+    """The activity counters and the pulse lengths that some of them add.
+
+    A step counts three cycles after it is told here, so that whatever its command, the next one
+    finds it counted.
+
+    Members
+    -------
+    en : In(1)
+        The pipeline moves; while low nothing changes.
+    active : In(1, for each of ``OPS``)
+        This cycle's step, if any.
+    first : In(1)
+        FORWARD, BACKWARD: it is the first of a vector.
+    u, d : In(rows), In(columns)
+        Which inputs, which errors are not zero.
+    word : In(columns x cells x rows)
+        The cells that are read.
+    outcomes : In(outcome_layout, a row and direction)
+        UPDATE: of this step.
+    switched : In
+        Number of cells that switched in the step before.
+    load, index, ticks : In
+        Write the pulse lengths ``ticks`` of code ``index``, at once.
+    select : In
+        Which of ``golden.activity.COUNTERS``.
+    count : Out(64)
+        Its count.
+
+    References
+    ----------
+    Golden twin: ``golden.activity.Activity``.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self._config = config
+        rows, cells, columns = config.rows, config.cells, config.columns_per_cycle
+        outcomes = data.ArrayLayout(data.ArrayLayout(outcome_layout(config), 2), rows)
+        super().__init__(
+            {
+                "en": In(1),
+                "active": In(len(OPS)),
+                "first": In(1),
+                "u": In(rows),
+                "d": In(columns),
+                "word": In(columns * cells * rows),
+                "outcomes": In(outcomes),
+                "switched": In((rows * cells).bit_length()),
+                "load": In(1),
+                "index": In(config.code_bits),
+                "ticks": In(ticks_layout()),
+                "select": In(range(len(COUNTERS))),
+                "count": Out(COUNT_BITS),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        # What step the second stage holds, and the third.
+        before, due = Signal.like(self.active), Signal.like(self.active)
+        with m.If(self.en):
+            m.d.sync += [before.eq(self.active), due.eq(before)]
+        amounts = {name: (op, 1) for op, name in _COLUMN_COUNTERS.items()}
+        amounts |= self._reads(m, before) | self._pulses(m, before)
+        amounts["cells_aged"] = Op.AGE, self._registered(m, before, Op.AGE, self.switched)
+        counters = []
+        for name in COUNTERS:
+            op, amount = amounts[name]
+            counter = Signal(COUNT_BITS, name=name)
+            with m.If(self.en & due[OPS.index(op)]):
+                m.d.sync += counter.eq(counter + amount)
+            counters.append(counter)
+        with m.Switch(self.select):
+            for i, counter in enumerate(counters):
+                with m.Case(i):
+                    m.d.comb += self.count.eq(counter)
+        return m
+
+    def _registered(self, m, stage, ops, value):
+        """``value`` a cycle later, held while ``stage`` does not hold a step of ``ops``."""
+        ops = (ops,) if isinstance(ops, Op) else ops
+        register = Signal.like(value, reset_less=True)
+        with m.If(self.en & Cat(stage[OPS.index(op)] for op in ops).any()):
+            m.d.sync += register.eq(value)
+        return register
+
+    def _reads(self, m, before):
+        """What FORWARD and BACKWARD add: counter -> command, amount."""
+        config = self._config
+        rows, columns, directions = config.rows, config.columns_per_cycle, (Op.FORWARD, Op.BACKWARD)
+        forward = Signal()
+        m.d.comb += forward.eq(self.active[OPS.index(Op.FORWARD)])
+        # Driven synapses whose product is not 0; and driven ones with a further cell in P.
+        products, further = [], []
+        for i in range(columns):
+            driven = Signal(rows, name=f"driven_{i}")
+            m.d.comb += driven.eq(Mux(forward, self.u, self.d[i].replicate(rows)))
+            column = self.word.word_select(i, rows * config.cells)
+            if config.cells == 2:
+                products.append(driven & (column[:rows] ^ column[rows:]))
+                further.append(driven & column[:rows] & column[rows:])
+            else:
+                products.append(driven)
+                further.append(driven & column)
+
+        def held(stage, value):
+            return self._registered(m, stage, directions, value)
+
+        products, further, u, d, first = (
+            held(self.active, value)
+            for value in (Cat(products), Cat(further), self.u, self.d, self.first)
+        )
+        forward = before[OPS.index(Op.FORWARD)]
+        inputs, errors = count_ones(m, u), count_ones(m, d)
+        synapses = Mux(
+            forward, inputs * columns, add_up([Mux(d[i], rows, 0) for i in range(columns)])
+        )
+        products, further = count_ones(m, products), count_ones(m, further)
+        in_p = products + 2 * further if config.cells == 2 else further
+        amounts = {
+            "conversions": Mux(forward, columns, Mux(first, rows, 0)),
+            "drives": Mux(forward, Mux(first, inputs, 0), errors),
+            "products": products,
+            "cells_p": in_p,
+            "cells_ap": (synapses * config.cells - in_p).as_unsigned(),
+        }
+        registers = {what: held(before, amount) for what, amount in amounts.items()}
+        return {
+            f"{op.name.lower()}_{what}": (op, register)
+            for op in directions
+            for what, register in registers.items()
+        }
+
+    def _pulses(self, m, before):
+        """What UPDATE adds: counter -> command, amount."""
+        config = self._config
+        m.submodules.ticks = ticks = Memory(shape=ticks_layout(), depth=config.codes, init=[])
+        write = ticks.write_port()
+        m.d.comb += [
+            write.en.eq(self.en & self.load),
+            write.addr.eq(self.index),
+            write.data.eq(self.ticks),
+        ]
+        outcomes = data.View(
+            self.outcomes.shape(),
+            self._registered(m, self.active, Op.UPDATE, self.outcomes.as_value()),
+        )
+        amounts = {}
+        for direction, name in ((AP_TO_P, "p"), (P_TO_AP, "ap")):
+            lengths, planes = [], {"idle": [], "failed": [], "switched": []}
+            for row in outcomes:
+                outcome = row[direction]
+                read = ticks.read_port(domain="comb")
+                m.d.comb += read.addr.eq(outcome.code)
+                lengths.append(read.data[direction])
+                pulse = outcome.code.any()
+                planes["idle"].append(pulse & outcome.idle)
+                planes["failed"].append(pulse & ~outcome.idle & ~outcome.switched)
+                planes["switched"].append(outcome.switched)
+            for what, plane in planes.items():
+                values = {
+                    "pulses": count_ones(m, Cat(plane)),
+                    "ticks": add_up(
+                        [Mux(bit, t, 0) for bit, t in zip(plane, lengths, strict=True)]
+                    ),
+                }
+                for kind, value in values.items():
+                    register = self._registered(m, before, Op.UPDATE, value)
+                    amounts[f"{kind}_{name}_{what}"] = Op.UPDATE, register
+        return amounts
