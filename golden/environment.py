@@ -69,6 +69,8 @@ class Environment:
         self._groups: Groups | None = None
         if curve is None and (table is None or settings.physical):
             raise ValueError("the non-idealities ask for a device, and there is only a table")
+        if settings.read_disturb and not array.counters:
+            raise ValueError("read_disturb = True asks for an array with counters = True")
         if curve is not None:
             self._device = nonideal.operating(curve.device, settings)
             if any(settings.spread):

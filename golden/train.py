@@ -309,7 +309,9 @@ class Trainer:
         return float(np.mean(self.network.predict(x) == y))
 
     def _activity(self) -> dict[str, int]:
-        """The arrays' counters, summed."""
+        """The arrays' counters, summed; none if they have none."""
+        if not self.pool.config.counters:
+            return {}
         total = dict.fromkeys(COUNTERS, 0)
         for number, array in enumerate(self.pool.arrays):
             try:

@@ -100,8 +100,9 @@ def _add_fields(
         default: Any = field.default
         if isinstance(default, bool):
             group.add_argument(
-                f"--{field.name.replace('_', '-')}", help=help[field.name], action="store_true"
-            )
+                f"--{field.name.replace('_', '-')}", help=help[field.name], default=default,
+                action=argparse.BooleanOptionalAction,
+            )  # fmt: skip
             continue
         options: dict[str, Any] = {"type": type(default), "default": default}
         if field.name == "hidden":

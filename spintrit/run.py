@@ -61,6 +61,10 @@ def environment(
     provenance: dict[str, Any] = {"coder": asdict(coder), "nonideal": asdict(settings)}
     shape = None
     if cells.table:
+        for name in ("coder", "step_s"):
+            value = getattr(coder, name)
+            if value != getattr(CoderConfig(), name):
+                raise ValueError(f"{name} = {value!r} cannot be had with a table, which is fixed")
         kept = tablefile.load(cells.table)
         table, junction, provenance = kept.table, kept.device, kept.provenance
     elif cells.device == IDEAL:
@@ -214,6 +218,8 @@ def _spent(trainer: Trainer, kept: TableFile) -> dict[str, Any]:
     activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
     samples = len(epochs) * len(trainer.split.x_train)
     array = trainer.environment.config
+    if not array.counters:
+        return {"train_samples": samples}
     exact = trainer.config.rule == "exact" and array.cells == 2
     joules = energy.energy(
         activity, kept.device or device.load("default"), kept.table.tick_s, array, costs.load(),

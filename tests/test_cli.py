@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 
 from golden.array import GoldenArray
+from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray
+from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
 from spintrit import cli, run
 
@@ -41,6 +44,7 @@ def test_train_writes_a_run(tmp_path, monkeypatch, capsys):
     files = {path.name for path in Path("run").iterdir()}
     assert files == {
         "summary.json", "metrics.jsonl", "weights.npz", "checkpoint.npz", "learning.png",
+        "table.json",
     }  # fmt: skip
     summary = json.loads(Path("run/summary.json").read_text())
     assert summary["seed"] == 3
@@ -220,11 +224,61 @@ def test_missing_compiler_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_every_field_has_an_option_and_its_default():
-    for cls, helps in ((TrainConfig, cli._TRAIN_HELP), (ArrayConfig, cli._ARRAY_HELP)):
-        assert set(helps) == set(cls.__dataclass_fields__)
     arguments = cli.parser().parse_args(["train"])
-    assert cli._fields(TrainConfig, arguments) == TrainConfig()
-    assert cli._fields(ArrayConfig, arguments) == ArrayConfig()
+    for cls, helps in (
+        (TrainConfig, cli._TRAIN_HELP),
+        (ArrayConfig, cli._ARRAY_HELP),
+        (CoderConfig, cli._CODER_HELP),
+        (NonIdealities, cli._NONIDEAL_HELP),
+    ):
+        assert set(helps) == set(cls.__dataclass_fields__)
+        assert cli._fields(cls, arguments) == cls()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--device nosuch", r"device must be one of default, .*'?retention'?.*, not 'nosuch'"),
+        ("--device nosuch.toml", r"nosuch\.toml"),
+        ("--table nosuch.json", r"nosuch\.json"),
+        ("--device ideal --amplitude-noise 0.1", r"ask for a device, and there is only a table"),
+        ("--adc-bits 5 --array both", r"need array golden, not both"),
+        ("--adc-bits 1", r"adc_bits must be 0 \(exact\) or at least 2, not 1"),
+        ("--step-s 1", r"step_s must be between .* and t_write_s = 2e-09, not 1"),
+        ("--coder other", r"argument --coder: invalid choice: 'other'"),
+        ("--device default --table x", r"not allowed with argument"),
+        ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
+        ("--read-disturb --no-counters", r"asks for an array with counters = True"),
+    ],
+)
+def test_bad_cells_are_refused_in_one_line(options, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert re.search(message, error_of(f"{QUICK} --out run {options}", capsys))
+    assert not Path("run").exists()
+
+
+def test_a_table_file_trains_like_its_device(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert spintrit(f"{QUICK} --device stochastic --out a") == 0
+    assert spintrit(f"{QUICK} --table a/table.json --out b") == 0
+    weights = [Path(f"{name}/weights.npz").read_bytes() for name in "ab"]
+    assert weights[0] == weights[1]
+    summaries = [json.loads(Path(f"{name}/summary.json").read_text()) for name in "ab"]
+    assert summaries[0]["device"] == summaries[1]["device"] == "stochastic"
+    spent = [summary["total_j_per_train_sample"] for summary in summaries]
+    assert spent[0] == spent[1] > summaries[0]["array_j_per_train_sample"] > 0
+    capsys.readouterr()
+    assert "coder = 'linear' cannot be had with a table" in error_of(
+        f"{QUICK} --table a/table.json --coder linear --out c", capsys
+    )
+
+
+def test_an_array_without_counters_trains_but_tells_no_energy(tmp_path, capsys):
+    assert spintrit(f"{QUICK} --no-counters --out {tmp_path / 'run'}") == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert "activity" not in summary
+    assert "energy" not in capsys.readouterr().out
+    assert "'activity'" in error_of(f"energy {tmp_path / 'run'}", capsys)
 
 
 def test_interrupt_tells_how_to_go_on(tmp_path, monkeypatch, capsys):

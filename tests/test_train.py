@@ -55,6 +55,9 @@ def test_cycles_follow_the_latency_formulas(unbroken):
     for batch in (16, 16, 16, 16, 6):
         epoch += cost(Op.FORWARD, both, batch) + cost(Op.BACKWARD, layer2, batch)
         epoch += cost(Op.UPDATE, both)
+    # Before and after the training part every array tells its counters.
+    arrays = -(-sum(both) // ARRAY.cols)
+    epoch += 2 * arrays * protocol.cycles(Op.COUNTERS, ARRAY)
     assert [line["cycles"] for line in unbroken[1].metrics] == [epoch] * 5
     assert unbroken[1].cycles == 5 * epoch + cost(Op.FORWARD, both, 30)
 

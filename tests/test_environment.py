@@ -1,0 +1,205 @@
+"""Unequal, stuck, disturbed and ageing cells in arrays and runs."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
+
+from golden import curve, device, switching
+from golden.array import GoldenArray, SynapseArray
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from golden.environment import Environment
+from golden.nonideal import NonIdealities
+from golden.ptable import AP_TO_P, P_TO_AP, tanh_table
+from golden.train import Trainer
+
+# Reads that disturb are simulated; fewer trials do here.
+TRIALS = 1 << 14
+CURVE = curve.load(device.load("default"))
+
+
+@pytest.fixture(autouse=True)
+def _few_trials(monkeypatch):
+    monkeypatch.setattr("golden.environment._READ_TRIALS", TRIALS)
+
+
+def environment(settings, array=ARRAY, seed=0, name=None):
+    shape = curve.load(device.load(name)) if name else CURVE
+    return Environment(array, shape, settings, CoderConfig(), seed=seed)
+
+
+def equipped(settings, array=ARRAY, seed=0, name=None):
+    around = environment(settings, array, seed, name)
+    cells = GoldenArray(around.config)
+    cells.load_table(around.table)
+    cells.seed(seed)
+    around.equip(cells, 0)
+    return around, cells
+
+
+def test_stuck_cells_never_move():
+    settings = NonIdealities(stuck_p=0.2, stuck_ap=0.1)
+    around, array = equipped(settings, ArrayConfig(rows=64, cols=64))
+    shape = (64, 64, 2)
+    array.program(np.zeros(shape, bool))
+    stuck_p = array.read()
+    array.program(np.ones(shape, bool))
+    stuck_ap = ~array.read()
+    # Five standard errors of a share of 8192 cells.
+    assert abs(stuck_p.mean() - 0.2) < 5 * math.sqrt(0.16 / 8192)
+    assert abs(stuck_ap.mean() - 0.1) < 5 * math.sqrt(0.09 / 8192)
+    full = np.ones((64, 64), int)
+    for sign in (1, -1):
+        array.update(2 * sign * full, 0 * full, blind=True)
+        bits = array.read()
+        assert bits[stuck_p].all()
+        assert not bits[stuck_ap].any()
+    array.age(np.array([around.table.scale] * 2))
+    assert array.read()[stuck_p].all()
+
+
+def test_spread_cells_switch_each_with_its_own_probability():
+    """Shares of cells that switch at a code: across the array like the mean over the groups, and
+    the groups apart."""
+    settings = NonIdealities(critical_current_spread=0.15)
+    around, array = equipped(settings, ArrayConfig(rows=64, cols=64))
+    assert around.config.variant_bits == 4
+    assert around.table.variants.shape == (15, 32, 2)
+    code = int(np.argmin(np.abs(around.table.probabilities - 0.5)))
+    switched = np.zeros((64, 64))
+    rounds = 50
+    for _ in range(rounds):
+        array.program(np.zeros((64, 64, 2), bool))  # both cells AP: an up pulse drives m1 alone
+        array.update(np.zeros((64, 64), int), np.full((64, 64), code))
+        switched += array.read()[..., 0]
+    shares = switched / rounds
+    expected = around.table.variants[:, code, AP_TO_P].mean() / around.table.scale
+    single = (around.table.variants[:, code, AP_TO_P] / around.table.scale).std()
+    assert abs(shares.mean() - expected) < 5 * (single / 64 + 0.5 / 64 / math.sqrt(rounds))
+    # A fair coin for all would spread the shares by 0.07.
+    assert shares.std() > 0.8 * single > 0.14
+
+
+def test_the_same_seed_gives_the_same_cells():
+    settings = NonIdealities(stuck_p=0.2, stability_spread=0.1)
+
+    def stuck(seed):
+        _, array = equipped(settings, seed=seed)
+        array.program(np.zeros((ARRAY.cols, ARRAY.rows, 2), bool))
+        return array.read()
+
+    assert np.array_equal(stuck(1), stuck(1))
+    assert not np.array_equal(stuck(1), stuck(2))
+
+
+def test_retention_is_a_markov_chain_of_two_states():
+    config = ArrayConfig(rows=64, cols=64)
+    for time_s in (0.02, 0.2, 1e3):
+        around, array = equipped(NonIdealities(retention_s=time_s), config)
+        array.program(np.ones((64, 64, 2), bool))
+        around.store([array])
+        # In-plane: one attempt a tau0, and P = 1 - exp(-r t) of one way only.
+        default = device.load("default")
+        rate = math.exp(-default.stability) / default.tau0_s
+        expected = (1 - math.exp(-2 * rate * time_s)) / 2
+        share = 1 - array.read().mean()
+        assert abs(share - expected) < 5 * math.sqrt(0.25 / 8192) + 1e-3, time_s
+
+
+def test_heat_shortens_retention():
+    lost = []
+    for kelvin in (0.0, 350.0):
+        settings = NonIdealities(retention_s=0.01, retention_k=kelvin)
+        around, array = equipped(settings, ArrayConfig(rows=64, cols=64))
+        array.program(np.ones((64, 64, 2), bool))
+        around.store([array])
+        lost.append(1 - array.read().mean())
+    assert 0 < lost[0] < lost[1] / 3
+
+
+def test_reads_disturb_in_proportion():
+    """1,000 reads of every cell at a hundred times the default's read probability."""
+    weak = dataclasses.replace(device.load("default"), v_read_v=0.13, name="weak")
+    shape = dataclasses.replace(CURVE, device=weak)
+    settings = NonIdealities(read_disturb=True)
+    around = Environment(ArrayConfig(rows=64, cols=8), shape, settings, CoderConfig())
+    array = GoldenArray(around.config)
+    array.load_table(around.table)
+    array.program(np.ones((8, 64, 2), bool))
+    around.after_batch([array])
+    assert array.read().all(), "nothing was read yet"
+    array.forward(np.ones((1000, 64), int))
+    around.after_batch([array])
+    lost = 1 - array.read().mean()
+    p = around._disturb[P_TO_AP]
+    assert p > 1e-4
+    expected = -math.expm1(500 * math.log1p(-p))  # half of the reads drive that way
+    assert abs(lost - expected) < 5 * math.sqrt(0.25 / 1024)
+    assert around._disturb[AP_TO_P] >= float(
+        switching.probability(switching.drive(weak, AP_TO_P, 0.13), weak.t_read_s)
+    )
+
+
+NOISY = NonIdealities(
+    adc_bits=4, adc_noise=0.5, backward_adc_bits=5, wire_ohm=0.1, stuck_p=0.02,
+    read_disturb=True, critical_current_spread=0.1, amplitude_noise=0.02,
+)  # fmt: skip
+
+
+def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
+    def trainer(folder, **options):
+        around = environment(NOISY, seed=CONFIG.seed)
+        return Trainer(CONFIG, ARRAY, SPLIT, out=folder, environment=around, **options)
+
+    unbroken = trainer(tmp_path / "a").run()
+    with pytest.raises(Stop):
+        trainer(tmp_path / "b", on_batch=stop_at(3, 2)).run()
+    resumed = trainer(tmp_path / "b")
+    assert resumed.resume() == 2
+    assert resumed.run() == unbroken
+    assert files(tmp_path / "a") == files(tmp_path / "b")
+
+
+def test_a_checkpoint_of_another_environment_is_refused(tmp_path):
+    def trainer(settings, **options):
+        around = environment(settings)
+        return Trainer(CONFIG, ARRAY, SPLIT, out=tmp_path, environment=around, **options)
+
+    first = trainer(NonIdealities(), on_batch=stop_at(2, 1))
+    with pytest.raises(Stop):
+        first.run()
+    with pytest.raises(ValueError, match=r"was made with adc_bits = 0, not 5$"):
+        trainer(NonIdealities(adc_bits=5)).resume()
+
+
+def test_a_table_alone_has_no_physics():
+    for settings in (NonIdealities(amplitude_noise=0.1), NonIdealities(retention_s=1.0)):
+        with pytest.raises(ValueError, match=r"^the non-idealities ask for a device, and there is"):
+            Environment(ARRAY, None, settings, CoderConfig(), table=tanh_table(ARRAY))
+    stuck = NonIdealities(stuck_p=0.1)
+    around = Environment(ARRAY, None, stuck, CoderConfig(), table=tanh_table(ARRAY))
+    assert around.config.variant_bits == 1
+
+
+def test_other_arrays_read_exactly_or_not_at_all():
+    class Other(SynapseArray):
+        pass
+
+    Other.__abstractmethods__ = frozenset()
+    around = environment(NonIdealities(wire_ohm=1.0))
+    with pytest.raises(ValueError, match=r"^adc_bits, adc_noise, .* only a golden array does$"):
+        around.equip(Other(ARRAY), 0)
+
+
+def test_converters_show_in_the_sums():
+    around, array = equipped(NonIdealities(adc_bits=3), ArrayConfig(rows=64, cols=4))
+    ones = np.ones((4, 64, 2), bool)
+    ones[..., 1] = False
+    array.program(ones)
+    u = np.ones((1, 64), int)
+    u[0, 40:] = 0
+    assert array.forward(u).tolist() == [[44] * 4]  # steps of 22: the nearest to 40
+    del around
