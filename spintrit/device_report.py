@@ -28,7 +28,6 @@ _LABELS = {
     "magnetoresistance": "magnetoresistance ratio", "retention_s": "retention time",
     "current_a": "write current", "overdrive": "write current / Ic0",
     "half_s": "switches half the time (formula)",
-    "read_disturb": "read switches (formula)",
 }  # fmt: skip
 _UNITS = {
     "m": "m", "t": "T", "ohm": "Ohm", "v": "V", "k": "K", "s": "s", "a": "A", "m3": "m^3",
@@ -39,9 +38,9 @@ _UNITS = {
 def derived(device: Device) -> dict[str, Any]:
     """What follows from a device's parameters; formulas only, nothing is simulated.
 
-    ``retention_s`` is the time until a share 1 - 1/e has switched without a current. By direction:
-    current and overdrive at the start of a write pulse, length that switches half the time (None if
-    that is longer than the full pulse), and probability that a read switches the cell.
+    ``retention_s`` is the time until a share 1 - 1/e has switched without a current, at most 1e40.
+    By direction: current and overdrive at the start of a write pulse, and the length that switches
+    half the time (None if that is longer than the full pulse).
     """
     # Time runs over many orders; the grid is far finer than what is shown.
     times = np.geomspace(1e-12, 1e40, 40001)
@@ -53,19 +52,19 @@ def derived(device: Device) -> dict[str, Any]:
         "growth_time_s": device.growth_time_s,
         "critical_current_a": device.critical_current_a,
         "magnetoresistance": device.r_off_ohm / device.r_on_ohm - 1,
-        "retention_s": float(times[np.argmax(at_rest >= 1 - math.exp(-1))]),
+        "retention_s": float(
+            times[min(np.count_nonzero(at_rest < 1 - math.exp(-1)), len(times) - 1)]
+        ),
     }
     for name, direction in DIRECTIONS.items():
         current = device.current_a(direction, device.v_write_v)
         drive = switching.drive(device, direction)
         lengths = np.linspace(0, device.t_write_s, 10001)
         p = switching.probability(drive, lengths)
-        read = switching.drive(device, direction, device.v_read_v)
         found[name] = {
             "current_a": current,
             "overdrive": current / device.critical_current_a,
             "half_s": float(lengths[np.argmax(p >= 0.5)]) if p[-1] >= 0.5 else None,
-            "read_disturb": float(switching.probability(read, device.t_read_s)),
         }
     return found
 
