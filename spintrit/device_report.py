@@ -52,9 +52,7 @@ def derived(device: Device) -> dict[str, Any]:
         "growth_time_s": device.growth_time_s,
         "critical_current_a": device.critical_current_a,
         "magnetoresistance": device.r_off_ohm / device.r_on_ohm - 1,
-        "retention_s": float(
-            times[min(np.count_nonzero(at_rest < 1 - math.exp(-1)), len(times) - 1)]
-        ),
+        "retention_s": float(times[at_rest < 1 - math.exp(-1)].max()),
     }
     for name, direction in DIRECTIONS.items():
         current = device.current_a(direction, device.v_write_v)
