@@ -57,6 +57,28 @@ def test_calibration_tells_where_it_comes_from(small):
     assert (np.diff(small.knots, axis=1) > 0).all()
 
 
+def test_points_weigh_as_their_counts_scatter(monkeypatch):
+    trials, asked = 4000, []
+
+    def simulated(junction, direction, pulse_s, **_):
+        return switching.probability(switching.drive(junction, direction), pulse_s)
+
+    def line(x, y, weights):
+        asked.append((y, weights))
+        return np.array([[0.0, 0.0], [1.0, 1.0]])
+
+    monkeypatch.setattr(macrospin, "probability", simulated)
+    monkeypatch.setattr(curve, "_rising_line", line)
+    curve.calibrated(DEFAULT, trials=trials)
+    rng = np.random.default_rng(3)
+    for y, weights in asked:
+        middle = (np.exp(-np.exp(y)) > 0.02) & (np.exp(-np.exp(y)) < 0.98)
+        counts = rng.binomial(trials, np.exp(-np.exp(y[middle])), (4000, middle.sum()))
+        scatter = np.log(-np.log(counts / trials)).std(axis=0)
+        # 4000 samples tell a standard deviation to 1 %; the rest is to first order.
+        assert scatter * weights[middle] == pytest.approx(np.ones(middle.sum()), abs=0.1)
+
+
 def test_knots_without_points_stay_on_the_way():
     # Twelve points in two heaps: no line of twelve knots is decided by them.
     x = np.concatenate([np.linspace(-4, -3.9, 6), np.linspace(1, 1.1, 6)])

@@ -119,10 +119,18 @@ def gilbert(junction, direction, volts):
     return slope
 
 
-@pytest.mark.parametrize("direction", [AP_TO_P, P_TO_AP])
-@pytest.mark.parametrize("junction", [RETENTION, DEFAULT], ids=lambda junction: junction.name)
-def test_cold_motion_is_that_of_gilberts_equation(junction, direction):
-    junction = dataclasses.replace(junction, temperature_k=1e-6)
+@pytest.mark.parametrize(
+    ("junction", "direction", "damping"),
+    [
+        (RETENTION, AP_TO_P, 0.02),
+        (RETENTION, P_TO_AP, 0.4),
+        (DEFAULT, AP_TO_P, 0.4),
+        (DEFAULT, P_TO_AP, 0.01),
+    ],
+    ids=["retention", "retention-damped", "default-damped", "default"],
+)
+def test_cold_motion_is_that_of_gilberts_equation(junction, direction, damping):
+    junction = dataclasses.replace(junction, temperature_k=1e-6, damping=damping)
     side = -1 if direction == AP_TO_P else 1
     start = np.array([side * math.sqrt(1 - 0.2**2 - 0.05**2), 0.2, 0.05])
     steps, dt_s = 3000, 2e-13
