@@ -14,6 +14,7 @@ from golden import activity, cell, checks, lfsr, protocol, trit
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from golden.ptable import ProbabilityTable
+from golden.reading import Reading
 
 
 @dataclass
@@ -26,25 +27,6 @@ class Counters:
 
     cycles: int = 0
     switched: int = 0
-
-
-def check_pulses(
-    config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, shape: tuple[int | None, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """``kappa`` and ``code`` of an update as int8 and int16, of ``shape``, checked."""
-    limit = config.max_kappa
-    kappa = checks.integers("kappa", kappa, shape, -limit, limit).astype(np.int8)
-    limit = config.codes - 1
-    code = checks.integers("code", code, kappa.shape, -limit, limit).astype(np.int16)
-    opposed = kappa * code < 0
-    if opposed.any():
-        index = np.unravel_index(int(np.argmax(opposed)), opposed.shape)
-        where = ", ".join(str(int(i)) for i in index)
-        raise ValueError(
-            f"code[{where}] must not be of the other sign than kappa = {kappa[index]}, "
-            f"not {code[index]}"
-        )
-    return kappa, code
 
 
 class SynapseArray(ABC):
@@ -146,7 +128,7 @@ class SynapseArray(ABC):
         int
             Number of cells that switched.
         """
-        kappa, code = check_pulses(self.config, kappa, code, (None, self.config.rows))
+        kappa, code = cell.check_pulses(self.config, kappa, code, (None, self.config.rows))
         self._range(first, len(code))
         switched = self._update(kappa, code, first, bool(blind))
         self.counters.switched += switched
@@ -262,10 +244,17 @@ class SynapseArray(ABC):
 
 
 class GoldenArray(SynapseArray):
-    """Numpy cells. Counts the cycles that the hardware would take, by its formula."""
+    """Numpy cells. Counts the cycles that the hardware would take, by its formula.
+
+    Attributes
+    ----------
+    reading : golden.reading.Reading or None
+        Makes the sums where they are analog; exact by default.
+    """
 
     def __init__(self, config: ArrayConfig):
         super().__init__(config)
+        self.reading: Reading | None = None
         shape = (config.cols, config.rows, config.cells)
         self._bits = np.zeros(shape, bool)
         # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
@@ -302,12 +291,16 @@ class GoldenArray(SynapseArray):
     def _forward(self, u: np.ndarray, first: int, count: int) -> np.ndarray:
         self._tick(Op.FORWARD, count, len(u))
         self._count_read("forward", u, first, count)
+        if self.reading:
+            return self.reading.forward(self._bits[first : first + count], u, first)
         return (u.astype(self._float) @ self._weights[first : first + count].T).astype(np.int32)
 
     def _backward(self, d: np.ndarray, first: int) -> np.ndarray:
         count = d.shape[1]
         self._tick(Op.BACKWARD, count, len(d))
         self._count_read("backward", d, first, count)
+        if self.reading:
+            return self.reading.backward(self._bits[first : first + count], d, first)
         return (d.astype(self._float) @ self._weights[first : first + count]).astype(np.int32)
 
     def _count_read(self, direction: str, drives: np.ndarray, first: int, count: int) -> None:

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from golden import checks
+from golden.config import ArrayConfig
 from golden.ptable import AP_TO_P
 
 
@@ -31,6 +33,25 @@ class Pulses(NamedTuple):
     up: np.ndarray
     code: np.ndarray
     idle: np.ndarray
+
+
+def check_pulses(
+    config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, shape: tuple[int | None, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """``kappa`` and ``code`` of an update as int8 and int16, of ``shape``, checked."""
+    limit = config.max_kappa
+    kappa = checks.integers("kappa", kappa, shape, -limit, limit).astype(np.int8)
+    limit = config.codes - 1
+    code = checks.integers("code", code, kappa.shape, -limit, limit).astype(np.int16)
+    opposed = kappa * code < 0
+    if opposed.any():
+        index = np.unravel_index(int(np.argmax(opposed)), opposed.shape)
+        where = ", ".join(str(int(i)) for i in index)
+        raise ValueError(
+            f"code[{where}] must not be of the other sign than kappa = {kappa[index]}, "
+            f"not {code[index]}"
+        )
+    return kappa, code
 
 
 def pulses(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks
-from golden.array import SynapseArray, check_pulses
+from golden.array import SynapseArray
+from golden.cell import check_pulses
 from golden.config import ArrayConfig
 from golden.lockstep import Mismatch
 from golden.ptable import ProbabilityTable

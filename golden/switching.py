@@ -100,8 +100,8 @@ def drive(
     i = volts[..., None] / (load * critical_current[..., None] * device.critical_current_a)
     start, along = i[..., 0], i[..., 1:]
     delta = device.stability * stability
-    # A_c is needed from PRECESSIONAL on. Where the noiseless motion would not get on to the equator,
-    # noise does: growth does not slow down to less than the floor.
+    # A_c is needed from PRECESSIONAL on. Where the noiseless motion would not get on to the
+    # equator, noise does: growth does not slow down to less than the floor.
     along = along * np.maximum(1.0, PRECESSIONAL / np.maximum(start, 1e-3))[..., None]
     first = along[..., 0]
     if device.geometry == "perpendicular":
