@@ -1,19 +1,21 @@
 """What the array answers to any frame, sound or malformed: ``golden.protocol`` on golden cells."""
 
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 
 from golden import lfsr, protocol, trit
+from golden.activity import Activity
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, KAPPA_BITS, TRAILER, Cause, Op
+from golden.ptable import TICK_BITS
 
 Words = list[int]
 
 
-_DATALESS = (Op.STATUS, Op.READ, Op.GENERATORS)
+_DATALESS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
+_RANGELESS = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
 
 
 @dataclass
@@ -48,14 +50,14 @@ class ArrayModel:
     def __init__(self, config: ArrayConfig):
         self.config = config
         self.array = GoldenArray(config)
-        self._thresholds = np.zeros((config.codes, 2), np.int64)
         self._sticky = Cause.NONE
 
     def reset(self) -> None:
-        """What reset does: generators and error as at first, cells and table as they are."""
+        """What reset does: generators, counters and error as at first, all else as it is."""
         count = protocol.generators(self.config)
         states = lfsr.stream_states(0, 0, count).reshape(self.config.rows, self.config.cells)
         self.array.set_generators(states)
+        self.array._activity_counts = Activity()
         self._sticky = Cause.NONE
 
     def answer(self, frame: Words) -> Answer:
@@ -64,7 +66,7 @@ class ArrayModel:
         op = protocol.field(HEADER, "op", header)
         first, count = (protocol.field(HEADER, name, header) for name in ("first", "count"))
         blind = bool(protocol.field(HEADER, "blind", header))
-        switched = self.array.counters.switched
+        self._switched = 0
         faults, results = [self._header_fault(header, op, first, count, len(data))], []
         if faults[0] is Cause.NONE:
             results, faults = self._execute(Op(op), first, count, blind, data)
@@ -72,9 +74,7 @@ class ArrayModel:
         self._sticky = reported = self._sticky or fault
         if op == Op.STATUS and fault is Cause.NONE:
             self._sticky = Cause.NONE
-        trailer = protocol.control(
-            TRAILER, cause=reported, op=op, switched=self.array.counters.switched - switched
-        )
+        trailer = protocol.control(TRAILER, cause=reported, op=op, switched=self._switched)
         name = f"{Op(op).name if op in list(Op) else op} {first}+{count}, {len(data)} data words"
         cycles = None
         if fault is Cause.NONE:
@@ -89,10 +89,10 @@ class ArrayModel:
         config = self.config
         fields = [HEADER[name] for name in HEADER if name != "blind" or config.cells == 2]
         known = sum(((1 << width) - 1) << low for low, width in fields)
-        if op not in list(Op) or header & ~known:
+        if op not in protocol.known(config) or header & ~known:
             return Cause.OPCODE
-        if op in (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.LOAD_TABLE):
-            size = config.codes if op == Op.LOAD_TABLE else config.cols
+        if op not in _RANGELESS:
+            size = protocol.table_rows(config) if op == Op.LOAD_TABLE else config.cols
             unit = config.columns_per_cycle if op in (Op.FORWARD, Op.BACKWARD) else 1
             if not count or first + count > size or first % unit or count % unit:
                 return Cause.RANGE
@@ -111,8 +111,9 @@ class ArrayModel:
         if op not in _DATALESS and op is not Op.FORWARD:
             wanted = protocol.steps(op, config, count)
             if op is Op.BACKWARD:
-                late = Cause.SHORT if len(data) % wanted else Cause.NONE
-                data = data[: len(data) // wanted * wanted]
+                rest = data[len(data) // wanted * wanted :]
+                data = data[: len(data) - len(rest)]
+                late = self._cut_short(rest, first) if rest else Cause.NONE
             else:
                 late = Cause((len(data) < wanted) * Cause.SHORT + (len(data) > wanted) * Cause.LONG)
                 data = data[:wanted]
@@ -134,9 +135,7 @@ class ArrayModel:
             results = self._results(protocol.to_bits(groups, config.sum_bits))
         elif op is Op.BACKWARD:
             if len(words):
-                bits = protocol.from_words(words, config.columns_per_cycle, config.error_bits)
-                d = protocol.from_bits(bits, signed=True).reshape(-1, count)
-                errors = array.backward(d, first)
+                errors = array.backward(self._errors(words).reshape(-1, count), first)
                 results = self._results(protocol.to_bits(errors, config.back_bits))
         elif op is Op.UPDATE:
             faults = self._update(words, first, blind)
@@ -146,7 +145,28 @@ class ArrayModel:
             faults = self._seed(data)
         elif op is Op.GENERATORS:
             results = self._chain()
+        elif op is Op.VARIANTS:
+            shape = len(words), config.variant_bits, config.cells, config.rows
+            planes = protocol.from_words(words, 1, int(np.prod(shape[1:]))).reshape(shape)
+            array.load_variants(
+                protocol.from_bits(planes.transpose(0, 3, 2, 1), signed=False), first
+            )
+        elif op is Op.AGE:
+            self._switched = array._age(first, count)
+        elif op is Op.COUNTERS:
+            results = list(array.activity().values())
         return results, [*faults, late]
+
+    def _errors(self, words: np.ndarray) -> np.ndarray:
+        """Errors of BACKWARD's words, one after the other."""
+        bits = protocol.from_words(words, self.config.columns_per_cycle, self.config.error_bits)
+        return protocol.from_bits(bits, signed=True).reshape(1, -1)
+
+    def _cut_short(self, rest: Words, first: int) -> Cause:
+        """A vector of BACKWARD without an end gives no sums, but counts."""
+        d = self._errors(packed(rest, protocol.data_bits(self.config)))
+        self.array._count_read("backward", d, first, d.shape[1])
+        return Cause.SHORT
 
     def _results(self, bits: np.ndarray) -> Words:
         return integers(protocol.to_words(bits, protocol.result_bits(self.config)))
@@ -159,18 +179,21 @@ class ArrayModel:
         assert bits.shape[-1] == config.code_bits + KAPPA_BITS + 1
         sign = np.where(bits[..., -1], 1, -1)
         kept = np.minimum(kappa, config.max_kappa)
-        self.array.update(kept * sign, code * sign, first, blind=blind)
+        self._switched = self.array.update(kept * sign, code * sign, first, blind=blind)
         return [Cause.VALUE] * bool((kappa > kept).any())
 
     def _load_table(self, words: np.ndarray, first: int) -> list[Cause]:
-        bits = protocol.from_words(words, 2, self.config.draw_bits + 1)
-        rows = protocol.from_bits(bits, signed=False)
-        bad = (rows > 1 << self.config.draw_bits).any(axis=1)
-        bad |= (np.arange(first, first + len(rows)) == 0) & rows.any(axis=1)
-        where = first + np.flatnonzero(~bad)
-        self._thresholds[where] = rows[~bad]
-        # Frames may hold thresholds in any order, which a ProbabilityTable refuses.
-        self.array._load_table(SimpleNamespace(thresholds=self._thresholds.copy()))
+        config, wide = self.config, self.config.draw_bits + 1
+        bits = protocol.from_words(words, 1, protocol.table_bits(config))[:, 0]
+        fields = bits[:, : 2 * wide].reshape(-1, 2, wide), bits[:, 2 * wide :]
+        rows = protocol.from_bits(fields[0], signed=False)
+        ticks = protocol.from_bits(fields[1].reshape(-1, 2, TICK_BITS), signed=False)
+        index = np.arange(first, first + len(rows))
+        pulse = index < config.variants * config.codes
+        bad = (rows > 1 << config.draw_bits).any(axis=1)
+        bad |= pulse & (index % config.codes == 0) & bits.any(axis=1)
+        for i in np.flatnonzero(~bad):
+            self.array._load_table(rows[i : i + 1], ticks[i : i + 1], first + int(i))
         return [Cause.VALUE] * bool(bad.any())
 
     def _chain(self) -> Words:

@@ -7,6 +7,7 @@ import numpy as np
 from golden import lfsr, protocol, trit
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, Cause, Op
+from golden.ptable import TICK_BITS
 from tb.array_model import Words, integers
 
 
@@ -22,15 +23,23 @@ class Stimulus:
 
     def prologue(self) -> list[Words]:
         """Frames after which nothing is left of what was before a reset."""
-        return [self.program(0, self.config.cols), self.table(), self.status()]
+        cols, frames = self.config.cols, [self.table(), self.status()]
+        if not self.config.variant_bits:
+            return [self.program(0, cols), *frames]
+        # PROGRAM reaches every cell while none is stuck.
+        free, some = (self.variants(0, cols, end) for end in (1, self.config.variants))
+        return [free, self.program(0, cols), some, *frames]
 
     def epilogue(self) -> list[Words]:
         """Frames that show the whole state."""
-        return [self.read(0, self.config.cols), self._generators(0), self.status()]
+        counters = [self._counters(0)] * self.config.counters
+        return [self.read(0, self.config.cols), self._generators(0), *counters, self.status()]
 
     def sequence(self, count: int) -> list[Words]:
         """``count`` sound frames between prologue and epilogue, every command among them."""
-        ops = [*Op, *self.rng.choice([*Op, Op.UPDATE, Op.UPDATE], max(0, count - len(Op)))]
+        known = protocol.known(self.config)
+        often = self.rng.choice([*known, Op.UPDATE, Op.UPDATE], max(0, count - len(known)))
+        ops = [*known, *often]
         self.rng.shuffle(ops)
         frames = [self.sound(Op(op)) for op in ops]
         return [*self.prologue(), *frames, *self.epilogue()]
@@ -53,16 +62,27 @@ class Stimulus:
         """READ."""
         return integers(protocol.read_frame(self.config, first, count))
 
-    def table(self) -> Words:
-        """LOAD_TABLE, all codes, most probabilities neither 0 nor 1."""
-        config = self.config
-        rows = self.rng.integers(0, (1 << config.draw_bits) + 1, (config.codes, 2))
-        rows[0], rows[-1] = 0, 1 << config.draw_bits
-        header = self.header(Op.LOAD_TABLE, count=config.codes)
-        return integers(protocol.frame(config, header, self._row_bits(rows)))
+    def variants(self, first: int, count: int, end: int) -> Words:
+        """VARIANTS, indices below ``end``."""
+        shape = (count, self.config.rows, self.config.cells)
+        indices = self.rng.integers(0, end, shape)
+        return integers(protocol.variants_frame(self.config, indices, first))
 
-    def _row_bits(self, rows: np.ndarray) -> np.ndarray:
-        return protocol.to_bits(rows, self.config.draw_bits + 1)
+    def table(self) -> Words:
+        """LOAD_TABLE, all rows, most probabilities neither 0 nor 1."""
+        return self._rows(0, protocol.table_rows(self.config), certain=True)
+
+    def _rows(self, first: int, count: int, *, certain: bool = False) -> Words:
+        """LOAD_TABLE at random; all full pulses certain, or not."""
+        config = self.config
+        thresholds = self.rng.integers(0, (1 << config.draw_bits) + 1, (count, 2))
+        ticks = self.rng.integers(0, 1 << TICK_BITS, (count, 2))
+        index = np.arange(first, first + count)
+        code = np.where(index < config.variants * config.codes, index % config.codes, -1)
+        thresholds[code == 0] = ticks[code == 0] = 0
+        if certain:
+            thresholds[code == config.codes - 1] = 1 << config.draw_bits
+        return integers(protocol.table_frame(config, thresholds, ticks, first))
 
     def _range(self, size: int, unit: int = 1) -> tuple[int, int]:
         """First and count of a part of ``size``; often the whole."""
@@ -104,13 +124,7 @@ class Stimulus:
         return integers(frame)
 
     def _load_table(self, _: int) -> Words:
-        config = self.config
-        first, count = self._range(config.codes)
-        rows = self.rng.integers(0, (1 << config.draw_bits) + 1, (count, 2))
-        if first == 0:
-            rows[0] = 0
-        header = self.header(Op.LOAD_TABLE, first=first, count=count)
-        return integers(protocol.frame(config, header, self._row_bits(rows)))
+        return self._rows(*self._range(protocol.table_rows(self.config)))
 
     def _seed(self, _: int) -> Words:
         seed = int(self.rng.integers(1 << 32))
@@ -121,11 +135,21 @@ class Stimulus:
     def _generators(self, _: int) -> Words:
         return [self.header(Op.GENERATORS)]
 
+    def _variants(self, _: int) -> Words:
+        return self.variants(*self._range(self.config.cols), self.config.variants)
+
+    def _age(self, _: int) -> Words:
+        return integers(protocol.age_frame(self.config, *self._range(self.config.cols)))
+
+    def _counters(self, _: int) -> Words:
+        return [self.header(Op.COUNTERS)]
+
     def malformed(self) -> Iterator[tuple[Cause, Words]]:
         """Frames of every kind of fault, with the cause of each."""
         yield from ((Cause.OPCODE, frame) for frame in self._unknown())
         yield from ((Cause.RANGE, frame) for frame in self._out_of_range())
-        for op in (Op.PROGRAM, Op.UPDATE, Op.LOAD_TABLE, Op.SEED):
+        known = set(protocol.known(self.config))
+        for op in sorted(known & {Op.PROGRAM, Op.UPDATE, Op.LOAD_TABLE, Op.SEED, Op.VARIANTS}):
             frame = self.sound(op)
             yield Cause.SHORT, frame[:1]
             if len(frame) > 2:
@@ -138,18 +162,19 @@ class Stimulus:
         yield Cause.SHORT, [backward]
         if per_vector > 1:
             yield Cause.SHORT, [backward, *[1] * (2 * per_vector - 1)]
-        for op in (Op.STATUS, Op.READ, Op.GENERATORS):
+        for op in sorted(known & {Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS}):
             yield Cause.LONG, [*self.sound(op), 0]
             yield Cause.LONG, [*self.sound(op), *[(1 << 64) - 1] * 3]
         yield Cause.TRIT, self._illegal_trit()
         yield from ((Cause.VALUE, frame) for frame in self._bad_values())
 
     def _unknown(self) -> Iterator[Words]:
-        for op in range(max(Op) + 1, 1 << HEADER["op"][1]):
+        known = protocol.known(self.config)
+        for op in sorted(set(range(1 << HEADER["op"][1])) - set(known)):
             yield [self.header(op, first=0, count=1), *[0] * int(self.rng.integers(3))]
         reserved = [*range(5, 16), *range(48, 64)]
         for bit in self.rng.choice(reserved, 3, replace=False):
-            op = Op(self.rng.integers(len(Op)))
+            op = Op(self.rng.choice(known))
             frame = self.sound(op)
             yield [frame[0] | 1 << int(bit), *frame[1:]]
         if self.config.cells == 1:
@@ -159,14 +184,15 @@ class Stimulus:
     def _out_of_range(self) -> Iterator[Words]:
         cols, unit = self.config.cols, self.config.columns_per_cycle
         ranges = [(0, 0), (0, cols + unit), (cols, unit), (cols - unit, 2 * unit), (65535, 65535)]
-        for op in (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE):
+        ops = [Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.AGE]
+        for op in [*ops, *[Op.VARIANTS] * (self.config.variant_bits > 0)]:
             first, count = ranges[self.rng.integers(len(ranges))]
-            data = [] if op == Op.READ else [0] * int(self.rng.integers(4))
+            data = [] if op in (Op.READ, Op.AGE) else [0] * int(self.rng.integers(4))
             yield [self.header(op, first=first, count=count), *data]
         if unit > 1:
             yield [self.header(Op.FORWARD, first=1, count=unit), 0]
             yield [self.header(Op.BACKWARD, first=0, count=unit - 1), 0]
-        yield [self.header(Op.LOAD_TABLE, first=1, count=self.config.codes), 0]
+        yield [self.header(Op.LOAD_TABLE, first=1, count=protocol.table_rows(self.config)), 0]
 
     def _illegal_trit(self) -> Words:
         codes = np.tile(self.rng.integers(0, 4, self.config.rows), (2, 1))
@@ -183,13 +209,14 @@ class Stimulus:
             bits = (int(rng.integers(2)) << 2 | kappa) << config.code_bits
             yield [self.header(Op.UPDATE, count=1), bits << row * pulse]
         scale = 1 << config.draw_bits
-        for rows in ([0, 1], [scale, 0]):  # for code 0
-            data = self._row_bits(np.array([rows]))
-            yield integers(protocol.frame(config, self.header(Op.LOAD_TABLE, count=1), data))
-        bad = rng.integers(0, scale + 1, (2, 2))
-        bad[rng.integers(2), rng.integers(2)] = rng.integers(scale + 1, 2 * scale)
-        header = self.header(Op.LOAD_TABLE, first=config.codes - 2, count=2)
-        yield integers(protocol.frame(config, header, self._row_bits(bad)))
+        first = int(rng.integers(config.variants)) * config.codes
+        for row in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):  # for code 0
+            rows = np.array([row])
+            yield integers(protocol.table_frame(config, rows[:, :2], rows[:, 2:], first))
+        for first in (config.codes - 2, protocol.table_rows(config) - 2):
+            bad = rng.integers(0, scale + 1, (2, 2))
+            bad[rng.integers(2), rng.integers(2)] = rng.integers(scale + 1, 2 * scale)
+            yield integers(protocol.table_frame(config, bad, bad % 7, first))
         states = lfsr.stream_states(int(rng.integers(1 << 32)), 0, protocol.generators(config))
         states[rng.integers(len(states))] = 0
         yield integers(protocol.seed_frame(config, states.reshape(config.rows, config.cells)))
@@ -197,7 +224,7 @@ class Stimulus:
     def noise(self) -> Words:
         """A frame of anything: most headers near a sound one, data words at random."""
         config, rng = self.config, self.rng
-        op, blind = int(rng.integers(10)), int(rng.integers(4) == 0)
+        op, blind = int(rng.integers(len(Op) + 1)), int(rng.integers(4) == 0)
         first, count = (int(x) for x in rng.integers(0, config.cols + 1, 2))
         header = self.header(op, first=first // 2, count=max(1, count // 2), blind=blind)
         width = protocol.data_bits(config)

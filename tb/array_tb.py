@@ -35,7 +35,8 @@ async def malformed_frames(dut, stalled, stream):
     """Each sets its cause, which sticks until STATUS, and leaves the array as the model has it."""
     bench, stimulus, _ = await started(dut, stalled=stalled, stream=stream)
     rng = bench.rng
-    frames, expected = stimulus.prologue(), [Cause.NONE] * 3
+    frames = stimulus.prologue()
+    expected = [Cause.NONE] * len(frames)
     malformed = list(stimulus.malformed())
     rng.shuffle(malformed)
     for number, (cause, frame) in enumerate(malformed):
@@ -58,7 +59,16 @@ async def reset_in_a_command(dut):
     """Reset at any time: no answer of the old, generators as at first, cause 0, sound answers."""
     bench, stimulus, _ = await started(dut, stalled=True)
     await bench.run(stimulus.prologue())
-    for op in (Op.FORWARD, Op.UPDATE, Op.SEED, Op.BACKWARD, Op.GENERATORS, Op.PROGRAM, Op.READ):
+    for op in (
+        Op.FORWARD,
+        Op.UPDATE,
+        Op.AGE,
+        Op.SEED,
+        Op.BACKWARD,
+        Op.GENERATORS,
+        Op.PROGRAM,
+        Op.READ,
+    ):
         bench.send([stimulus.header(15)])  # a cause for the reset to clear
         for _ in range(3):
             bench.send(stimulus.sound(op))

@@ -18,12 +18,21 @@ SIZES = [
     for cols in COLS
     for synapse in ("ternary", "binary")
 ]
+# fmt: off
 WIDTHS = [
-    ArrayConfig(rows=8, cols=8, columns_per_cycle=8, draw_bits=8, error_bits=4),
-    ArrayConfig(rows=8, cols=10, synapse="binary", columns_per_cycle=2, draw_bits=32, code_bits=3),
-    ArrayConfig(rows=5, cols=12, columns_per_cycle=4, draw_bits=32, error_bits=16, code_bits=8),
+    ArrayConfig(rows=8, cols=8, columns_per_cycle=8, draw_bits=8, error_bits=4, variant_bits=1),
+    ArrayConfig(
+        rows=8, cols=10, synapse="binary", columns_per_cycle=2, draw_bits=32, code_bits=3,
+        variant_bits=3,
+    ),
+    ArrayConfig(
+        rows=5, cols=12, columns_per_cycle=4, draw_bits=32, error_bits=16, code_bits=8,
+        variant_bits=2, counters=False,
+    ),
+    ArrayConfig(rows=3, cols=7, code_bits=2, variant_bits=4),
     ArrayConfig(rows=3, cols=7, synapse="binary", draw_bits=8, error_bits=2, code_bits=2),
 ]
+# fmt: on
 
 
 def named(config):

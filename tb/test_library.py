@@ -28,6 +28,8 @@ CONFIGS = [
     ArrayConfig(rows=7, cols=12, synapse="binary", columns_per_cycle=4, code_bits=7),
     ArrayConfig(rows=19, cols=6, columns_per_cycle=2, draw_bits=8, error_bits=2, code_bits=3),
     ArrayConfig(rows=1, cols=5, synapse="binary", draw_bits=32, error_bits=3, code_bits=2),
+    ArrayConfig(rows=8, cols=6, columns_per_cycle=2, code_bits=4, variant_bits=2),
+    ArrayConfig(rows=5, cols=4, synapse="binary", variant_bits=4, code_bits=3, counters=False),
 ]
 
 
@@ -50,20 +52,28 @@ def test_library_equals_golden(config):
         kappa = sign * rng.integers(0, config.max_kappa + 1, sign.shape) * rng.integers(0, 2)
         code = sign * rng.integers(0, config.codes, sign.shape)
         array.update(kappa, code, first, blind=bool(round_ % 2))
+        ageing = rng.integers(0, 1 << config.draw_bits, (config.switching_variants, 2))
+        array.age(ageing // 4, first, count)
         array.read(first, count)
         if round_ % 5 == 0:
             array.seed(round_, 7)
             array.load_table(random_table(config, rng) if round_ else tanh_table(config))
             array.program(rng.integers(0, 2, (count, config.rows, config.cells)), first)
+            if config.variant_bits:
+                shape = count, config.rows, config.cells
+                array.load_variants(rng.integers(0, config.variants, shape), first)
     array.verify()
     assert array.reference.counters.cycles == array.other.counters.cycles
     assert array.compared > 100
 
 
 def random_table(config, rng):
-    thresholds = np.sort(rng.integers(0, (1 << config.draw_bits) + 1, (config.codes, 2)), axis=0)
-    thresholds[0], thresholds[-1] = 0, 1 << config.draw_bits
-    return ProbabilityTable(thresholds, np.zeros_like(thresholds), 1e-12, config.draw_bits)
+    codes, top = config.codes, 1 << config.draw_bits
+    thresholds = np.sort(rng.integers(0, top + 1, (config.variants, codes, 2)), axis=1)
+    thresholds[:, 0], thresholds[:, -1] = 0, top
+    ticks = rng.integers(0, 1 << 16, (codes, 2))
+    ticks[0] = 0
+    return ProbabilityTable(thresholds[0], ticks, 1e-12, config.draw_bits, variants=thresholds)
 
 
 def test_two_arrays_of_one_library_are_independent():
