@@ -4,7 +4,8 @@ The formula of ``golden.switching`` is corrected in the exponent, ln(-ln P) = g(
 with a rising broken line g for each direction, fitted to ``golden.macrospin`` at the device's write
 voltage. The formula carries over what the fit does not see: other temperatures and cells, voltages
 near the write voltage (from 0.8 to 1.1 of it P is within 0.05 of simulation), and probabilities
-below one over the number of trials. Reads and idle cells are for the formula itself.
+below one over the number of trials. In the hand-over to thermal switching the correction fades out;
+below it the formula stands alone.
 """
 
 import functools
@@ -59,7 +60,10 @@ class Curve:
         checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         drive = drive or switching.drive(self.device, direction)
         y = switching.exponent(drive, pulse_s)
-        return switching.probability_of(self._corrected(direction, y))
+        share = switching.precessional_share(drive.overdrive)
+        with np.errstate(invalid="ignore"):
+            mixed = (1 - share) * y + share * self._corrected(direction, y)
+        return switching.probability_of(np.where(np.isinf(y), y, mixed))
 
     def _corrected(self, direction: int, exponent: np.ndarray) -> np.ndarray:
         x, y = self.knots[direction].T
@@ -189,7 +193,7 @@ def as_dict(curve: Curve) -> dict[str, Any]:
     """What ``golden/curves.json`` keeps of a curve."""
     return {
         "device": curve.device.name,
-        "knots": curve.knots.tolist(),
+        "knots": curve.knots.round(9).tolist(),
         "provenance": curve.provenance,
     }
 

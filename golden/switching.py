@@ -136,8 +136,13 @@ def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
     decays = np.maximum(pulse_s, 1e-30) / device.growth_time_s
     thermal = _thermal(device, np.minimum(i, THERMAL), delta, decays)
     spread = _spread(np.maximum(i, PRECESSIONAL), delta, drive.critical_angle, decays)
-    share = np.clip((i - THERMAL) / (PRECESSIONAL - THERMAL), 0.0, 1.0)
+    share = precessional_share(i)
     return np.where(pulse_s > 0, (1 - share) * thermal + share * spread, np.inf)
+
+
+def precessional_share(overdrive: np.ndarray) -> np.ndarray:
+    """Share of the precessional formula in the hand-over, by I / Ic0: 0 below it, 1 above."""
+    return np.clip((overdrive - THERMAL) / (PRECESSIONAL - THERMAL), 0.0, 1.0)
 
 
 def _spread(i: np.ndarray, delta: np.ndarray, angle: np.ndarray, decays: np.ndarray) -> np.ndarray:

@@ -341,6 +341,6 @@ def _against_sparsity(axis: Any, report: dict[str, Any], accounting: str) -> Non
         )
     axis.set(xlabel="zero inputs (%)", ylabel=f"forward energy a sample ({prefix}J)",
              xlim=(0, 100))  # fmt: skip
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, 1.08 * axis.get_ylim()[1])
     place = "upper right" if accounting == "array" else "lower left"
     axis.legend(frameon=False, title="zero weights", loc=place, alignment="left")
