@@ -1,6 +1,6 @@
 """Counters of what the cells go through."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -131,56 +131,57 @@ class Activity(wiring.Component):
                 products.append(driven)
                 further.append(driven & column)
 
-        def held(stage, value):
-            return self._registered(m, stage, directions, value)
-
         products, further, u, d, first = (
-            held(self.active, value)
+            self._registered(m, self.active, directions, value)
             for value in (Cat(products), Cat(further), self.u, self.d, self.first)
         )
-        forward = before[OPS.index(Op.FORWARD)]
         inputs, errors = count_ones(m, u), count_ones(m, d)
         synapses = Mux(
-            forward, inputs * columns, add_up([Mux(d[i], rows, 0) for i in range(columns)])
+            before[OPS.index(Op.FORWARD)],
+            Cat(Const(0, columns.bit_length() - 1), inputs),
+            add_up([Mux(d[i], rows, 0) for i in range(columns)]),
         )
         products, further = count_ones(m, products), count_ones(m, further)
         in_p = products + 2 * further if config.cells == 2 else further
-        amounts = {
-            "conversions": Mux(forward, columns, Mux(first, rows, 0)),
-            "drives": Mux(forward, Mux(first, inputs, 0), errors),
+        shared = {
             "products": products,
             "cells_p": in_p,
             "cells_ap": (synapses * config.cells - in_p).as_unsigned(),
         }
-        registers = {what: held(before, amount) for what, amount in amounts.items()}
-        return {
-            f"{op.name.lower()}_{what}": (op, register)
-            for op in directions
-            for what, register in registers.items()
-        }
+        shared = {name: self._registered(m, before, directions, n) for name, n in shared.items()}
+        drives = Mux(first, inputs, 0), errors
+        starts = self._registered(m, before, Op.BACKWARD, first)
+        conversions = columns, Mux(starts, rows, 0)
+        amounts = {}
+        for i, op in enumerate(directions):
+            each = {"conversions": conversions[i], **shared}
+            each["drives"] = self._registered(m, before, op, drives[i])
+            amounts |= {f"{op.name.lower()}_{what}": (op, n) for what, n in each.items()}
+        return amounts
 
     def _pulses(self, m, before):
         """What UPDATE adds: counter -> command, amount."""
         config = self._config
-        m.submodules.ticks = ticks = Memory(shape=ticks_layout(), depth=config.codes, init=[])
-        write = ticks.write_port()
-        m.d.comb += [
-            write.en.eq(self.en & self.load),
-            write.addr.eq(self.index),
-            write.data.eq(self.ticks),
-        ]
         outcomes = data.View(
             self.outcomes.shape(),
             self._registered(m, self.active, Op.UPDATE, self.outcomes.as_value()),
         )
         amounts = {}
         for direction, name in ((AP_TO_P, "p"), (P_TO_AP, "ap")):
+            ticks = Memory(shape=unsigned(TICK_BITS), depth=config.codes, init=[])
+            m.submodules[f"ticks_{name}"] = ticks
+            write = ticks.write_port()
+            m.d.comb += [
+                write.en.eq(self.en & self.load),
+                write.addr.eq(self.index),
+                write.data.eq(self.ticks[direction]),
+            ]
             lengths, planes = [], {"idle": [], "failed": [], "switched": []}
             for row in outcomes:
                 outcome = row[direction]
                 read = ticks.read_port(domain="comb")
                 m.d.comb += read.addr.eq(outcome.code)
-                lengths.append(read.data[direction])
+                lengths.append(read.data)
                 pulse = outcome.code.any()
                 planes["idle"].append(pulse & outcome.idle)
                 planes["failed"].append(pulse & ~outcome.idle & ~outcome.switched)

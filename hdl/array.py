@@ -110,8 +110,10 @@ class SynapseArray(wiring.Component):
         index = Signal.like(port.index)
         first = Signal()
         blind = Signal()
+        fault = Signal.like(port.fault)
         with m.If(port.en):
             m.d.sync += [
+                port.fault.eq(fault),
                 valid.eq(port.valid),
                 op.eq(port.op),
                 index.eq(port.index),
@@ -124,10 +126,6 @@ class SynapseArray(wiring.Component):
         # nothing but them may depend on ``o.ready`` in the same cycle.
         def active(which: Op):
             return valid & (op == which)
-
-        fault = Signal.like(port.fault)
-        with m.If(port.en):
-            m.d.sync += port.fault.eq(fault)
 
         # Stage 2: results, and what is written back.
         column = Signal.like(port.word)
@@ -149,7 +147,7 @@ class SynapseArray(wiring.Component):
         written = operand
         if variants:
             stuck = functools.reduce(operator.and_, variants)
-            written = (operand & ~stuck) | (bits & stuck)
+            written = (operand[: len(bits)] & ~stuck) | (bits & stuck)
         with m.If(port.en):
             m.d.sync += flips.eq(0)
             with m.If(active(Op.UPDATE) | active(Op.AGE)):
@@ -254,12 +252,10 @@ class SynapseArray(wiring.Component):
     def _variants(self, m, index, operand, active):
         """Memory of variant indices. Returns their bits in stage 1's column, a plane each."""
         port, config = self.port, self._config
-        width = config.rows * config.cells
         if not config.variant_bits:
             return []
-        m.submodules.variants = memory = Memory(
-            shape=data.ArrayLayout(width, config.variant_bits), depth=config.cols, init=[]
-        )
+        planes = data.ArrayLayout(config.rows * config.cells, config.variant_bits)
+        m.submodules.variants = memory = Memory(shape=planes, depth=config.cols, init=[])
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
             read.en.eq(port.en & port.valid),
@@ -309,23 +305,27 @@ class SynapseArray(wiring.Component):
         rows, cells = config.rows, config.cells
         states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
         lanes, ageing = [], None
-        moving = Signal()
-        m.d.comb += moving.eq(active(Op.UPDATE) | active(Op.AGE))
         for j in range(rows):
             m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
             m.d.comb += [
                 lane.en.eq(port.en),
-                lane.update.eq(moving),
+                lane.update.eq(active(Op.UPDATE) | active(Op.AGE)),
                 lane.age.eq(active(Op.AGE)),
                 lane.bits.eq(Cat(bits[j + i * rows] for i in range(cells))),
                 lane.pulse.eq(operand.word_select(j, protocol.pulse_bits(config))),
             ]
             if cells == 2:
                 m.d.comb += lane.blind.eq(blind)
+            own = [Cat(plane[j + i * rows] for plane in variants) for i in range(cells)]
             for direction, memory in enumerate(tables["pulse"]):
+                i = direction if cells == 2 else 0
+                driven = Signal(config.variant_bits, name=f"variant_{j}_{direction}")
+                m.d.comb += driven.eq(
+                    Mux(lane.pulse.up, own[i], own[1 - i]) if cells == 2 else own[i]
+                )
                 read = memory.read_port(domain="comb")
                 m.d.comb += [
-                    read.addr.eq(lane.rows[direction if cells == 2 else 0]),
+                    read.addr.eq(Cat(lane.codes[i], driven)),
                     lane.thresholds[direction].eq(read.data),
                 ]
             for i in range(cells):
@@ -335,9 +335,8 @@ class SynapseArray(wiring.Component):
                 leave = Mux(lane.bits[i], ageing[P_TO_AP].data, ageing[AP_TO_P].data)
                 m.d.comb += lane.ageing[i].eq(leave)
                 if variants:
-                    variant = Cat(plane[j + i * rows] for plane in variants)
-                    m.d.comb += lane.variants[i].eq(variant)
-                    m.d.comb += [read.addr.eq(variant) for read in ageing]
+                    places = lane.variants[i], *(read.addr for read in ageing)
+                    m.d.comb += [place.eq(own[i]) for place in places]
             lanes.append(lane)
         return lanes
 

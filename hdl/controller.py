@@ -142,9 +142,9 @@ class Controller(wiring.Component):
                 if config.cells == 2:
                     m.d.sync += array.blind.eq(header.blind)
                 with m.If(is_in(header.op, RANGELESS_OPS)):
-                    counters, chain = (protocol.steps(op, config) for op in (Op.COUNTERS, Op.SEED))
-                    whole = Mux(header.op == Op.COUNTERS, counters, chain)
-                    m.d.sync += [first.eq(0), index.eq(0), end.eq(whole - 1)]
+                    ends = [protocol.steps(op, config) - 1 for op in (Op.COUNTERS, Op.SEED)]
+                    whole = Mux(header.op == Op.COUNTERS, *ends)
+                    m.d.sync += [first.eq(0), index.eq(0), end.eq(whole)]
                 with m.Else():
                     m.d.sync += [
                         first.eq(header.first),

@@ -1,6 +1,6 @@
 """One row's update logic: the two cells of a synapse, their pulses and their random switching."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -56,8 +56,8 @@ class Lane(wiring.Component):
     variants : In(variant_bits, a cell)
         The highest is stuck; only where there are variants.
     pulse : In(pulse_layout)
-    rows : Out(code and variant, a generator)
-        The table's row that decides its pulse.
+    codes : Out(code, a generator)
+        Of the table's row that decides its pulse; the variant is that of the cell it drives.
     thresholds : In(threshold_layout)
         By direction, from the row of the direction's generator.
     ageing : In(K + 1 bits, a cell)
@@ -77,7 +77,7 @@ class Lane(wiring.Component):
         if len(init) != config.cells:
             raise ValueError(f"init must have {config.cells} states, not {len(init)}")
         self._config, self._init = config, init
-        cells, row_bits = config.cells, config.code_bits + config.variant_bits
+        cells = config.cells
         super().__init__(
             {
                 "en": In(1),
@@ -86,7 +86,7 @@ class Lane(wiring.Component):
                 "shift": In(1),
                 "bits": In(cells),
                 "pulse": In(pulse_layout(config)),
-                "rows": Out(data.ArrayLayout(row_bits, cells)),
+                "codes": Out(data.ArrayLayout(config.code_bits, cells)),
                 "thresholds": In(threshold_layout(config)),
                 "ageing": In(data.ArrayLayout(config.draw_bits + 1, cells)),
                 "flips": Out(cells),
@@ -139,7 +139,7 @@ class Lane(wiring.Component):
         first = Mux(steps.any(), full, self.pulse.code)
         if cells == 1:
             to_p = to_ap = self.bits[0]
-            rows, codes = [first], [Mux(up, first, 0), Mux(up, 0, first)]
+            asked, codes = [first], [Mux(up, first, 0), Mux(up, 0, first)]
             hits = [hit(0, Mux(up, self.thresholds[AP_TO_P], self.thresholds[P_TO_AP]))]
             moved = [hits[0] & (to_p != up)]
             switched = [moved[0] & up, moved[0] & ~up]
@@ -150,15 +150,12 @@ class Lane(wiring.Component):
             m.d.comb += [far.eq(~to_p & to_ap & ~self.blind), near.eq(to_p & ~to_ap & ~self.blind)]
             second = Mux(far & ~steps[1], Mux(steps[0], self.pulse.code, 0), first)
             # There, as neither cell is to switch, it does not matter which row is looked up.
-            rows, codes = [first, second], [Mux(near, 0, first), Mux(near, 0, second)]
+            asked, codes = [first, second], [Mux(near, 0, first), Mux(near, 0, second)]
             hits = [hit(i, self.thresholds[i]) for i in range(2)]
             switched = [~to_p & hits[0], to_ap & hits[1]]
             moved = swapped(switched)
-        driven, frozen = [Const(0, 0)] * cells, [Const(0)] * 2
-        if variants:
-            driven, frozen = swapped(variants), (swapped(stuck) * 2)[:2]
-        for i, row in enumerate(rows):
-            m.d.comb += self.rows[i].eq(Cat(row, driven[i]))
+        frozen = (swapped(stuck) * 2)[:2]
+        m.d.comb += [own.eq(code) for own, code in zip(self.codes, asked, strict=True)]
         for i, idle in enumerate((to_p, ~to_ap)):
             outcome = self.outcomes[i]
             m.d.comb += [

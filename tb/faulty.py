@@ -6,17 +6,20 @@ from collections.abc import Callable, Iterator
 from unittest import mock
 
 from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.wiring import In
 
 import hdl.array
 import hdl.lane
 from golden import lfsr
 from golden.config import ArrayConfig
 from hdl.accumulator import RowAccumulator
+from hdl.activity import Activity
 from hdl.dot import TernaryDot
+from hdl.lane import Lane
 from hdl.lfsr import Lfsr
 from synth.generate import TOP_NAME, FlatArray, component_verilog
 
-CONFIG = ArrayConfig(rows=4, cols=4)
+CONFIG = ArrayConfig(rows=4, cols=4, variant_bits=2)
 ROW, COLUMN = 2, 1  # of the fault, where it has one
 
 
@@ -59,6 +62,36 @@ class WrongTap(Lfsr):
     def elaborate(self, platform):
         with mock.patch("hdl.lfsr.TAPS", (*lfsr.TAPS[:-1], lfsr.TAPS[-1] - 1)):
             return super().elaborate(platform)
+
+
+class CrossedLane(Lane):
+    """Each cell of a synapse has the other's variant."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = Lane(self._config, init=self._init)
+        _connect(m, self, sound, "variants")
+        m.d.comb += [sound.variants[i].eq(self.variants[1 - i]) for i in range(2)]
+        return m
+
+
+class ForgetfulActivity(Activity):
+    """One row's drives are not counted."""
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.sound = sound = Activity(self._config)
+        _connect(m, self, sound, "u")
+        m.d.comb += sound.u.eq(self.u & ~(1 << ROW))
+        return m
+
+
+def _connect(m, outer, inner, *apart):
+    """All members but those ``apart``."""
+    for name, member in outer.signature.members.items():
+        pair = getattr(inner, name), getattr(outer, name)
+        if name not in apart:
+            m.d.comb += pair[0].eq(pair[1]) if member.flow is In else pair[1].eq(pair[0])
 
 
 class LateArray(FlatArray):
@@ -133,6 +166,18 @@ def _wrong_sign_backward() -> Iterator[type[FlatArray]]:
 
 
 @contextlib.contextmanager
+def _crossed_variants() -> Iterator[type[FlatArray]]:
+    with mock.patch.object(hdl.array, "Lane", CrossedLane):
+        yield FlatArray
+
+
+@contextlib.contextmanager
+def _lost_count() -> Iterator[type[FlatArray]]:
+    with mock.patch.object(hdl.array, "Activity", ForgetfulActivity):
+        yield FlatArray
+
+
+@contextlib.contextmanager
 def _late() -> Iterator[type[FlatArray]]:
     yield LateArray
 
@@ -147,6 +192,8 @@ FAULTS: dict[str, Callable[[], contextlib.AbstractContextManager[type[FlatArray]
     "stuck bit": _stuck_bit,
     "wrong tap": _wrong_tap,
     "wrong sign backward": _wrong_sign_backward,
+    "crossed variants": _crossed_variants,
+    "lost count": _lost_count,
     "a cycle late": _late,
     "lost words": _leaky,
 }

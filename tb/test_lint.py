@@ -16,6 +16,8 @@ CONFIGS = [
     ArrayConfig(rows=5, cols=12, columns_per_cycle=4, draw_bits=8, error_bits=2, code_bits=2),
     ArrayConfig(rows=7, cols=16, columns_per_cycle=16, error_bits=16, code_bits=8),
     ArrayConfig(rows=2, cols=2, synapse="binary", columns_per_cycle=2, draw_bits=32),
+    ArrayConfig(rows=2, cols=2, synapse="binary", variant_bits=1, counters=False),
+    ArrayConfig(rows=3, cols=6, columns_per_cycle=2, variant_bits=4),
 ]
 
 

@@ -84,8 +84,9 @@ def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
                     ctx.set(lane.blind, blind)
                 if variant_bits:
                     ctx.set(lane.variants, list(variants))
-                asked = [ctx.get(lane.rows[i]) for i in range(config.cells)] * 2
-                found = [rows[asked[i] >> 2][asked[i] & 3][i] for i in range(2)]
+                codes = [ctx.get(code) for code in lane.codes] * 2
+                driven = list(variants[:: 1 if up else -1]) * 2
+                found = [rows[driven[i]][codes[i]][i] for i in range(2)]
                 ctx.set(lane.thresholds, found)
                 where = draws, case, variants
                 expected, hits, flips = golden_pulse(config, golden, draws, case, variants)
