@@ -12,9 +12,12 @@ from tb.runner import run_tb
 
 SEED = int(os.environ.get("SPINTRIT_TB_SEED", "1"))
 ROWS, COLS = (64, 33, 8, 1), (64, 10, 1)
-SIZES = [  # half of them with counters, which take long to compile
+SIZES = [  # counters of many rows take long to compile
     ArrayConfig(
-        rows=rows, cols=cols, synapse=synapse, counters=(cols == 64) == (synapse == "ternary")
+        rows=rows,
+        cols=cols,
+        synapse=synapse,
+        counters=rows <= 8 or (cols == 64 and synapse == "ternary"),
     )
     for rows in ROWS
     for cols in COLS
