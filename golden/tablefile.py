@@ -82,6 +82,8 @@ def load(path: Path) -> TableFile:
     """
     try:
         document = json.loads(path.read_bytes())
+        if not isinstance(document, dict):
+            raise TypeError(f"it holds a {type(document).__name__}, not names with values")
         if document.get("format") != FORMAT:
             raise ValueError(f"its format is {document.get('format')!r}, not {FORMAT!r}")
         if document.pop("sha256") != _digest(document):

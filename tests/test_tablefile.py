@@ -145,7 +145,7 @@ def test_every_truncation_is_noticed(tmp_path):
 )  # fmt: skip
 def test_what_is_no_table_file(tmp_path, garbage):
     (tmp_path / "table.json").write_bytes(garbage)
-    with pytest.raises(ValueError, match=r"table\.json is not a table file: ."):
+    with pytest.raises(ValueError, match=r"table\.json is not a table file: (?!.*attribute)."):
         tablefile.load(tmp_path / "table.json")
 
 
@@ -199,7 +199,7 @@ def test_a_missing_part_is_named(tmp_path, name):
         ({"device": 3}, ""),
         ({"device": {}}, "missing"),
         ({"device": dataclasses.asdict(JUNCTION) | {"half_tmr_v": None, "length_m": -1.0}},
-         "length_m must be finite and at least 0"),
+         "length_m must be "),
         ({"device": dataclasses.asdict(JUNCTION) | {"half_tmr_v": None, "colour": 1}}, "colour"),
     ],
 )  # fmt: skip
