@@ -46,7 +46,7 @@ class Model:
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class FittedCurve:
     """The fit of one direction.
 
     Parameters

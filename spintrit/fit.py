@@ -30,7 +30,7 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from golden import checks
 from golden.device import DIRECTIONS
-from spintrit.curves import LENGTHS, LINKS, Curve, Model
+from spintrit.curves import LENGTHS, LINKS, FittedCurve, Model
 from spintrit.measured import Measured
 
 ASSUMED_TRIALS = 100  # a point, where only probabilities are given
@@ -48,7 +48,7 @@ class SwitchingFit:
 
     Parameters
     ----------
-    curves : dict of int to Curve
+    curves : dict of int to FittedCurve
         By direction, as in ``golden.device.DIRECTIONS``.
     source : str
         What was fitted.
@@ -56,7 +56,7 @@ class SwitchingFit:
         Trials a point where the measurement gives none.
     """
 
-    curves: dict[int, Curve]
+    curves: dict[int, FittedCurve]
     source: str
     assumed_trials: int | None
 
@@ -126,7 +126,7 @@ class SwitchingFit:
 
     def _query(
         self, direction: int, pulse_s: np.ndarray, voltage_v: float
-    ) -> tuple[Curve, np.ndarray, float]:
+    ) -> tuple[FittedCurve, np.ndarray, float]:
         direction = checks.integer("direction", direction, 0, 1)
         if direction not in self.curves:
             known = ", ".join(curve.name for curve in self.curves.values())
@@ -176,7 +176,7 @@ class _Maximum:
     residuals: np.ndarray
 
 
-def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int) -> Curve:
+def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int) -> FittedCurve:
     pulse_s, voltage_v, p = (
         array[mask] for array in (measured.pulse_s, measured.voltage_v, measured.probability)
     )
@@ -190,7 +190,10 @@ def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int
     if p.max() == 0 or p.min() == 1:
         raise ValueError(f"{where}: every probability is {p[0]:g}; the rise must be measured, too")
 
-    table, usable = _candidates(pulse_s, voltage_v, p, trials)
+    try:
+        table, usable = _candidates(pulse_s, voltage_v, p, trials)
+    except np.linalg.LinAlgError as error:
+        raise ValueError(f"{where}: no model fits: {error}") from None
     if not usable:
         reasons = sorted({row["refused"] for row in table})
         raise ValueError(f"{where}: no model fits: {', '.join(reasons)}")
@@ -206,7 +209,7 @@ def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int
     voltages = np.unique(voltage_v)
     groups = [pulse_s[voltage_v == voltage] for voltage in voltages]
     assert measured.lines is not None  # set on construction
-    return Curve(
+    return FittedCurve(
         name=name,
         model=model,
         coefficients=found.coefficients,

@@ -14,6 +14,7 @@ from golden.device import DIRECTIONS
 ALPHA = 1e-3  # chance, over all comparisons in a file, of refusing what rises in truth
 _NEEDED = ("direction", "voltage_v", "pulse_s")
 _KNOWN = (*_NEEDED, "switched", "trials", "probability")
+_LIMITS = {"voltage_v": (1e-6, 1e6), "pulse_s": (1e-18, 1e6), "probability": (0, 1)}
 _MOST = 10**12  # trials a point: sums of two are exact in every type used here
 _NAMES = {code: name for name, code in DIRECTIONS.items()}
 
@@ -27,7 +28,7 @@ class Measured:
     direction : ndarray of shape (points,), integer
         Values of ``golden.device.DIRECTIONS``.
     voltage_v, pulse_s : ndarray of shape (points,), float
-        Amplitude and length of the pulse, both positive.
+        Amplitude (1e-6 to 1e6) and length (1e-18 to 1e6) of the pulse.
     probability : ndarray of shape (points,), float in [0, 1]
         Share of the pulses that switched.
     trials : ndarray of shape (points,), integer, optional
@@ -64,16 +65,16 @@ class Measured:
         lines = np.arange(1, points + 1) if self.lines is None else self.lines
         values["lines"] = checks.integers("lines", lines, (points,), 1, top)
         object.__setattr__(self, "lines", values["lines"])
-        for name, limit in {"voltage_v": math.inf, "pulse_s": math.inf, "probability": 1}.items():
+        for name, (low, high) in _LIMITS.items():
             value = checks.finite(name, getattr(self, name), 1).astype(float)
             if len(value) != points:
                 raise ValueError(f"{name} must hold {points} points, not {len(value)}")
-            bad = (value < 0) | (value > limit) if limit == 1 else value <= 0
+            bad = (value < low) | (value > high)
             if bad.any():
                 first = int(np.argmax(bad))
-                wanted = "in 0 to 1" if limit == 1 else "positive"
                 raise ValueError(
-                    f"{self.where(first)}: {name} must be {wanted}, not {value[first]:g}"
+                    f"{self.where(first)}: {name} must be in {low:g} to {high:g}, "
+                    f"not {value[first]:g}"
                 )
             values[name] = value
         if self.trials is not None:

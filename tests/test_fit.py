@@ -342,6 +342,15 @@ def test_what_does_not_converge_is_refused(monkeypatch):
         fit(measured)
 
 
+def test_trouble_in_linear_algebra_names_the_data(monkeypatch):
+    def stopped(*_):
+        raise np.linalg.LinAlgError("SVD did not converge")
+
+    monkeypatch.setattr(fit_module, "_refusal", stopped)
+    with pytest.raises(ValueError, match=r"^measured: AP_to_P: no model fits: SVD did not"):
+        fit(points([0.1, 0.3, 0.6, 0.9], 100))
+
+
 def test_one_that_does_not_converge_is_passed_over(monkeypatch):
     measured = points([0.1, 0.3, 0.6, 0.9], 100)
     best = only(measured)[1]["link"]

@@ -63,8 +63,15 @@ def test_csv_with_probability_alone_and_with_trials(tmp_path):
         (COUNTS + "AP_to_P,1 V,1e-9,5,9\n", r", line 2: voltage_v must be a number, not '1 V'"),
         (COUNTS + "AP_to_P,1,nan,5,9\n", r", line 2: pulse_s must be a number, not 'nan'"),
         (COUNTS + "AP_to_P,1,,5,9\n", r", line 2: pulse_s must be a number, not ''"),
-        (COUNTS + "AP_to_P,1,-1e-9,5,9\n", r", line 2: pulse_s must be positive, not -1e-09"),
-        (COUNTS + "AP_to_P,0,1e-9,5,9\n", r", line 2: voltage_v must be positive, not 0"),
+        (
+            COUNTS + "AP_to_P,1,-1e-9,5,9\n",
+            r", line 2: pulse_s must be in 1e-18 to 1e\+06, not -1e-09",
+        ),
+        (COUNTS + "AP_to_P,1,1e300,5,9\n", r", line 2: pulse_s must be in .*, not 1e\+300"),
+        (
+            COUNTS + "AP_to_P,0,1e-9,5,9\n",
+            r", line 2: voltage_v must be in 1e-06 to 1e\+06, not 0",
+        ),
         (COUNTS + "AP_to_P,1,1e-9,10,9\n", r", line 2: switched must be at most trials = 9, not 1"),
         (COUNTS + "AP_to_P,1,1e-9,2.5,9\n", r", line 2: switched must be a whole number .*'2\.5'"),
         (COUNTS + "AP_to_P,1,1e-9,-1,9\n", r", line 2: switched must be a whole number in 0 to "),
