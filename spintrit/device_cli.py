@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def _add_list_and_show(group: Any) -> None:
         description="Show the parameters of a device with their units, and what follows from them.",
     )
     show.add_argument("name", metavar="NAME", help=_NAME)
-    show.add_argument("--json", action="store_true", help="as JSON, SI units, None for infinity")
+    show.add_argument("--json", action="store_true", help="as JSON, SI units, null for infinity")
     show.set_defaults(act=_show)
 
 
@@ -178,15 +179,34 @@ def _coding(arguments: argparse.Namespace) -> tuple[CoderConfig, ArrayConfig]:
     return coder, ArrayConfig(code_bits=arguments.code_bits, draw_bits=arguments.draw_bits)
 
 
-def _target(path: Path | None, suffixes: tuple[str, ...] = ()) -> None:
-    """Refuse a path before the work that would go into it."""
+def _target(
+    path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
+) -> None:
+    """Refuse a path before the work that would go into it: one that cannot be written to, or one
+    of ``inputs`` (None counts for nothing), files that would be lost."""
     if path is None:
         return
     if suffixes:
         checks.choice(f"suffix of {path}", path.suffix, suffixes)
     if path.exists() and not path.is_file():
         raise ValueError(f"{path} is not a regular file")
+    resolved = path.resolve()
+    if resolved in {Path(each).resolve() for each in inputs if each is not None}:
+        raise ValueError(f"{path} is read by this command, or written twice: name another file")
+    folder = next(each for each in resolved.parents if each.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{folder}, where {path} would be, is not a folder")
+
+
+def _own(name: str) -> list[str]:
+    """The file that a device's name is, if it is one."""
+    return [name] if name.endswith(".toml") else []
+
+
+def _in_folder(path: Path) -> Path:
+    """``path``, with its folders made: on writing, that a refusal leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 def _json(value: Any) -> str:
@@ -223,7 +243,7 @@ def _status(text: str) -> Any:
 
 
 def _simulating(device: devices.Device) -> str:
-    return f"{device.name}: a device that is not kept is simulated first, up to minutes ..."
+    return f"{device.name}: a curve that is not kept is simulated first, up to minutes ..."
 
 
 def _plot(arguments: argparse.Namespace) -> int:
@@ -232,11 +252,11 @@ def _plot(arguments: argparse.Namespace) -> int:
     device = devices.load(arguments.name)
     trials = checks.integer("trials", arguments.trials, 1)
     seed = checks.integer("seed", arguments.seed, 0)
-    _target(arguments.output, PICTURES)
+    _target(arguments.output, suffixes=PICTURES)
     with _status(_simulating(device)):
         designed = curve.load(device)
     with _status(f"{device.name}: simulating {trials} trials a point ..."):
-        device_picture.draw(designed, arguments.output, trials=trials, seed=seed)
+        device_picture.draw(designed, _in_folder(arguments.output), trials=trials, seed=seed)
     print(arguments.output)
     return 0
 
@@ -249,14 +269,14 @@ def _table(arguments: argparse.Namespace) -> int:
 
     device = devices.load(arguments.name)
     coder, array = _coding(arguments)
-    _target(arguments.output)
+    _target(arguments.output, _own(arguments.name))
     with _status(_simulating(device)):
         file = device_table.of_device(
             device, coder, array,
             model=arguments.model, voltage_v=arguments.voltage, full_s=arguments.full_s,
         )  # fmt: skip
     if arguments.output:
-        tablefile.save(file, arguments.output)
+        tablefile.save(file, _in_folder(arguments.output))
     if arguments.json:
         sys.stdout.write(tablefile.dumps(file))
     else:
@@ -271,8 +291,8 @@ def _fit(arguments: argparse.Namespace) -> int:
     from spintrit import device_picture, device_report, device_table, fit, measured
 
     coder, array = _coding(arguments)
-    _target(arguments.output)
-    _target(arguments.plot, PICTURES)
+    _target(arguments.output, [arguments.file])
+    _target(arguments.plot, [arguments.file, arguments.output], PICTURES)
     points = measured.read_csv(arguments.file)
     found = fit.fit(points)
     summary = found.summary()
@@ -281,9 +301,9 @@ def _fit(arguments: argparse.Namespace) -> int:
         file, warning = device_table.of_fit(
             found, coder, array, voltage_v=arguments.voltage, full_s=arguments.full_s
         )
-        tablefile.save(file, arguments.output)
+        tablefile.save(file, _in_folder(arguments.output))
     if arguments.plot:
-        device_picture.draw_fit(points, found, arguments.plot)
+        device_picture.draw_fit(points, found, _in_folder(arguments.plot))
     if arguments.json:
         sys.stdout.write(_json(summary))
     else:
@@ -301,13 +321,13 @@ def _check(arguments: argparse.Namespace) -> int:
     from spintrit import device_report
 
     device = devices.load(arguments.name)
-    _target(arguments.json)
+    _target(arguments.json, _own(arguments.name))
     with _status(_simulating(device)):
         designed = curve.load(device)
     with _status(f"{device.name}: simulating ..."):
         figures = devicecheck.check(device, designed, trials=arguments.trials, seed=arguments.seed)
     if arguments.json:
-        write_atomically(arguments.json, _json(figures).encode())
+        write_atomically(_in_folder(arguments.json), _json(figures).encode())
     device_report.show_check(figures, Console())
     failures = devicecheck.failures(figures)
     if failures:
@@ -318,12 +338,13 @@ def _check(arguments: argparse.Namespace) -> int:
 def _energy(arguments: argparse.Namespace) -> int:
     from spintrit import energy
 
-    _target(arguments.json)
-    _target(arguments.output, PICTURES)
+    inputs = [arguments.costs, *arguments.folder.rglob("*")]
+    _target(arguments.json, inputs)
+    _target(arguments.output, [*inputs, arguments.json], PICTURES)
     report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)
     if arguments.json:
-        write_atomically(arguments.json, _json(report).encode())
+        write_atomically(_in_folder(arguments.json), _json(report).encode())
     if arguments.output:
-        energy.draw(report, arguments.output)
+        energy.draw(report, _in_folder(arguments.output))
     energy.show(report)
     return 0

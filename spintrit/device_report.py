@@ -35,10 +35,12 @@ _UNITS = {
 }  # fmt: skip
 
 
+@np.errstate(all="ignore")  # of extreme devices: an infinity is told as such
 def derived(device: Device) -> dict[str, Any]:
     """What follows from a device's parameters; formulas only, nothing is simulated.
 
-    ``retention_s`` is the time until a share 1 - 1/e has switched without a current, at most 1e40.
+    ``retention_s`` is the time until a share 1 - 1/e has switched without a current, within 1e-12
+    and 1e40.
     By direction: current and overdrive at the start of a write pulse, and the length that switches
     half the time (None if that is longer than the full pulse).
     """
@@ -52,7 +54,8 @@ def derived(device: Device) -> dict[str, Any]:
         "growth_time_s": device.growth_time_s,
         "critical_current_a": device.critical_current_a,
         "magnetoresistance": device.r_off_ohm / device.r_on_ohm - 1,
-        "retention_s": float(times[at_rest < 1 - math.exp(-1)].max()),
+        # Not a number: a barrier beyond what floats hold, never passed.
+        "retention_s": float(times[~(at_rest >= 1 - math.exp(-1))].max(initial=times[0])),
     }
     for name, direction in DIRECTIONS.items():
         current = device.current_a(direction, device.v_write_v)
@@ -68,13 +71,23 @@ def derived(device: Device) -> dict[str, Any]:
 
 
 def as_json(device: Device) -> dict[str, Any]:
-    """Parameters and derived numbers, as JSON can hold them (None for infinity)."""
-    parameters = {k: None if v == math.inf else v for k, v in asdict(device).items()}
-    return {"parameters": parameters, "derived": derived(device)}
+    """Parameters and derived numbers, as JSON can hold them (None for what is not finite)."""
+    return _finite({"parameters": asdict(device), "derived": derived(device)})
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _finite(value)
+        if isinstance(value, dict)
+        else None
+        if isinstance(value, float) and not math.isfinite(value)
+        else value
+        for name, value in values.items()
+    }
 
 
 def _with_unit(name: str, value: Any) -> str:
-    if value is None or value == math.inf:
+    if value is None or not math.isfinite(value):
         return "none"
     if name == "retention_s":
         return duration(value)
@@ -158,6 +171,16 @@ def show_table(file: TableFile, console: Console) -> None:
     console.print(shown)
     errors = ", ".join(f"{_arrow(k)} {v:.2g}" for k, v in made["largest_error"].items())
     console.print(f"Largest distance of the mean probability from tanh: {errors}", highlight=False)
+    if "band" in made:
+        widest = "; ".join(f"{_arrow(name)} {_widest(made['band'], name)}" for name in DIRECTIONS)
+        level = f"{made['band']['level']:.0%}"
+        console.print(f"{level} band of P, where it is widest: {widest}", highlight=False)
+
+
+def _widest(band: dict[str, Any], name: str) -> str:
+    low, high = band["low"][name], band["high"][name]
+    code = int(np.argmax(np.subtract(high, low)))
+    return f"{low[code]:.3g} to {high[code]:.3g} (code {code})"
 
 
 def _cells(table: ProbabilityTable, code: int) -> list[str]:

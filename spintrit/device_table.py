@@ -1,20 +1,22 @@
 """Table files from a device's curve and from measured switching, with how they came about."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
 
 import numpy as np
 
-from golden import checks, coder, curve, switching
-from golden.coder import CoderConfig
+from golden import checks, coder, curve
+from golden.coder import CoderConfig, Probability
 from golden.config import ArrayConfig
 from golden.device import DIRECTIONS, Device
 from golden.ptable import ProbabilityTable
 from golden.tablefile import TableFile
 from spintrit.fit import SwitchingFit
 from spintrit.units import si
+
+BAND = 0.95  # confidence of the band around a fit
+LEAST_FULL = 0.05  # probability of the full pulse, in both directions
 
 
 def of_device(
@@ -26,7 +28,8 @@ def of_device(
     voltage_v: float | None = None,
     full_s: float | None = None,
 ) -> TableFile:
-    """The table of a device; its file's device has these pulses. May simulate for a minute.
+    """The table of a device; its file's device has these pulses. May simulate for minutes: the
+    curve holds at the voltage that it was made for, so another voltage needs another curve.
 
     Parameters
     ----------
@@ -41,18 +44,20 @@ def of_device(
     Raises
     ------
     TypeError, ValueError
-        If an argument is out of range, or the full pulse never switches.
+        If an argument is out of range, or the full pulse hardly switches.
     """
     pulses = replace(
         device,
         v_write_v=device.v_write_v if voltage_v is None else _positive("voltage", voltage_v),
         t_write_s=device.t_write_s if full_s is None else _positive("full_s", full_s),
     )
-    designed = curve.load(device, model)
+    simulated = device
+    if pulses.v_write_v != device.v_write_v:
+        simulated = replace(pulses, t_write_s=max(device.t_write_s, pulses.t_write_s))
+    designed = curve.load(simulated, model)
 
     def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
-        drive = switching.drive(device, direction, pulses.v_write_v)
-        return designed.probability(direction, pulse_s, drive)
+        return designed.probability(direction, pulse_s)
 
     provenance = {"device": device.name, "model": model, "curve": designed.provenance}
     return _file(probability, pulses.v_write_v, pulses.t_write_s, coding, array, provenance, pulses)
@@ -75,7 +80,7 @@ def of_fit(
     ------
     TypeError, ValueError
         If an argument is out of range, a direction was not measured, nothing is known of
-        ``voltage_v``, or the full pulse never switches.
+        ``voltage_v``, or the full pulse hardly switches.
     """
     for name, direction in DIRECTIONS.items():
         if direction not in found.curves:
@@ -91,14 +96,28 @@ def of_fit(
     def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
         return found.probability(direction, pulse_s, voltage_v)
 
+    def end(which: int) -> Probability:
+        return lambda direction, pulse_s: found.band(direction, pulse_s, voltage_v, BAND)[which]
+
     provenance = {"model": "fit", "fit": found.summary()}
     file = _file(probability, voltage_v, full_s, coding, array, provenance, None)
+    file.provenance["band"] = {"level": BAND} | {
+        name: _by_code(
+            coder.table(probability, full_s, array, coding, actual=end(which)).thresholds
+            / file.table.scale
+        )
+        for which, name in enumerate(("low", "high"))
+    }
     low, high = (
         pick(float(each.voltages_v[end]) for each in curves) for pick, end in ((max, 0), (min, -1))
     )
     if not low * (1 - 1e-9) <= voltage_v <= high * (1 + 1e-9):
         return file, f"{voltage_v:g} V lies outside of what was measured, {low:g} V to {high:g} V"
     return file, "; ".join(_beyond(found, file.table, voltage_v, coding.coder == "gated"))
+
+
+def _by_code(values: np.ndarray) -> dict[str, list[float]]:
+    return {name: values[:, direction].tolist() for name, direction in DIRECTIONS.items()}
 
 
 def _positive(name: str, value: float) -> float:
@@ -128,7 +147,7 @@ def _beyond(
 
 
 def _file(
-    probability: Callable[[int, np.ndarray], np.ndarray],
+    probability: Probability,
     voltage_v: float,
     full_s: float,
     coding: CoderConfig,
@@ -136,6 +155,13 @@ def _file(
     provenance: dict[str, Any],
     device: Device | None,
 ) -> TableFile:
+    for name, direction in DIRECTIONS.items():
+        p = float(probability(direction, np.array([full_s]))[0])
+        if not p >= LEAST_FULL:
+            raise ValueError(
+                f"a full pulse of {voltage_v:g} V and {full_s:g} s switches {name} with a "
+                f"probability of {p:.2g}; a table needs at least {LEAST_FULL:g}"
+            )
     table = coder.table(probability, full_s, array, coding)
     errors = largest_error(table, coding.steepness)
     made = {

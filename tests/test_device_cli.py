@@ -1,6 +1,7 @@
 """The commands ``spintrit device`` and ``spintrit energy``: output, files, and bad arguments."""
 
 import dataclasses
+import io
 import json
 import math
 import os
@@ -11,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 from test_energy_report import ACTIVITY, TERNARY
 
-from golden import curve, device, devicecheck, tablefile
+from golden import curve, device, devicecheck, macrospin, tablefile
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P, tanh_table
+from golden.ptable import AP_TO_P, P_TO_AP, tanh_table
 from spintrit import cli, device_report, device_table
 from spintrit.units import duration
 
@@ -82,6 +84,20 @@ def test_show_json_is_the_device(capsys):
     assert told["derived"]["AP_to_P"]["overdrive"] == pytest.approx(5.81, abs=0.01)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"half_tmr_v": 1e-300}, {"damping": 1e-300}, {"r_on_ohm": 1e-300}, {"length_m": 1e-5}],
+)
+@pytest.mark.filterwarnings("error")
+def test_extreme_devices_are_shown(changes):
+    junction = dataclasses.replace(DEFAULT, **changes)
+    text = json.dumps(device_report.as_json(junction), allow_nan=False)
+    assert json.loads(text)["derived"]["retention_s"] >= 1e-12
+    out = io.StringIO()
+    device_report.show(junction, Console(file=out))
+    assert "retention time" in out.getvalue()
+
+
 def test_derived_retention_is_neel_and_arrhenius():
     for name in ("default", "stochastic"):
         junction = device.load(name)
@@ -125,16 +141,84 @@ def test_table_json_is_the_file(tmp_path, capsys):
     assert tablefile.load(path).provenance["curve"] == {"model": "formula"}
 
 
-def test_table_at_another_voltage_and_length(tmp_path):
+@pytest.fixture
+def quick(monkeypatch):
+    """Few trials where a curve is simulated."""
+    calibrated = curve.calibrated
+    monkeypatch.setattr(curve, "calibrated", lambda junction: calibrated(junction, trials=1000))
+
+
+def test_table_at_another_voltage_and_length(quick, tmp_path):
     path = tmp_path / "t.json"
     assert spintrit(f"device table default --voltage 0.9 --full-s 3e-9 -o {path}") == 0
     made = tablefile.load(path)
     assert (made.device.v_write_v, made.device.t_write_s) == (0.9, 3e-9)
+    assert made.provenance["curve"]["v_write_v"] == 0.9
     assert made.table.pulse_s[-1].tolist() == pytest.approx([3e-9, 3e-9])
     assert spintrit(f"device table default --full-s 3e-9 -o {path}") == 0
     # A weaker pulse must be longer for the same probability.
-    weak, strong = made.table.pulse_s[20:30], tablefile.load(path).table.pulse_s[20:30]
+    weak, strong = made.table.pulse_s[20:28], tablefile.load(path).table.pulse_s[20:28]
     assert (weak > strong).all()
+    assert tablefile.load(path).provenance["curve"]["v_write_v"] == 1.0
+
+
+def test_table_far_below_the_write_voltage_is_as_simulated(quick, tmp_path):
+    path = tmp_path / "t.json"
+    assert spintrit(f"device table default --voltage 0.3 --full-s 4e-9 -o {path}") == 0
+    made = tablefile.load(path)
+    lengths = made.table.pulse_s[[24, 27, 31], P_TO_AP]
+    p = macrospin.probability(made.device, P_TO_AP, lengths, trials=1000, seed=7)
+    told = made.table.thresholds[[24, 27, 31], P_TO_AP] / made.table.scale
+    assert told == pytest.approx(p, abs=0.06)
+
+
+def test_table_of_a_pulse_that_hardly_switches_is_refused(quick, tmp_path, capsys):
+    line = f"device table default --voltage 0.01 -o {tmp_path / 't.json'}"
+    assert error_of(line, capsys).startswith(
+        "spintrit: error: device default: pulses of v_write_v = 0.01 up to t_write_s = 2e-09 do"
+    )
+    assert error_of(f"{line} --model formula", capsys).startswith(
+        "spintrit: error: a full pulse of 0.01 V and 2e-09 s switches AP_to_P with a probability of"
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "device fit m.csv -o m.csv",
+        "device fit m.csv -o sub/../m.csv",
+        "device fit p.png --plot p.png",
+        "device fit m.csv -o new.svg --plot new.svg",
+        "device table mine.toml -o link.json",
+        "device check mine.toml --json mine.toml",
+        "energy run --json run/summary.json",
+        "energy run --json run/table.json",
+        "energy run --costs costs.toml --json costs.toml",
+        "energy run --json new.png -o new.png",
+    ],
+)
+def test_no_file_that_is_read_is_written(line, toml, run_folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("m.csv", "p.png", "costs.toml"):
+        (tmp_path / name).write_bytes(CSV.read_bytes())
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "link.json").symlink_to(toml)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert error_of(line, capsys).endswith(
+        f"error: {line.split()[-1]} is read by this command, or written twice: name another file\n"
+    )
+    after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_no_folder_is_made_for_nothing(tmp_path, capsys):
+    path = tmp_path / "bad.csv"
+    path.write_text("direction\n")
+    error_of(f"device fit {path} -o {tmp_path / 'new' / 't.json'}", capsys)
+    assert list(tmp_path.iterdir()) == [path]
+    told = error_of(f"device fit {path} -o {path / 'deep' / 't.json'}", capsys)
+    assert told.endswith(" is not a folder\n")
 
 
 @pytest.mark.parametrize("coder", ["linear", "gated"])
@@ -146,9 +230,7 @@ def test_other_coders(coder, capsys):
     assert ("mean" in shown.partition("code ")[0]) == (coder == "gated")
 
 
-def test_device_that_is_not_kept_is_simulated(toml, tmp_path, monkeypatch):
-    calibrated = curve.calibrated
-    monkeypatch.setattr(curve, "calibrated", lambda junction: calibrated(junction, trials=1000))
+def test_device_that_is_not_kept_is_simulated(toml, quick, tmp_path):
     path = tmp_path / "t.json"
     assert spintrit(f"device table {toml} -o {path}") == 0
     made = tablefile.load(path)
@@ -178,12 +260,22 @@ def test_fit_summary_table_and_picture(tmp_path, capsys):
     # The highest voltage, the longest pulse.
     assert (made.provenance["voltage_v"], made.provenance["full_s"]) == (1.1, pytest.approx(3e-9))
     assert made.provenance["fit"] == summary
+    band, p = made.provenance["band"], made.table.thresholds / made.table.scale
+    assert band["level"] == 0.95
+    for name, direction in DIRECTIONS.items():
+        low, high = (np.array(band[end][name]) for end in ("low", "high"))
+        assert ((low <= p[:, direction]) & (p[:, direction] <= high)).all()
+        assert 0.02 < (high - low).max() < 0.2
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert spintrit(f"device fit {CSV}") == 0
     shown = " ".join(capsys.readouterr().out.split())
     for text in ("Fit, AP to P", "dispersion", "worst point: line", "Runners-up by AIC: "):
         assert text in shown
     assert "coder" not in shown
+    assert spintrit(f"device fit {CSV} --coder gated -o {table}") == 0
+    assert "95% band of P, where it is widest: AP to P 0." in " ".join(
+        capsys.readouterr().out.split()
+    )
 
 
 @pytest.mark.parametrize(
