@@ -27,6 +27,15 @@ GEOMETRIES = ("in-plane", "perpendicular")
 DIRECTIONS = {"AP_to_P": AP_TO_P, "P_to_AP": P_TO_AP}
 
 
+# By unit, far beyond any junction: what lies above was meant in another unit.
+_HIGHEST = {"m": 1e-5, "t": 20.0, "v": 100.0, "s": 1.0, "ohm": 1e12, "k": 1e4}
+
+
+def _highest(name: str) -> float:
+    """Upper limit of a parameter; those without a unit are shares of 1."""
+    return _HIGHEST.get(name.rpartition("_")[2], 1.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Device:
     """Parameters of a junction, its access transistor and the pulses that drive it.
@@ -99,19 +108,13 @@ class Device:
             if not isinstance(getattr(self, name), str) or not getattr(self, name):
                 raise TypeError(f"{name} must be a text, not {getattr(self, name)!r}")
         checks.choice("geometry", self.geometry, GEOMETRIES)
-        limits = {
-            "polarisation": (0.0, 1.0),
-            "damping": (0.0, 1.0),
-            "r_access_ohm": (0.0, math.inf),
-        }
         for field in dataclasses.fields(self):
             if field.type is not float:
                 continue
             value = getattr(self, field.name)
             if field.name == "half_tmr_v" and value == math.inf:
                 continue
-            low, high = limits.get(field.name, (0.0, math.inf))
-            number = checks.real(field.name, value, low, high)
+            number = checks.real(field.name, value, 0.0, _highest(field.name))
             if number == 0 and field.name != "r_access_ohm":
                 raise ValueError(f"{field.name} must be positive, not {value!r}")
             object.__setattr__(self, field.name, number)

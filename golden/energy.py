@@ -23,6 +23,7 @@ behavioural model.
 from collections.abc import Mapping, Sequence
 
 from golden import checks, trit
+from golden.activity import COUNTERS as COUNTED
 from golden.config import ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
@@ -33,14 +34,8 @@ OUTCOMES = ("idle", "failed", "switched")
 ARRAY_PARTS = ("cells", *OUTCOMES, "access")
 PERIPHERY_PARTS = ("converters", "drivers", "supply", "digital")
 
-_READS = ("conversions", "drives", "products", "cells_p", "cells_ap")
-_PULSES = tuple(f"{target}_{outcome}" for target in ("p", "ap") for outcome in OUTCOMES)
 # The counters of an array's activity that matter here: all but those of ageing.
-COUNTERS = (
-    *(f"{phase}_{what}" for phase in ("forward", "backward") for what in _READS),
-    *(f"{what}_{pulse}" for what in ("pulses", "ticks") for pulse in _PULSES),
-    *(f"columns_{what}" for what in ("programmed", "read", "updated")),
-)
+COUNTERS = tuple(name for name in COUNTED if not name.endswith("_aged"))
 
 # Greenberg-Toledo et al., Semicond. Sci. Technol. 36, 114003, 2021, abstract: operations per joule.
 PUBLISHED = {"forward": 18.3e12, "update": 3e12}
@@ -99,6 +94,7 @@ def energy(
     array: ArrayConfig,
     costs: Costs,
     adc_bits: int | None = None,
+    backward_adc_bits: int | None = None,
     *,
     exact: bool = False,
 ) -> Energies:
@@ -111,7 +107,7 @@ def energy(
         expected values (floats) will do.
     tick_s : float
         Unit of the pulse lengths, ``ProbabilityTable.tick_s``.
-    adc_bits : int, optional
+    adc_bits, backward_adc_bits : int, optional
         Effective bits of a conversion, 1 to 24; by default enough for the exact sum of a column
         forward and of a row's bit plane backward.
     exact : bool
@@ -129,11 +125,13 @@ def energy(
     """
     count = checked(activity)
     tick_s = checks.real("tick_s", tick_s, 0.0)
-    if adc_bits is not None:
-        adc_bits = checks.integer("adc_bits", adc_bits, 1, 24)
+    bits = array.sum_bits if adc_bits is None else adc_bits
+    back_bits = array.cols.bit_length() + 1 if backward_adc_bits is None else backward_adc_bits
+    bits = checks.integer("adc_bits", bits, 1, 24)
+    back_bits = checks.integer("backward_adc_bits", back_bits, 1, 24)
     return {
-        "forward": _forward(count, device, array, costs, adc_bits or array.sum_bits),
-        "backward": _backward(count, device, array, costs, adc_bits or array.cols.bit_length() + 1),
+        "forward": _forward(count, device, array, costs, bits),
+        "backward": _backward(count, device, array, costs, back_bits),
         "update": _update(count, device, tick_s, array, costs, exact),
     }
 

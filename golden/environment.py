@@ -1,7 +1,6 @@
 """The world around the arrays of a run: their table, their unequal cells, and what time does to
 them."""
 
-import math
 from dataclasses import asdict
 from typing import Any
 
@@ -14,6 +13,7 @@ from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
 from golden.energy import bits_set
+from golden.matrix import ArrayPool
 from golden.nonideal import Groups, NonIdealities
 from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable
 from golden.reading import Reading
@@ -69,6 +69,10 @@ class Environment:
         self._groups: Groups | None = None
         if curve is None and (table is None or settings.physical):
             raise ValueError("the non-idealities ask for a device, and there is only a table")
+        if table is not None and settings.in_table:
+            name = settings.in_table[0]
+            value = getattr(settings, name)
+            raise ValueError(f"{name} = {value:g} cannot be had with a table, which is fixed")
         if settings.read_disturb and not array.counters:
             raise ValueError("read_disturb = True asks for an array with counters = True")
         if curve is not None:
@@ -89,12 +93,16 @@ class Environment:
         self.steepness = coding.steepness
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         self._disturb = self._read_disturb() if settings.read_disturb else np.zeros(2)
+        self._lost = self._retention() if settings.retention_s else np.zeros((1, 2))
         self._reads: dict[int, float] = {}  # of a cell on average, by array, up to now
 
     def identity(self) -> dict[str, Any]:
-        """What decides a run besides the table, by name."""
+        """What decides training besides the table, by name."""
         device = None if self._device is None else asdict(self._device)
-        return {"device": device, "steepness": self.steepness, **asdict(self._settings)}
+        settings = asdict(self._settings)
+        for name in ("retention_s", "retention_k"):  # of the test alone
+            del settings[name]
+        return {"device": device, "steepness": self.steepness, **settings}
 
     def equip(self, array: SynapseArray, number: int) -> None:
         """Give array ``number`` of a run its unequal and stuck cells and its analog reads.
@@ -123,59 +131,72 @@ class Environment:
             assert self._device is not None
             array.reading = Reading(config, self._device, settings, cells[0], self.rng)
 
-    def after_batch(self, arrays: list[SynapseArray]) -> None:
+    def after_batch(self, pool: ArrayPool) -> None:
         """Let the reads since the last call disturb cells.
 
-        To first order: all cells of an array are read equally often, half of the reads drive either
-        way. The probability is rounded at random to the draws' resolution.
+        To first order: all cells of an array's columns in use are read equally often, half of the
+        reads drive either way, and cells differ in nothing. The probability is rounded at random to
+        the draws' resolution.
         """
         if not self._settings.read_disturb:
             return
-        for number, array in enumerate(arrays):
-            reads = self._count(array)
+        for number, array in enumerate(pool.arrays):
+            reads = self._count(array, pool.used(number))
             fresh = reads - self._reads.get(number, 0.0)
             self._reads[number] = reads
-            self._age(array, -np.expm1(fresh / 2 * np.log1p(-self._disturb)))
+            self._age(
+                array, -np.expm1(fresh / 2 * np.log1p(-self._disturb))[None], pool.used(number)
+            )
 
-    def store(self, arrays: list[SynapseArray]) -> None:
-        """Let the time between training and test pass.
+    def store(self, pool: ArrayPool) -> None:
+        """Let the time between training and test pass."""
+        if self._settings.retention_s:
+            for number, array in enumerate(pool.arrays):
+                self._age(array, self._lost, pool.used(number))
 
-        A cell flips back and forth at the thermal rates r of both directions without a current, so
-        it is in the other state with probability (1 - exp(-2 r t)) / 2.
-        """
-        if not self._settings.retention_s:
-            return
-        assert self._device is not None
-        device, time_s = self._device, self._settings.retention_s
-        if self._settings.retention_k:
-            device = device.at(self._settings.retention_k)
-        # Long against the delay of the flux and short against 1 / r, if there is such a time.
-        short_s = min(time_s, 1e3 * device.growth_time_s)
-        for array in arrays:
-            p = []
-            for direction in (AP_TO_P, P_TO_AP):
-                drive = switching.drive(device, direction, 0.0)
-                rate = -math.log1p(-float(switching.probability(drive, short_s))) / short_s
-                p.append(-math.expm1(-2 * rate * time_s) / 2)
-            self._age(array, np.array(p))
-
-    def _age(self, array: SynapseArray, probability: np.ndarray) -> None:
+    def _age(self, array: SynapseArray, probability: np.ndarray, count: int) -> None:
+        """Age the first ``count`` columns, by probabilities of shape (groups or 1, 2)."""
         scaled = probability * self.table.scale
-        thresholds = np.floor(scaled + self.rng.random(2)).astype(np.int64)
+        thresholds = np.floor(scaled + self.rng.random(scaled.shape)).astype(np.int64)
         if thresholds.any():
-            array.age(thresholds)
+            if len(thresholds) == 1:
+                thresholds = thresholds[0]
+            array.age(thresholds, 0, count)
 
-    def _count(self, array: SynapseArray) -> float:
-        """Reads of a cell so far, mean over the array."""
+    def _count(self, array: SynapseArray, used: int) -> float:
+        """Reads of a cell so far, mean over ``used`` columns."""
         done, config = array.activity(), self.config
         forward = done["forward_cells_p"] + done["forward_cells_ap"]
         backward = done["backward_cells_p"] + done["backward_cells_ap"]
-        cells = config.cols * config.rows * config.cells
-        return (forward + backward * bits_set(config)) / cells
+        return (forward + backward * bits_set(config)) / (used * config.rows * config.cells)
+
+    def _retention(self) -> np.ndarray:
+        """Probability that the time between training and test leaves a cell in the other state, by
+        group and direction, (groups or 1, 2).
+
+        A cell flips back and forth at the thermal rates r without a current, so it is there with
+        probability (1 - exp(-2 r t)) / 2.
+        """
+        settings, device = self._settings, self._device
+        assert device is not None
+        device = nonideal.at(device, "retention_k", settings.retention_k)
+        stability = self._groups.stability if self._groups else np.ones((1, 1))
+        lost = []
+        for direction in (AP_TO_P, P_TO_AP):
+            drive = switching.drive(device, direction, 0.0, stability=stability)
+            # Long against the delay of the flux, and then short against 1 / r.
+            rates = []
+            for decays in (1e3, 30.0):
+                time_s = decays * device.growth_time_s
+                p = np.minimum(switching.probability(drive, time_s), 1 - 1e-12)
+                rates.append(-np.log1p(-p) / time_s)
+            rate = np.where(rates[0] * 1e3 * device.growth_time_s < 1, rates[0], rates[1])
+            lost.append((-np.expm1(-2 * rate * settings.retention_s) / 2).mean(axis=-1))
+        return np.stack(lost, axis=-1)
 
     def _read_disturb(self) -> np.ndarray:
-        """Probability that one read switches a cell, by direction: simulated, or below the reach of
-        that the formula's."""
+        """Probability that one read switches a cell, by direction: simulated, or the formula's
+        where that is more. The relative standard error of p is 1 / sqrt(p trials)."""
         device = self._device
         assert device is not None
         p = []

@@ -173,6 +173,11 @@ class ArrayPool:
                 col += cols
         return SynapseMatrix(name, tiles, self.config)
 
+    def used(self, number: int) -> int:
+        """Columns of array ``number`` that belong to a matrix, from the first on."""
+        last = number == len(self.arrays) - 1
+        return self.config.cols - (self._free if last else 0)
+
     def _add(self) -> None:
         array = self._make(self.config)
         array.load_table(self.table)

@@ -2,8 +2,9 @@
 
 Spread between cells and stuck cells go into the array as *variants* (see ``golden.config``): cells
 that switch nearly alike share a group, the group's thresholds are the mean over many sampled cells,
-and stuck cells are frozen. Noise from pulse to pulse is independent, so it averages into the
-thresholds exactly: a cell that switches with a random probability switches like one with its mean.
+and stuck cells are frozen. Noise from pulse to pulse is taken as independent from cell to cell, so
+its mean is all that counts: a cell that switches with a random probability switches like one with
+the mean of it.
 Hence switching under spread, stuck cells and noise is in the table and the variants alone, the same
 for golden model and hardware. What converters and wires do to the sums is ``golden.reading``'s.
 """
@@ -95,6 +96,13 @@ class NonIdealities:
                     raise ValueError(f"{field.name} must be 0 (exact) or at least 2, not 1")
             else:
                 checks.real(field.name, value, 0.0, 1.0 if field.name in shares else math.inf)
+        for name, needed in (
+            ("adc_range", "adc_bits"),
+            ("backward_adc_range", "backward_adc_bits"),
+            ("retention_k", "retention_s"),
+        ):
+            if getattr(self, name) and not getattr(self, needed):
+                raise ValueError(f"{name} = {getattr(self, name):g} does nothing without {needed}")
         if self.stuck_p + self.stuck_ap > 1:
             raise ValueError(
                 f"stuck_p + stuck_ap must be at most 1, not {self.stuck_p + self.stuck_ap:g}"
@@ -113,10 +121,15 @@ class NonIdealities:
         return any(getattr(self, name) for name in names)
 
     @property
+    def in_table(self) -> tuple[str, ...]:
+        """Those that change the table's probabilities."""
+        names = (*_SPREADS, "amplitude_noise", "length_noise_s", "temperature_k")
+        return tuple(name for name in names if getattr(self, name))
+
+    @property
     def physical(self) -> bool:
         """Whether any of it asks for the device's physics, beyond a table."""
-        names = (*_SPREADS, "amplitude_noise", "length_noise_s", "temperature_k", "read_disturb")
-        return self.analog or any(getattr(self, name) for name in (*names, "retention_s"))
+        return bool(self.analog or self.in_table or self.read_disturb or self.retention_s)
 
     def array(self, config: ArrayConfig) -> ArrayConfig:
         """``config`` with the variants that this needs."""
@@ -133,7 +146,23 @@ _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
 
 def operating(device: Device, nonideal: NonIdealities) -> Device:
     """The device at the temperature of operation."""
-    return device.at(nonideal.temperature_k) if nonideal.temperature_k else device
+    return at(device, "temperature_k", nonideal.temperature_k)
+
+
+def at(device: Device, name: str, kelvin: float) -> Device:
+    """The device at the temperature of setting ``name``, 0 for its own.
+
+    Raises
+    ------
+    ValueError
+        Naming the setting, if it is no magnet or no memory there.
+    """
+    if not kelvin:
+        return device
+    try:
+        return device.at(kelvin)
+    except ValueError as error:
+        raise ValueError(f"{name} = {kelvin:g} is too hot: {error}") from None
 
 
 def factors(
@@ -188,6 +217,11 @@ class Groups:
     def of(self, cells: np.ndarray) -> np.ndarray:
         """Groups of cells with factors (3, ...)."""
         return np.searchsorted(self._edges, self._score(cells), side="right")
+
+    @property
+    def stability(self) -> np.ndarray:
+        """Factors on Delta of the sampled cells, (groups, cells)."""
+        return self._cells[2]
 
     def probability(self, direction: int, pulse_s: np.ndarray) -> np.ndarray:
         """Mean switching probability of each group, (groups, n), of lengths (n,)."""

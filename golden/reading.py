@@ -17,14 +17,16 @@ from golden.config import ArrayConfig
 from golden.device import Device
 from golden.nonideal import NonIdealities
 
+_LARGEST = 2.0**30  # of a sum, whatever the noise
+
 
 def converted(
     sums: np.ndarray, unit: float, largest: float, bits: int, full_scale: float
 ) -> np.ndarray:
     """What a converter makes of sums, int32 of the same shape.
 
-    It rounds to multiples of a whole number of units, the least with which its 2^bits - 1 levels,
-    symmetrical around 0, reach the full scale, and saturates there.
+    Its 2^bits - 1 levels lie evenly from minus to plus the full scale, where it saturates; the
+    level is told in whole units.
 
     Parameters
     ----------
@@ -37,11 +39,11 @@ def converted(
     bits : int
         0 rounds to the exact sum's own units, without end.
     """
-    if not bits:
-        return np.rint(sums).astype(np.int32)
-    top = (1 << (bits - 1)) - 1
-    step = max(1, int(np.ceil((full_scale or largest) * unit / top)))
-    return (np.clip(np.rint(sums / step), -top, top) * step).astype(np.int32)
+    if bits:
+        top = (1 << (bits - 1)) - 1
+        step = (full_scale or largest) * unit / top
+        sums = np.clip(np.rint(sums / step), -top, top) * step
+    return np.rint(np.clip(sums, -_LARGEST, _LARGEST)).astype(np.int32)
 
 
 class Reading:

@@ -245,7 +245,7 @@ class Trainer:
                 self._on_epoch(self.metrics[-1])
 
         cycles = sum(entry["cycles"] for entry in self.metrics) - self._cycles()
-        self.environment.store(self.pool.arrays)
+        self.environment.store(self.pool)
         test_accuracy = self._accuracy(self.split.x_test, self.split.y_test)
         cycles += self._cycles()
         if self.out:
@@ -274,14 +274,14 @@ class Trainer:
             batch_loss, gradient = squared_hinge(scores, labels)
             network.backward(gradient)
             switched += network.update(self.optimiser, rate, self.rngs["coder"], blind=blind)
-            self.environment.after_batch(self.pool.arrays)
+            self.environment.after_batch(self.pool)
             loss += batch_loss * len(chosen)
             right += int(np.count_nonzero(scores.argmax(axis=1) == labels))
             if self._on_batch:
                 self._on_batch(self.epoch + 1, number, len(starts))
         activity = {name: count - activity[name] for name, count in self._activity().items()}
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
-        self.environment.after_batch(self.pool.arrays)
+        self.environment.after_batch(self.pool)
         cycles = self._cycles() - cycles
         return {
             "epoch": self.epoch + 1,

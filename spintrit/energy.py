@@ -47,6 +47,7 @@ _COLOURS = {
     "digital": "#444444",
 }
 _LINES = ("-", "--", ":")
+_LEAST = {"full": "", "mean": "at least: "}  # a column waits for its longest pulse
 _COUNTED = {"array": "array alone", "periphery": "with periphery"}
 
 
@@ -60,7 +61,7 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     costs : Path, optional
         TOML file whose entries take the place of the default costs.
     adc_bits : int, optional
-        Effective bits of a conversion; by default enough for exact sums.
+        Effective bits of a forward conversion; by default the run's, or enough for exact sums.
 
     Returns
     -------
@@ -87,8 +88,12 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     # A binary synapse has one rule, which reads nothing.
     exact = summary.get("train_config", {}).get("rule") == "exact" and array.cells == 2
     tick_s = table.table.tick_s
+    # The run's own converters, if it had any; exact ones else.
+    settings = summary.get("nonideal", {})
+    adc_bits = adc_bits or settings.get("adc_bits") or None
+    back_bits = settings.get("backward_adc_bits") or None
     spent = energy.energy(
-        activity, junction, tick_s, array, surroundings, adc_bits, exact=exact
+        activity, junction, tick_s, array, surroundings, adc_bits, back_bits, exact=exact
     )  # fmt: skip
     pulses = energy.pulse_count(activity)
     ticks = sum(number for name, number in activity.items() if name.startswith("ticks"))
@@ -101,6 +106,12 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
         "array": {"rows": array.rows, "cols": array.cols, "synapse": array.synapse},
         "device": junction.name,
         "device_assumed": table.device is None,
+        "read_j": energy.read_j(junction),
+        "pulse_w": energy.pulse_w(junction),
+        "conversion_j": [
+            surroundings.adc_j_per_step * 2**bits
+            for bits in (adc_bits or array.sum_bits, back_bits or array.cols.bit_length() + 1)
+        ],
         "rule_reads": exact,
         "samples": samples,
         "total_j": {
@@ -207,7 +218,7 @@ def show(report: dict[str, Any], console: Console | None = None) -> None:
 
 def _energy_table(report: dict[str, Any]) -> Table:
     per_sample = report["per_sample_j"]
-    assumed = " (the ideal table names none)" if report["device_assumed"] else ""
+    assumed = " (assumed: the table names none)" if report["device_assumed"] else ""
     size = f"{report['array']['rows']} x {report['array']['cols']}"
     title = f"Energy a training sample, arrays of {size}, device {report['device']}{assumed}"
     shown = Table("", *PHASES, title=title)
@@ -243,6 +254,12 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     lines = [
         "all: gated-off products, and synapses that get no pulse, count as done; a multiplication "
         "and an addition are two operations, an update of a synapse is one.",
+        "One read of a cell takes {} in P and {} in AP, a pulse {} and {}; one conversion {} "
+        "forward and {} backward.".format(
+            *(si(j, "J") for j in report["read_j"]),
+            *(si(w, "W") for w in report["pulse_w"]),
+            *(si(j, "J") for j in report["conversion_j"]),
+        ),
         f"Cells that switch half way through their pulse: assumed; bounds {low} to {high}.",
     ]
     if "gated" in shares:
@@ -251,15 +268,25 @@ def _sentences(report: dict[str, Any]) -> list[str]:
         if "zero_weights" in shares:
             parts.append(f"{shares['zero_weights']:.1%} zero weights")
         lines.append(", ".join(parts) + ".")
+    curve = report["sparsity"]["curves"][0]
+    if curve["array"][0]:
+        half = report["sparsity"]["zero_inputs"].index(0.5)
+        saved = (1 - curve[name][half] / curve[name][0] for name in _COUNTED)
+        lines.append(
+            "Half of the inputs zero save {:.0%} of the forward energy of the array alone, {:.1%} "
+            "with periphery.".format(*saved)
+        )
     lines += [
         f"Published forward figure: {si(needed['forward_synapse_j'], 'J')} a synapse, of which "
         f"these cells take {si(needed['forward_cells_j'], 'J')}; it holds if all else takes "
         f"{si(needed['forward_column_j'], 'J')} a column (a converter of "
-        f"{si(needed['forward_adc_j_per_step'], 'J')} a step), or, with cells alone, if a read "
-        f"takes {si(needed['forward_read_s'], 's')}.",
+        f"{si(needed['forward_adc_j_per_step'], 'J')} a step; published ones of this speed take 34 "
+        f"fJ and more: plausible), or, with cells alone, if a read takes "
+        f"{si(needed['forward_read_s'], 's')} (less so).",
         f"Published update figure: {si(needed['update_j'], 'J')} an update; it holds if every "
         f"cell gets a pulse of {si(needed['update_pulse_s'], 's')} on average, "
-        f"{needed['update_pulse_share']:.1%} of the full one, and nothing else takes energy.",
+        f"{needed['update_pulse_share']:.1%} of the full one, and nothing else takes energy: "
+        "plausible early in training.",
     ]
     return lines
 
@@ -269,7 +296,7 @@ def _timing_table(report: dict[str, Any]) -> Table:
     shown = Table("columns a converter", "vector forward", "vector backward",
                   title="Time and operations a second of one array")  # fmt: skip
     for name, length in lengths.items():
-        shown.add_column(f"update, {name} pulses ({si(length, 's')})")
+        shown.add_column(f"update, {_LEAST[name]}{name} pulses ({si(length, 's')})")
     for column in shown.columns:
         column.justify = "right"
     shown.show_lines = True

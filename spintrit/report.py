@@ -40,6 +40,8 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     for key, (label, form) in _ROWS.items():
         if key in summary:
             value = summary[key]
+            if "_j_" in key and summary.get("energy_assumes_default_device"):
+                label += " (default device assumed)"
             shown.add_row(label, form.format(si(value, "J") if "_j_" in key else value))
     console = console or Console()
     console.print(shown)

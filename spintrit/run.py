@@ -58,18 +58,26 @@ def environment(
         If device, table or settings cannot be had together.
     """
     coder, settings, table, junction = cells.coder, cells.nonideal, None, None
-    provenance: dict[str, Any] = {"coder": asdict(coder), "nonideal": asdict(settings)}
-    shape = None
-    if cells.table:
+    if cells.table or cells.device == IDEAL:
         for name in ("coder", "step_s"):
             value = getattr(coder, name)
             if value != getattr(CoderConfig(), name):
                 raise ValueError(f"{name} = {value!r} cannot be had with a table, which is fixed")
+    provenance: dict[str, Any] = {**asdict(coder), "nonideal": asdict(settings)}
+    shape = None
+    if cells.table:
         kept = tablefile.load(cells.table)
         table, junction, provenance = kept.table, kept.device, kept.provenance
+        # The table stands for the switching; reads and ageing are the device's own.
+        shape = curve.formula(junction) if junction else None
+        made = provenance.get("steepness", coder.steepness)
+        if made != coder.steepness:
+            raise ValueError(
+                f"steepness = {coder.steepness:g} cannot be had with a table made for {made}"
+            )
     elif cells.device == IDEAL:
         table = tanh_table(array, coder.steepness)
-        provenance = {"ideal": f"tanh({coder.steepness:g} nu)"}
+        provenance = {"coder": IDEAL, "steepness": coder.steepness}
     else:
         junction = device.load(cells.device)
         with console.status(
@@ -178,6 +186,7 @@ def run(
         "array_config": asdict(array),
         "device": kept.device.name if kept.device else None,
         "table": kept.provenance,
+        "nonideal": asdict(cells.nonideal),
         "arrays": len(trainer.pool.arrays),
         "resumed_after_epoch": first_epoch,
         "complete": False,
@@ -193,7 +202,7 @@ def run(
             "val_accuracy": result.val_accuracy,
             "test_samples": len(split.y_test),
             "cells_switched": result.cells_switched,
-            **_spent(trainer, kept),
+            **_spent(trainer, kept, cells.nonideal),
         }
     except Mismatch as mismatch:
         summary["differences"] = mismatch.count
@@ -212,7 +221,7 @@ def run(
     return summary
 
 
-def _spent(trainer: Trainer, kept: TableFile) -> dict[str, Any]:
+def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[str, Any]:
     """Activity of the training part of all epochs, and its energy."""
     epochs = [entry["activity"] for entry in trainer.metrics]
     activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
@@ -223,9 +232,10 @@ def _spent(trainer: Trainer, kept: TableFile) -> dict[str, Any]:
     exact = trainer.config.rule == "exact" and array.cells == 2
     joules = energy.energy(
         activity, kept.device or device.load("default"), kept.table.tick_s, array, costs.load(),
-        exact=exact,
+        settings.adc_bits or None, settings.backward_adc_bits or None, exact=exact,
     )  # fmt: skip
     return {
+        "energy_assumes_default_device": kept.device is None,
         "train_samples": samples,
         "activity": activity,
         "array_j_per_train_sample": energy.total(joules, periphery=False) / samples,

@@ -248,6 +248,8 @@ def test_every_field_has_an_option_and_its_default():
         ("--coder other", r"argument --coder: invalid choice: 'other'"),
         ("--device default --table x", r"not allowed with argument"),
         ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
+        ("--device ideal --coder linear", r"coder = 'linear' cannot be had with a table"),
+        ("--retention-s 1 --retention-k 2000", r"retention_k = 2000 is too hot"),
         ("--read-disturb --no-counters", r"asks for an array with counters = True"),
     ],
 )
@@ -267,7 +269,12 @@ def test_a_table_file_trains_like_its_device(tmp_path, monkeypatch, capsys):
     assert summaries[0]["device"] == summaries[1]["device"] == "stochastic"
     spent = [summary["total_j_per_train_sample"] for summary in summaries]
     assert spent[0] == spent[1] > summaries[0]["array_j_per_train_sample"] > 0
+    assert spintrit(f"{QUICK} --table a/table.json --adc-bits 4 --retention-s 1e-3 --out d") == 0
+    assert json.loads(Path("d/summary.json").read_text())["nonideal"]["adc_bits"] == 4
     capsys.readouterr()
+    assert "steepness = 2 cannot be had with a table made for 3.0" in error_of(
+        f"{QUICK} --table a/table.json --steepness 2 --out c", capsys
+    )
     assert "coder = 'linear' cannot be had with a table" in error_of(
         f"{QUICK} --table a/table.json --coder linear --out c", capsys
     )

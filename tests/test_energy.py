@@ -33,8 +33,11 @@ def counts(**values: float) -> dict[str, float]:
 
 
 def spent(config: ArrayConfig = ARRAY, junction: Device = JUNCTION, adc_bits: int | None = None,
-          exact: bool = False, **values: float) -> energy.Energies:  # fmt: skip
-    return energy.energy(counts(**values), junction, TICK_S, config, COSTS, adc_bits, exact=exact)
+          backward_adc_bits: int | None = None, exact: bool = False,
+          **values: float) -> energy.Energies:  # fmt: skip
+    return energy.energy(
+        counts(**values), junction, TICK_S, config, COSTS, adc_bits, backward_adc_bits, exact=exact
+    )
 
 
 def close(value: float) -> object:
@@ -153,7 +156,7 @@ def test_reading_and_programming_columns():
 
 
 def test_converter_bits_can_be_given():
-    chosen = spent(adc_bits=6, **FORWARD, **BACKWARD)
+    chosen = spent(adc_bits=6, backward_adc_bits=6, **FORWARD, **BACKWARD)
     assert chosen["forward"]["converters"] == close(10 * 64 * 1e-15)
     assert chosen["backward"]["converters"] == close(18 * 64 * 1e-15)
 

@@ -84,7 +84,7 @@ def test_default_device_stands_in_for_none(folder):
     loaded.device = None
     report = presentation.report(path)
     assert (report["device"], report["device_assumed"]) == ("default", True)
-    assert "device default (the ideal table names none)" in " ".join(shown(report).split())
+    assert "device default (assumed: the table names none)" in " ".join(shown(report).split())
 
 
 def test_only_the_exact_rule_reads(folder):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -38,6 +39,10 @@ def equipped(settings, array=ARRAY, seed=0, name=None):
     cells.seed(seed)
     around.equip(cells, 0)
     return around, cells
+
+
+def pool(array, used=None):
+    return SimpleNamespace(arrays=[array], used=lambda _: used or array.config.cols)
 
 
 def test_stuck_cells_never_move():
@@ -100,7 +105,7 @@ def test_retention_is_a_markov_chain_of_two_states():
     for time_s in (0.02, 0.2, 1e3):
         around, array = equipped(NonIdealities(retention_s=time_s), config)
         array.program(np.ones((64, 64, 2), bool))
-        around.store([array])
+        around.store(pool(array))
         # In-plane: one attempt a tau0, and P = 1 - exp(-r t) of one way only.
         default = device.load("default")
         rate = math.exp(-default.stability) / default.tau0_s
@@ -109,13 +114,66 @@ def test_retention_is_a_markov_chain_of_two_states():
         assert abs(share - expected) < 5 * math.sqrt(0.25 / 8192) + 1e-3, time_s
 
 
+def test_unequal_barriers_forget_sooner():
+    """The mean over cells of their own probabilities, from the closed formula."""
+    time_s, sigma = 1e-3, 0.1
+    around, array = equipped(
+        NonIdealities(retention_s=time_s, stability_spread=sigma), ArrayConfig(rows=64, cols=64)
+    )
+    array.program(np.ones((64, 64, 2), bool))
+    around.store(pool(array))
+    z = np.linspace(-6, 6, 4001)
+    weight = np.exp(-(z**2) / 2)
+    default = device.load("default")
+    delta = default.stability * np.exp(sigma * z - sigma**2 / 2)
+    flipped = -np.expm1(-2 * np.exp(-delta) / default.tau0_s * time_s) / 2
+    expected = float(flipped @ weight / weight.sum())
+    equal = -math.expm1(-2 * math.exp(-default.stability) / default.tau0_s * time_s) / 2
+    assert expected > 2 * equal
+    # Five standard errors of 8192 cells and of the 1920 cells sampled for the groups.
+    allowed = 5 * math.hypot(math.sqrt(expected / 8192), float(np.sqrt(
+        (flipped**2 @ weight / weight.sum() - expected**2) / 1920)))  # fmt: skip
+    assert abs(1 - array.read().mean() - expected) < allowed
+
+
+def test_columns_not_in_use_do_not_age():
+    around, array = equipped(NonIdealities(retention_s=1e3), ArrayConfig(rows=64, cols=8))
+    array.program(np.ones((8, 64, 2), bool))
+    around.store(pool(array, used=3))
+    bits = array.read()
+    assert bits[3:].all()
+    assert not bits[:3].all()
+
+
+def test_reads_of_a_partly_used_array_are_those_of_its_columns():
+    around, array = equipped(NonIdealities(read_disturb=True), ArrayConfig(rows=64, cols=8))
+    array.program(np.ones((8, 64, 2), bool))
+    array.forward(np.ones((10, 64), int), 0, 2)
+    assert around._count(array, 2) == 10
+    assert around._count(array, 8) == 2.5
+
+
+@pytest.mark.parametrize("kelvin", [900.0, 2000.0])
+def test_a_temperature_beyond_the_magnet_is_refused_at_once(kelvin):
+    with pytest.raises(ValueError, match=rf"^retention_k = {kelvin:g} is too hot: "):
+        environment(NonIdealities(retention_s=1.0, retention_k=kelvin))
+    with pytest.raises(ValueError, match=rf"^temperature_k = {kelvin:g} is too hot: "):
+        environment(NonIdealities(temperature_k=kelvin))
+
+
+def test_a_hot_memory_forgets_all():
+    around = environment(NonIdealities(retention_s=1.0, retention_k=900.0), name="retention")
+    assert (around._lost <= 0.5).all()
+    assert (around._lost > 0.49).all()
+
+
 def test_heat_shortens_retention():
     lost = []
     for kelvin in (0.0, 350.0):
         settings = NonIdealities(retention_s=0.01, retention_k=kelvin)
         around, array = equipped(settings, ArrayConfig(rows=64, cols=64))
         array.program(np.ones((64, 64, 2), bool))
-        around.store([array])
+        around.store(pool(array))
         lost.append(1 - array.read().mean())
     assert 0 < lost[0] < lost[1] / 3
 
@@ -129,10 +187,10 @@ def test_reads_disturb_in_proportion():
     array = GoldenArray(around.config)
     array.load_table(around.table)
     array.program(np.ones((8, 64, 2), bool))
-    around.after_batch([array])
+    around.after_batch(pool(array))
     assert array.read().all(), "nothing was read yet"
     array.forward(np.ones((1000, 64), int))
-    around.after_batch([array])
+    around.after_batch(pool(array))
     lost = 1 - array.read().mean()
     p = around._disturb[P_TO_AP]
     assert p > 1e-4
@@ -184,6 +242,14 @@ def test_a_table_alone_has_no_physics():
     assert around.config.variant_bits == 1
 
 
+def test_a_fixed_table_refuses_what_would_change_it():
+    with pytest.raises(ValueError, match=r"^amplitude_noise = 0\.1 cannot be had with a table, "):
+        Environment(
+            ARRAY, CURVE, NonIdealities(amplitude_noise=0.1), CoderConfig(),
+            table=tanh_table(ARRAY),
+        )  # fmt: skip
+
+
 def test_other_arrays_read_exactly_or_not_at_all():
     class Other(SynapseArray):
         pass
@@ -201,5 +267,5 @@ def test_converters_show_in_the_sums():
     array.program(ones)
     u = np.ones((1, 64), int)
     u[0, 40:] = 0
-    assert array.forward(u).tolist() == [[44] * 4]  # steps of 22: the nearest to 40
+    assert array.forward(u).tolist() == [[43] * 4]  # steps of 64 / 3: the nearest to 40
     del around

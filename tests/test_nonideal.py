@@ -117,6 +117,19 @@ def test_bad_settings_are_refused_by_name(name):
         NonIdealities(**{name: "1"})
 
 
+@pytest.mark.parametrize(
+    ("name", "needed"),
+    [
+        ("adc_range", "adc_bits"),
+        ("backward_adc_range", "backward_adc_bits"),
+        ("retention_k", "retention_s"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(name, needed):
+    with pytest.raises(ValueError, match=rf"^{name} = 8 does nothing without {needed}$"):
+        NonIdealities(**{name: 8.0})
+
+
 def test_other_bad_settings_are_refused():
     with pytest.raises(ValueError, match=r"^stuck_p \+ stuck_ap must be at most 1, not 1\.2$"):
         NonIdealities(stuck_p=0.6, stuck_ap=0.6)

@@ -102,13 +102,22 @@ def test_converter_rounds_and_saturates(bits, full_scale, unit):
     got = converted(sums, unit, largest, bits, full_scale)
     assert got.dtype == np.int32
     top = 2 ** (bits - 1) - 1
-    step = 1
-    while step * top < (full_scale or largest) * unit:
-        step += 1
-    levels = [step * k for k in range(-top, top + 1)]
+    levels = [(full_scale or largest) * unit / top * k for k in range(-top, top + 1)]
+    told = {round(level) for level in levels}
     for value, code in zip(sums.tolist(), got.tolist(), strict=True):
-        assert code in levels
-        assert abs(code - value) == min(abs(level - value) for level in levels)
+        assert code in told
+        nearest = min(abs(level - value) for level in levels)
+        assert abs(code - value) <= nearest + 0.5
+    assert len(set(got.tolist())) == min(len(told), len(sums))
+
+
+def test_a_converter_of_enough_bits_is_exact():
+    sums = np.arange(-64, 65).astype(float)
+    assert np.array_equal(converted(sums, 1, 64, 20, 0.0), sums)
+
+
+def test_noise_beyond_all_measure_stays_a_sum():
+    assert converted(np.array([1e30, -1e30]), 1, 4, 0, 0.0).tolist() == [2**30, -(2**30)]
 
 
 def test_no_converter_is_an_exact_one():
