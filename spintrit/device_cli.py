@@ -337,8 +337,9 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _energy(arguments: argparse.Namespace) -> int:
     from spintrit import energy
+    from spintrit.run import RUN_FILES
 
-    inputs = [arguments.costs, *arguments.folder.rglob("*")]
+    inputs = [arguments.costs, *(arguments.folder / name for name in RUN_FILES)]
     _target(arguments.json, inputs)
     _target(arguments.output, [*inputs, arguments.json], PICTURES)
     report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)

@@ -20,11 +20,12 @@ from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.tablefile import TableFile
-from golden.train import CHECKPOINT, WEIGHTS, TrainConfig, Trainer
+from golden.train import CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
 from spintrit.cli import IDEAL
 from spintrit.picture import draw
 
 SUMMARY, PICTURE, TABLE = "summary.json", "learning.png", "table.json"
+RUN_FILES = (SUMMARY, PICTURE, TABLE, CHECKPOINT, METRICS, WEIGHTS)
 
 
 @dataclass(frozen=True, kw_only=True)
