@@ -312,8 +312,8 @@ def test_check_passes_and_writes_its_figures(tmp_path, monkeypatch, capsys):
     assert spintrit(f"device check default --trials 1500 --json {path}") == 0
     figures = json.loads(path.read_text())
     assert set(figures) == {
-        "device", "max_abs_error", "formula_max_abs_error", "standard_error", "boltzmann_ratio",
-        "dt_ratio", "trials", "seed", "seconds_per_4ns_trial",
+        "device", "max_abs_error", "formula_max_abs_error", "dt_max_abs_error", "standard_error",
+        "boltzmann_ratio", "dt_ratio", "trials", "seed", "seconds_per_4ns_trial",
     }  # fmt: skip
     # The formula is known to be worse than the curve.
     assert figures["formula_max_abs_error"]["P_to_AP"] > figures["max_abs_error"]["P_to_AP"]
@@ -325,7 +325,8 @@ def test_check_passes_and_writes_its_figures(tmp_path, monkeypatch, capsys):
 def test_check_that_fails_says_which(monkeypatch, tmp_path, capsys):
     figures = {
         "device": "default", "max_abs_error": {"AP_to_P": 0.01, "P_to_AP": 0.031},
-        "formula_max_abs_error": {"AP_to_P": 0.5, "P_to_AP": 0.5}, "standard_error": 0.01,
+        "formula_max_abs_error": {"AP_to_P": 0.5, "P_to_AP": 0.5}, "standard_error": 0.001,
+        "dt_max_abs_error": {"AP_to_P": 0.04, "P_to_AP": 0.01},
         "boltzmann_ratio": 0.94, "dt_ratio": 1.04, "trials": 2500, "seed": 1,
         "seconds_per_4ns_trial": 1e-3,
     }  # fmt: skip
@@ -333,6 +334,7 @@ def test_check_that_fails_says_which(monkeypatch, tmp_path, capsys):
     assert spintrit(f"device check default --json {tmp_path / 'c.json'}") == 1
     assert capsys.readouterr().err == (
         "spintrit: check of default: max_abs_error P_to_AP is 0.031, above 0.03; "
+        "dt_max_abs_error AP_to_P is 0.040, above 0.0357; "
         "boltzmann_ratio is 0.940, more than 5% from 1\n"
     )
     assert json.loads((tmp_path / "c.json").read_text()) == figures
@@ -343,7 +345,8 @@ def test_check_finds_a_wrong_curve_and_a_nan():
     wrong = curve.Curve(DEFAULT, knots, {})
     found = devicecheck.failures(devicecheck.check(DEFAULT, wrong, trials=200))
     assert [told.split()[1] for told in found[:2]] == list(DIRECTIONS)
-    figures = {"max_abs_error": {}, "boltzmann_ratio": math.nan, "dt_ratio": 1.0}
+    figures = {"max_abs_error": {}, "dt_max_abs_error": {}, "standard_error": 0.0,
+               "boltzmann_ratio": math.nan, "dt_ratio": 1.0}  # fmt: skip
     assert len(devicecheck.failures(figures)) == 1
 
 
