@@ -3,13 +3,13 @@
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import error_of, spintrit
 
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
@@ -20,22 +20,6 @@ from golden.train import TrainConfig
 from spintrit import cli, run
 
 QUICK = "train --epochs 2 --hidden 8 --rows 16 --cols 16"
-
-
-def spintrit(line: str) -> int:
-    return cli.main(shlex.split(line))
-
-
-def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on standard error of a command that must exit with 2."""
-    try:
-        status = spintrit(line)
-    except SystemExit as stop:  # argparse's way
-        status = int(stop.code or 0)
-    assert status == 2
-    captured = capsys.readouterr().err
-    assert captured.count("\n") == 1, captured
-    return captured
 
 
 def test_train_writes_a_run(tmp_path, monkeypatch, capsys):

@@ -5,41 +5,24 @@ import io
 import json
 import math
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import error_of, spintrit
 from rich.console import Console
 from test_energy_report import ACTIVITY, TERNARY
 
 from golden import curve, device, devicecheck, macrospin, tablefile
 from golden.device import DIRECTIONS
 from golden.ptable import AP_TO_P, P_TO_AP, tanh_table
-from spintrit import cli, device_report, device_table
+from spintrit import device_report, device_table
 from spintrit.units import duration
 
 CSV = Path(__file__).parents[1] / "docs" / "examples" / "measured.csv"
 DEFAULT = device.load("default")
-
-
-def spintrit(line: str) -> int:
-    return cli.main(shlex.split(line))
-
-
-def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on standard error of a command that must exit with 2."""
-    try:
-        status = spintrit(line)
-    except SystemExit as stop:  # argparse's way
-        status = int(stop.code or 0)
-    captured = capsys.readouterr()
-    assert status == 2
-    assert captured.err.count("\n") == 1, captured.err
-    assert not captured.out
-    return captured.err
 
 
 @pytest.fixture

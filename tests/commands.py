@@ -1,0 +1,24 @@
+"""Commands run in this process."""
+
+import shlex
+
+import pytest
+
+from spintrit import cli
+
+
+def spintrit(line: str) -> int:
+    """The exit status of ``spintrit line``."""
+    return cli.main(shlex.split(line))
+
+
+def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on standard error of a command that must exit with 2."""
+    try:
+        status = spintrit(line)
+    except SystemExit as stop:  # argparse's way
+        status = int(stop.code or 0)
+    captured = capsys.readouterr()
+    assert status == 2
+    assert captured.err.count("\n") == 1, captured.err
+    return captured.err
