@@ -100,16 +100,15 @@ def _add_fields(
         default: Any = field.default
         if isinstance(default, bool):
             group.add_argument(
-                f"--{field.name.replace('_', '-')}", help=help[field.name], default=default,
+                f"--{field.name.replace('_', '-')}", default=default,
+                help=f"{help[field.name]} [{'yes' if default else 'no'}]",
                 action=argparse.BooleanOptionalAction,
             )  # fmt: skip
             continue
         options: dict[str, Any] = {"type": type(default), "default": default}
         if field.name == "hidden":
             options = {"type": int, "nargs": "*", "default": list(default)}
-        if isinstance(default, bool):
-            options = {"action": argparse.BooleanOptionalAction, "default": default}
-        elif field.name in _CHOICES:
+        if field.name in _CHOICES:
             options["choices"] = _CHOICES[field.name]
         else:
             options["metavar"] = "X" if isinstance(default, float) else "N"

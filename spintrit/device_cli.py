@@ -130,7 +130,10 @@ def _add_energy(commands: Any) -> None:
         "--costs", type=Path, metavar="FILE.toml", help="costs that replace those in golden/costs"
     )
     energy.add_argument(
-        "--adc-bits", type=int, metavar="N", help="of a converter [enough for exact sums]"
+        "--adc-bits",
+        type=int,
+        metavar="N",
+        help="of a column converter [the run's, or enough for exact sums]",
     )
     energy.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
     _add_picture(energy, "-o", "--output")

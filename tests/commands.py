@@ -12,8 +12,9 @@ def spintrit(line: str) -> int:
     return cli.main(shlex.split(line))
 
 
-def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line on standard error of a command that must exit with 2."""
+def error_of(line: str, capsys: pytest.CaptureFixture[str], *, alone: bool = False) -> str:
+    """The one line on standard error of a command that must exit with 2; ``alone``, with nothing on
+    standard output."""
     try:
         status = spintrit(line)
     except SystemExit as stop:  # argparse's way
@@ -21,4 +22,5 @@ def error_of(line: str, capsys: pytest.CaptureFixture[str]) -> str:
     captured = capsys.readouterr()
     assert status == 2
     assert captured.err.count("\n") == 1, captured.err
+    assert not (alone and captured.out)
     return captured.err
