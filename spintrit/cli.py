@@ -1,7 +1,6 @@
 """The command ``spintrit``."""
 
 import argparse
-import dataclasses
 import os
 import subprocess
 import sys
@@ -10,78 +9,25 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
-from golden.coder import CODERS, CoderConfig
-from golden.config import DRAW_BITS, SYNAPSES, ArrayConfig
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
 from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
-from golden.optim import OPTIMISERS
-from golden.train import ACTIVATIONS, RULES, TrainConfig
+from golden.train import TrainConfig
 from spintrit import device_cli
+from spintrit.options import (
+    ARRAY_HELP,
+    CODER_HELP,
+    IDEAL,
+    NONIDEAL_HELP,
+    TRAIN_HELP,
+    add_fields,
+    fields,
+)
 
 ARRAYS = ("golden", "rtl", "both")
 DEMO_FOLDER = "build/demo"
-IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
-
-_ARRAY_HELP = {
-    "rows": "inputs of an array, one lane of logic each",
-    "cols": "outputs of an array, one memory column each",
-    "synapse": "two junctions (-1, 0, +1) or one (-1, +1) a synapse",
-    "columns_per_cycle": "converters that the columns share, a power of two",
-    "code_bits": "width of a pulse code",
-    "draw_bits": "width of a random draw",
-    "error_bits": "width of a signed error in a backward read",
-    "counters": "count pulses, reads and their outcomes; without, the RTL runs about twice as fast",
-    "variant_bits": "width of a cell's variant; more than 0 as non-idealities ask for it",
-}
-_TRAIN_HELP = {
-    "hidden": "sizes of the hidden layers",
-    "epochs": "passes over the training data",
-    "batch": "samples per weight update",
-    "learning_rate": "of the first epoch",
-    "final_learning_rate": "of the last epoch; exponential in between",
-    "optimiser": "what turns gradients into weight changes",
-    "rule": "which junctions a pulse drives: knowing the weight, or always both",
-    "activation": "of the hidden layers",
-    "threshold": "r of a ternary activation",
-    "window": "half-width a of the derivative's window",
-    "density": "share of non-zero weights at the start",
-    "seed": "of all randomness",
-}
-_CODER_HELP = {
-    "coder": "pulse length by the inverse of the switching curve, in proportion, or full pulses "
-    "gated by row",
-    "steepness": "m of the wanted probability tanh(m nu)",
-    "step_s": "resolution of the pulse generator, seconds",
-}
-_NONIDEAL_HELP = {
-    "resistance_spread": "device to device, standard deviation of ln R",
-    "critical_current_spread": "device to device, of ln Ic0",
-    "stability_spread": "device to device, of ln Delta",
-    "amplitude_noise": "cycle to cycle, of the pulse voltage, relative",
-    "length_noise_s": "cycle to cycle, of the pulse length, seconds",
-    "stuck_p": "share of cells stuck at P",
-    "stuck_ap": "share of cells stuck at AP",
-    "temperature_k": "of operation, kelvin; 0 is the device's",
-    "read_disturb": "reads can switch cells",
-    "retention_s": "time between training and test, seconds",
-    "retention_k": "its temperature, kelvin; 0 is that of operation",
-    "adc_bits": "resolution of the column converters; 0 is exact",
-    "adc_range": "where they saturate, in products; 0 is the number of rows",
-    "adc_noise": "their noise, in products",
-    "backward_adc_bits": "resolution of the row converters; 0 is exact",
-    "backward_adc_range": "where they saturate, in largest products; 0 is the number of columns",
-    "backward_adc_noise": "their noise, in largest products",
-    "wire_ohm": "wire from cell to cell, ohm",
-}
-_CHOICES = {
-    "coder": CODERS,
-    "synapse": SYNAPSES,
-    "draw_bits": DRAW_BITS,
-    "optimiser": tuple(OPTIMISERS),
-    "rule": RULES,
-    "activation": ACTIVATIONS,
-}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -89,38 +35,6 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def _add_fields(
-    parser: argparse.ArgumentParser, title: str, cls: Any, help: dict[str, str]
-) -> None:
-    """An option for each field of a configuration, with its default."""
-    group = parser.add_argument_group(title)
-    for field in dataclasses.fields(cls):
-        default: Any = field.default
-        if isinstance(default, bool):
-            group.add_argument(
-                f"--{field.name.replace('_', '-')}", default=default,
-                help=f"{help[field.name]} [{'yes' if default else 'no'}]",
-                action=argparse.BooleanOptionalAction,
-            )  # fmt: skip
-            continue
-        options: dict[str, Any] = {"type": type(default), "default": default}
-        if field.name == "hidden":
-            options = {"type": int, "nargs": "*", "default": list(default)}
-        if field.name in _CHOICES:
-            options["choices"] = _CHOICES[field.name]
-        else:
-            options["metavar"] = "X" if isinstance(default, float) else "N"
-        shown = " ".join(map(str, default)) if field.name == "hidden" else default
-        group.add_argument(
-            f"--{field.name.replace('_', '-')}", help=f"{help[field.name]} [{shown}]", **options
-        )
-
-
-def _fields(cls: Any, arguments: argparse.Namespace) -> Any:
-    names = [field.name for field in dataclasses.fields(cls)]
-    return cls(**{name: getattr(arguments, name) for name in names})
 
 
 def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
@@ -172,8 +86,8 @@ def parser() -> argparse.ArgumentParser:
         "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
     )
     _add_folder(train, "build/train")
-    _add_fields(train, "training", TrainConfig, _TRAIN_HELP)
-    _add_fields(train, "array", ArrayConfig, _ARRAY_HELP)
+    add_fields(train.add_argument_group("training"), TrainConfig, TRAIN_HELP)
+    add_fields(train.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     cells = train.add_argument_group("cells")
     source = cells.add_mutually_exclusive_group()
     source.add_argument(
@@ -181,8 +95,8 @@ def parser() -> argparse.ArgumentParser:
         help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself [default]",
     )  # fmt: skip
     source.add_argument("--table", type=Path, metavar="FILE", help="a table file instead")
-    _add_fields(train, "pulse coder", CoderConfig, _CODER_HELP)
-    _add_fields(train, "non-idealities", NonIdealities, _NONIDEAL_HELP)
+    add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
+    add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
     train.set_defaults(act=_train)
 
     generate = commands.add_parser(
@@ -192,7 +106,7 @@ def parser() -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the Verilog file"
     )
     generate.add_argument("--name", metavar="MODULE", help="top module [spintrit_array]")
-    _add_fields(generate, "array", ArrayConfig, _ARRAY_HELP)
+    add_fields(generate.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     generate.set_defaults(act=_generate)
 
     device_cli.add(commands)
@@ -234,12 +148,12 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    config, array = _fields(TrainConfig, arguments), _fields(ArrayConfig, arguments)
+    config, array = fields(TrainConfig, arguments), fields(ArrayConfig, arguments)
     cells = {
         "device": arguments.device,
         "table": arguments.table,
-        "coder": _fields(CoderConfig, arguments),
-        "nonideal": _fields(NonIdealities, arguments),
+        "coder": fields(CoderConfig, arguments),
+        "nonideal": fields(NonIdealities, arguments),
     }
     return _run(
         arguments.array, arguments.dataset, config, array, cells, arguments, arguments.overwrite
@@ -250,7 +164,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from golden.checkpoint import write_atomically
     from synth.generate import TOP_NAME, array_verilog
 
-    text = array_verilog(_fields(ArrayConfig, arguments), arguments.name or TOP_NAME)
+    text = array_verilog(fields(ArrayConfig, arguments), arguments.name or TOP_NAME)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.output, text.encode())
     print(f"{arguments.output}: {text.count(chr(10))} lines of Verilog")

@@ -10,8 +10,9 @@ from typing import Any
 from golden import checks, curve, devicecheck
 from golden import device as devices
 from golden.checkpoint import write_atomically
-from golden.coder import CODERS, CoderConfig
-from golden.config import DRAW_BITS, ArrayConfig
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from spintrit.options import ARRAY_HELP, CODER_HELP, add_fields, fields
 
 PICTURES = (".png", ".svg")
 PLOT_TRIALS = 1024
@@ -148,38 +149,16 @@ def _add_picture(parser: argparse.ArgumentParser, *names: str, required: bool = 
 
 def _add_coder(parser: argparse.ArgumentParser, pulse: str, title: str = "table") -> None:
     group = parser.add_argument_group(title)
-    coder, array = CoderConfig(), ArrayConfig()
-    group.add_argument(
-        "--coder", choices=CODERS, default=coder.coder,
-        help=f"from a wanted probability to a pulse [{coder.coder}]",
-    )  # fmt: skip
-    for name, default, text in (
-        ("step_s", coder.step_s, "resolution of the pulse generator, seconds"),
-        ("steepness", coder.steepness, "m of P = tanh(m nu)"),
-    ):
-        group.add_argument(
-            f"--{name.replace('_', '-')}", type=float, default=default, metavar="X",
-            help=f"{text} [{default:g}]",
-        )  # fmt: skip
+    add_fields(group, CoderConfig, CODER_HELP)
     group.add_argument("--voltage", type=float, metavar="V", help=f"of the pulses [{pulse}]")
     group.add_argument(
         "--full-s", type=float, metavar="T", help=f"length of the full pulse, seconds [{pulse}]"
     )
-    group.add_argument(
-        "--code-bits", type=int, default=array.code_bits, metavar="N",
-        help=f"width of a pulse code [{array.code_bits}]",
-    )  # fmt: skip
-    group.add_argument(
-        "--draw-bits", type=int, choices=DRAW_BITS, default=array.draw_bits,
-        help=f"width of a random draw [{array.draw_bits}]",
-    )  # fmt: skip
+    add_fields(group, ArrayConfig, ARRAY_HELP, only=("code_bits", "draw_bits"))
 
 
 def _coding(arguments: argparse.Namespace) -> tuple[CoderConfig, ArrayConfig]:
-    coder = CoderConfig(
-        coder=arguments.coder, steepness=arguments.steepness, step_s=arguments.step_s
-    )
-    return coder, ArrayConfig(code_bits=arguments.code_bits, draw_bits=arguments.draw_bits)
+    return fields(CoderConfig, arguments), fields(ArrayConfig, arguments)
 
 
 def _target(

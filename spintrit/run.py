@@ -21,7 +21,7 @@ from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.tablefile import TableFile
 from golden.train import CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
-from spintrit.cli import IDEAL
+from spintrit.options import IDEAL
 from spintrit.picture import draw
 
 SUMMARY, PICTURE, TABLE = "summary.json", "learning.png", "table.json"

@@ -17,7 +17,7 @@ from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import cli, run
+from spintrit import cli, options, run
 
 QUICK = "train --epochs 2 --hidden 8 --rows 16 --cols 16"
 
@@ -210,13 +210,13 @@ def test_missing_compiler_is_one_line(tmp_path, monkeypatch, capsys):
 def test_every_field_has_an_option_and_its_default():
     arguments = cli.parser().parse_args(["train"])
     for cls, helps in (
-        (TrainConfig, cli._TRAIN_HELP),
-        (ArrayConfig, cli._ARRAY_HELP),
-        (CoderConfig, cli._CODER_HELP),
-        (NonIdealities, cli._NONIDEAL_HELP),
+        (TrainConfig, options.TRAIN_HELP),
+        (ArrayConfig, options.ARRAY_HELP),
+        (CoderConfig, options.CODER_HELP),
+        (NonIdealities, options.NONIDEAL_HELP),
     ):
         assert set(helps) == set(cls.__dataclass_fields__)
-        assert cli._fields(cls, arguments) == cls()
+        assert options.fields(cls, arguments) == cls()
 
 
 @pytest.mark.parametrize(

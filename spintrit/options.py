@@ -1,0 +1,105 @@
+"""Options of the command line that are fields of a configuration: one help text for each."""
+
+import argparse
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from golden.coder import CODERS
+from golden.config import DRAW_BITS, SYNAPSES
+from golden.optim import OPTIMISERS
+from golden.train import ACTIVATIONS, RULES
+
+IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
+
+ARRAY_HELP = {
+    "rows": "inputs of an array, one lane of logic each",
+    "cols": "outputs of an array, one memory column each",
+    "synapse": "two junctions (-1, 0, +1) or one (-1, +1) a synapse",
+    "columns_per_cycle": "converters that the columns share, a power of two",
+    "code_bits": "width of a pulse code",
+    "draw_bits": "width of a random draw",
+    "error_bits": "width of a signed error in a backward read",
+    "counters": "count pulses, reads and their outcomes; without, the RTL runs about twice as fast",
+    "variant_bits": "width of a cell's variant; more than 0 as non-idealities ask for it",
+}
+TRAIN_HELP = {
+    "hidden": "sizes of the hidden layers",
+    "epochs": "passes over the training data",
+    "batch": "samples per weight update",
+    "learning_rate": "of the first epoch",
+    "final_learning_rate": "of the last epoch; exponential in between",
+    "optimiser": "what turns gradients into weight changes",
+    "rule": "which junctions a pulse drives: knowing the weight, or always both",
+    "activation": "of the hidden layers",
+    "threshold": "r of a ternary activation",
+    "window": "half-width a of the derivative's window",
+    "density": "share of non-zero weights at the start",
+    "seed": "of all randomness",
+}
+CODER_HELP = {
+    "coder": "pulse length by the inverse of the switching curve, in proportion, or full pulses "
+    "gated by row",
+    "steepness": "m of the wanted probability tanh(m nu)",
+    "step_s": "resolution of the pulse generator, seconds",
+}
+NONIDEAL_HELP = {
+    "resistance_spread": "device to device, standard deviation of ln R",
+    "critical_current_spread": "device to device, of ln Ic0",
+    "stability_spread": "device to device, of ln Delta",
+    "amplitude_noise": "cycle to cycle, of the pulse voltage, relative",
+    "length_noise_s": "cycle to cycle, of the pulse length, seconds",
+    "stuck_p": "share of cells stuck at P",
+    "stuck_ap": "share of cells stuck at AP",
+    "temperature_k": "of operation, kelvin; 0 is the device's",
+    "read_disturb": "reads can switch cells",
+    "retention_s": "time between training and test, seconds",
+    "retention_k": "its temperature, kelvin; 0 is that of operation",
+    "adc_bits": "resolution of the column converters; 0 is exact",
+    "adc_range": "where they saturate, in products; 0 is the number of rows",
+    "adc_noise": "their noise, in products",
+    "backward_adc_bits": "resolution of the row converters; 0 is exact",
+    "backward_adc_range": "where they saturate, in largest products; 0 is the number of columns",
+    "backward_adc_noise": "their noise, in largest products",
+    "wire_ohm": "wire from cell to cell, ohm",
+}
+CHOICES = {
+    "coder": CODERS,
+    "synapse": SYNAPSES,
+    "draw_bits": DRAW_BITS,
+    "optimiser": tuple(OPTIMISERS),
+    "rule": RULES,
+    "activation": ACTIVATIONS,
+}
+
+
+def add_fields(
+    group: Any, cls: Any, help: dict[str, str], only: Collection[str] | None = None
+) -> None:
+    """An option for each field of a configuration, or ``only`` some, with its default."""
+    for field in dataclasses.fields(cls):
+        if only is not None and field.name not in only:
+            continue
+        name = f"--{field.name.replace('_', '-')}"
+        default: Any = field.default
+        if isinstance(default, bool):
+            group.add_argument(
+                name, default=default, action=argparse.BooleanOptionalAction,
+                help=f"{help[field.name]} [{'yes' if default else 'no'}]",
+            )  # fmt: skip
+            continue
+        options: dict[str, Any] = {"type": type(default), "default": default}
+        if field.name == "hidden":
+            options = {"type": int, "nargs": "*", "default": list(default)}
+        if field.name in CHOICES:
+            options["choices"] = CHOICES[field.name]
+        else:
+            options["metavar"] = "X" if isinstance(default, float) else "N"
+        shown = " ".join(map(str, default)) if field.name == "hidden" else default
+        group.add_argument(name, help=f"{help[field.name]} [{shown}]", **options)
+
+
+def fields(cls: Any, arguments: argparse.Namespace) -> Any:
+    """The configuration that was given; fields without an option have their default."""
+    names = [field.name for field in dataclasses.fields(cls) if hasattr(arguments, field.name)]
+    return cls(**{name: getattr(arguments, name) for name in names})
