@@ -55,9 +55,9 @@ def test_ternarise(pixel, low, high):
     assert trit == (-1 if pixel < low else 1 if pixel > high else 0)
 
 
-@pytest.mark.parametrize("name", ["mnist", "", "Digits", None])
+@pytest.mark.parametrize("name", ["MNIST", "", "Digits", None])
 def test_unknown_data_set_names_the_known(name):
-    with pytest.raises(ValueError, match=rf"^name must be one of digits, not {name!r}$"):
+    with pytest.raises(ValueError, match=rf"^name must be one of .*, images, not {name!r}$"):
         load(name)
 
 

@@ -1,0 +1,101 @@
+"""Data sets, split once and for all: small integers in, class numbers out.
+
+``load`` is the door; the modules behind it read one kind of file each. None of them needs more than
+numpy to be imported.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from golden import checks
+from golden.data import cifar, idx, images, svhn
+from golden.data.augment import crop_flip
+from golden.data.digits import HIGH as DIGITS_HIGH
+from golden.data.digits import LOW as DIGITS_LOW
+from golden.data.digits import digits
+from golden.data.download import SOURCES, Progress
+from golden.data.pixels import Raw, quantise, ternarise
+from golden.data.places import Finder, locate
+from golden.data.split import Split, held_out
+
+__all__ = [
+    "DATASETS", "DIGITS_HIGH", "DIGITS_LOW", "Progress", "Split", "crop_flip", "load", "quantise",
+    "ternarise",
+]  # fmt: skip
+
+VALIDATION = 5_000
+
+_FILES: dict[str, tuple[Finder, Callable[[str, list[Path]], Raw]]] = {
+    "mnist": (idx.find, idx.read),
+    "fashion-mnist": (idx.find, idx.read),
+    "cifar10": (cifar.find, cifar.read),
+    "svhn": (svhn.find, svhn.read),
+}
+DATASETS = ("digits", *_FILES, "images")
+
+
+def load(
+    name: str,
+    *,
+    root: Path | None = None,
+    input_bits: int = 0,
+    download: bool = True,
+    validation: int | None = None,
+    progress: Progress | None = None,
+) -> Split:
+    """The data set ``name``, one of ``DATASETS``.
+
+    Parameters
+    ----------
+    root : Path
+        The folder to look in, for "images" also a zip file; else what the environment variable
+        SPINTRIT_DATA says, else the system's folder and the user's cache.
+    input_bits : int
+        Bits of an input, 2 (trits) to 8; 0: what suits the data set, 2 for digits and grey images
+        and 8 for colour.
+    download : bool
+        Whether missing files may be fetched; only ever into the cache.
+    validation : int
+        Training samples held out for validation; else 300 (digits), a tenth (images), 5,000.
+    progress : callable
+        ``progress(file_name, done_bytes, total_bytes)`` while fetching; the total may be None.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is wrong, or a file damaged; the message names it.
+    OSError
+        If files are missing or cannot be fetched; the message tells which to put where.
+    ModuleNotFoundError
+        If what carries or reads it is not installed; the message names the extra that is missing.
+    """
+    checks.choice("name", name, DATASETS)
+    checks.integer("input_bits", input_bits, 0, 8)
+    if input_bits == 1:
+        raise ValueError("input_bits must be 0 or in 2 to 8, not 1")
+    if name == "digits":
+        if input_bits not in (0, 2):
+            raise ValueError(f"input_bits must be 2 for the digits, not {input_bits}")
+        return digits(validation)
+    if name == "images":
+        raw = images.read(images.find(root))
+    else:
+        find, read = _FILES[name]
+        raw = read(name, locate(name, SOURCES[name], find, root, download, progress))
+    return _split(raw, input_bits, validation, share=name == "images")
+
+
+def _split(raw: Raw, input_bits: int, validation: int | None, share: bool) -> Split:
+    """Quantised, with validation samples held out of the training part: a tenth, if ``share``."""
+    count = len(raw.y_train)
+    if validation is None:
+        validation = max(1, count // 10) if share else VALIDATION
+    validation = checks.integer("validation", validation, 1, count - 1)
+    bits = input_bits or (2 if raw.x_train.shape[3] == 1 else 8)
+    held = held_out(raw.y_train, validation)
+    x_train, x_test = quantise(raw.x_train, bits), quantise(raw.x_test, bits)
+    return Split(
+        raw.name, raw.classes,
+        x_train[~held], raw.y_train[~held], x_train[held], raw.y_train[held], x_test, raw.y_test,
+        input_bits=bits, augment=raw.augment,
+    )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Random crops and flips of training images."""
+
+import numpy as np
+
+from golden import checks
+
+
+def crop_flip(x: np.ndarray, rng: np.random.Generator, pad: int = 4) -> np.ndarray:
+    """Each image moved at random, zeros coming in at the edges, and half of them mirrored.
+
+    Parameters
+    ----------
+    x : ndarray of shape (B, height, width, channels)
+    rng : numpy.random.Generator
+        Draws B offsets down, B offsets to the right, then B flips.
+    pad : int
+        An image moves by up to so many pixels each way.
+
+    Returns
+    -------
+    ndarray of the shape and type of ``x``
+    """
+    checks.integer("pad", pad, 0)
+    if x.ndim != 4:
+        raise ValueError(f"x must have 4 dimensions, not shape {x.shape}")
+    batch, height, width, _ = x.shape
+    down, right = rng.integers(0, 2 * pad + 1, (2, batch, 1))
+    flip = rng.integers(0, 2, (batch, 1)).astype(bool)
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    columns = np.arange(width)
+    rows = down + np.arange(height)
+    columns = right + np.where(flip, columns[::-1], columns)
+    return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -1,0 +1,98 @@
+"""MNIST and Fashion-MNIST: IDX files, gzipped or not."""
+
+import gzip
+import hashlib
+import math
+from pathlib import Path
+
+import numpy as np
+
+from golden.data.pixels import Raw
+from golden.data.places import reading
+
+_STEMS = (
+    "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte",
+)  # fmt: skip
+_UBYTE = 8
+CLASSES = 10
+
+# The sets share their file names. MD5 of the unpacked training labels tells them apart.
+_TRAIN_LABELS = {
+    "mnist": "a25bea736e30d166cdddb491f175f624",
+    "fashion-mnist": "9018921c3c673c538a1fc5bad174d6f9",
+}
+
+
+def find(folder: Path) -> list[Path] | None:
+    """The four files, in the order of ``read``; ``-idx`` may be spelt ``.idx``."""
+    found = []
+    for stem in _STEMS:
+        names = (stem, f"{stem}.gz", stem.replace("-idx", ".idx"))
+        paths = [folder / name for name in names if (folder / name).is_file()]
+        if not paths:
+            return None
+        found.append(paths[0])
+    return found
+
+
+def unpack(path: Path) -> bytes:
+    """The content of a file, without gzip around it."""
+    with reading(path, "a gzip file"):
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+
+
+def array(path: Path, content: bytes, ndim: int) -> np.ndarray:
+    """The array of bytes in an IDX file.
+
+    Raises
+    ------
+    ValueError
+        Naming the file, if it is no IDX file of bytes with ``ndim`` dimensions, or has another
+        length than its head says.
+    """
+    with reading(path, "an IDX file"):
+        head = 4 + 4 * ndim
+        if len(content) < head or content[:2] != b"\0\0":
+            raise ValueError(f"it starts with {content[:4].hex() or 'nothing'}")
+        if content[2] != _UBYTE:
+            raise ValueError(f"its type code is {content[2]:#04x}, not {_UBYTE:#04x}")
+        if content[3] != ndim:
+            raise ValueError(f"it has {content[3]} dimensions, not {ndim}")
+        shape = tuple(int(n) for n in np.frombuffer(content, ">u4", ndim, 4))
+        due = head + math.prod(shape)
+        if len(content) != due:
+            raise ValueError(f"shape {shape} takes {due} bytes, {len(content)} are there")
+        return np.frombuffer(content, np.uint8, offset=head).reshape(shape)
+
+
+def _part(images: Path, labels: Path, train_of: str = "") -> tuple[np.ndarray, np.ndarray]:
+    content = unpack(labels)
+    y = array(labels, content, 1)
+    for name, digest in _TRAIN_LABELS.items():
+        if train_of not in ("", name) and _md5(content) == digest:
+            raise ValueError(f"{labels} belongs to {name}, not to {train_of}")
+    x = array(images, unpack(images), 3)
+    if len(x) != len(y):
+        raise ValueError(f"{images} holds {len(x)} images, {labels} {len(y)} labels")
+    if y.size and y.max() >= CLASSES:
+        at = int(np.argmax(y >= CLASSES))
+        raise ValueError(f"{labels}: label {at} must be in 0 to {CLASSES - 1}, not {y[at]}")
+    return x[..., None], y.astype(np.int64)
+
+
+def _md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def read(name: str, paths: list[Path]) -> Raw:
+    """The data set ``name`` of the four files that ``find`` found."""
+    x_train, y_train = _part(paths[0], paths[1], name)
+    x_test, y_test = _part(paths[2], paths[3])
+    if x_train.shape[1:] != x_test.shape[1:]:
+        raise ValueError(
+            f"{paths[2]} holds images of {x_test.shape[1:3]} pixels, {paths[0]} of "
+            f"{x_train.shape[1:3]}"
+        )
+    return Raw(name, CLASSES, x_train, y_train, x_test, y_test, False)

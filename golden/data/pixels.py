@@ -1,0 +1,59 @@
+"""From pixels to the small integers that a network takes."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden import checks
+
+_BLOCK = 1 << 20
+
+
+class Raw(NamedTuple):
+    """A data set as its files have it: images (N, height, width, channels) uint8, labels int64."""
+
+    name: str
+    classes: int
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    augment: bool
+
+
+def ternarise(pixels: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Trits (int8) of pixels of any shape: -1 below ``low``, +1 above ``high``, else 0."""
+    return (pixels > high).astype(np.int8) - (pixels < low).astype(np.int8)
+
+
+def quantise(pixels: np.ndarray, input_bits: int) -> np.ndarray:
+    """Pixels 0 ... 255 as integers of ``input_bits`` bits, symmetric about zero.
+
+    rint((p - 127.5) / 127.5 * limit) with limit = 2^(input_bits - 1) - 1; two bits give trits.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, of any shape
+    input_bits : int
+        2 to 8.
+
+    Returns
+    -------
+    ndarray of int8, of the same shape
+
+    Raises
+    ------
+    TypeError
+        If the pixels are not uint8.
+    """
+    checks.integer("input_bits", input_bits, 2, 8)
+    if pixels.dtype != np.uint8:
+        raise TypeError(f"pixels must be uint8, not {pixels.dtype}")
+    limit = 2 ** (input_bits - 1) - 1
+    table = np.rint((np.arange(256) - 127.5) / 127.5 * limit).astype(np.int8).tobytes()
+    result = np.empty(pixels.shape, np.int8)
+    flat, target = pixels.reshape(-1), result.reshape(-1)
+    for start in range(0, flat.size, _BLOCK):  # as an index, numpy would widen all of it to int64
+        block = flat[start : start + _BLOCK].tobytes().translate(table)
+        target[start : start + _BLOCK] = np.frombuffer(block, np.int8)
+    return result

@@ -1,0 +1,88 @@
+"""Where the files of a data set are looked for, and what is said of damaged ones."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from golden.data.download import Progress, Source, fetch
+
+Finder = Callable[[Path], list[Path] | None]
+"""The files of a data set in a folder, or None if they are not all there."""
+
+
+@contextmanager
+def reading(path: Path | str, kind: str) -> Iterator[None]:
+    """Turn whatever a reader raises over ``path`` into a ValueError that names it.
+
+    Errors of the file system pass: damage is in the content.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{path} is damaged or not {kind}: {reason}") from error
+
+
+def given_root(root: Path | None) -> Path | None:
+    """The folder that the user names: ``root``, else SPINTRIT_DATA, else None."""
+    if root is not None:
+        return Path(root)
+    named = os.environ.get("SPINTRIT_DATA")
+    return Path(named) if named else None
+
+
+def cache_root() -> Path:
+    """The folder of downloads: below SPINTRIT_CACHE, or below the user's cache folder."""
+    named = os.environ.get("SPINTRIT_CACHE")
+    if named:
+        return Path(named) / "data"
+    try:
+        import platformdirs
+    except ImportError:
+        raise ModuleNotFoundError(
+            "platformdirs knows the cache folder: pip install 'spintrit[demo]', or give --data or "
+            "SPINTRIT_DATA",
+            name="platformdirs",
+        ) from None
+    return Path(platformdirs.user_cache_dir("spintrit")) / "data"
+
+
+def locate(
+    name: str,
+    source: Source,
+    find: Finder,
+    root: Path | None,
+    download: bool,
+    progress: Progress | None,
+) -> list[Path]:
+    """The files of a data set; fetched into the cache if the user names no folder.
+
+    Raises
+    ------
+    OSError
+        If they are not there or cannot be fetched; the message tells which to put where.
+    """
+    given = given_root(root)
+    if given is None:
+        found = find(source.system) if source.system else None
+        if found:
+            return found
+        base = cache_root()
+    else:
+        base = given
+    # Named folders come first: MNIST and Fashion-MNIST have the same file names.
+    for folder in (*(base / folder for folder in source.folders), base):
+        found = find(folder)
+        if found:
+            return found
+    if given is None and download:
+        folder = base / name
+        fetch(name, source, folder, progress)
+        found = find(folder)
+        if found:
+            return found
+    where = base if given else base / name
+    raise FileNotFoundError(f"no {name} in {base}: {source.advice(where)}")

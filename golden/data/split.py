@@ -1,0 +1,105 @@
+"""What a data set is to training: three parts of inputs and labels."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden import checks
+
+PARTS = ("train", "val", "test")
+_SEED = 20180531  # of the validation samples; no run's seed changes them
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Inputs, (N, n) or (N, height, width, channels) int8, and labels, (N,) int64, in three parts.
+
+    ``test`` is for the one measurement at the end of a run and decides nothing. Inputs lie in
+    [-limit, limit] with limit = 2^(input_bits - 1) - 1; with two bits they are trits. ``augment``:
+    training samples are to be cropped and flipped at random (``golden.data.crop_flip``).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an input is out of range, a label no class, or shapes do not fit each other.
+    """
+
+    name: str
+    classes: int
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_val: np.ndarray
+    y_val: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    input_bits: int = 2
+    augment: bool = False
+
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """All inputs and labels, in the order above."""
+        return tuple(getattr(self, f"{axis}_{part}") for part in PARTS for axis in "xy")
+
+    def __post_init__(self) -> None:
+        checks.integer("classes", self.classes, 2)
+        checks.integer("input_bits", self.input_bits, 2, 8)
+        if not isinstance(self.augment, bool):
+            raise TypeError(f"augment must be a bool, not {self.augment!r}")
+        shape: tuple[int | None, ...] = (None,) * (3 if np.ndim(self.x_train) == 4 else 1)
+        if self.augment and len(shape) != 3:
+            raise ValueError(f"augment needs images, not vectors: {self.name}")
+        for part in PARTS:
+            x = getattr(self, f"x_{part}")
+            x = checks.integers(f"x_{part}", x, (None, *shape), -self.limit, self.limit)
+            if not x.size:
+                raise ValueError(f"x_{part} must not be empty")
+            shape = x.shape[1:]
+            y = getattr(self, f"y_{part}")
+            y = checks.integers(f"y_{part}", y, (len(x),), 0, self.classes - 1)
+            object.__setattr__(self, f"x_{part}", np.ascontiguousarray(x, np.int8))
+            object.__setattr__(self, f"y_{part}", np.ascontiguousarray(y, np.int64))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input: (n,) or (height, width, channels)."""
+        return self.x_train.shape[1:]
+
+    @property
+    def inputs(self) -> int:
+        """Numbers in one input."""
+        return math.prod(self.shape)
+
+    @property
+    def limit(self) -> int:
+        """Largest magnitude that an input can have."""
+        return 2 ** (self.input_bits - 1) - 1
+
+
+def held_out(labels: np.ndarray, count: int) -> np.ndarray:
+    """Which samples are for validation, a boolean array: ``count`` of them, the same every time.
+
+    Of each class so many as is its share, to within one.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (N,), integers from 0
+    count : int
+        0 to N.
+    """
+    checks.integers("labels", labels, (None,), 0, np.iinfo(np.int64).max)
+    checks.integer("count", count, 0, len(labels))
+    held = np.zeros(len(labels), bool)
+    if not count:
+        return held
+    members = np.bincount(labels)
+    quota, rest = np.divmod(members * count, len(labels))
+    missing = count - int(quota.sum())  # these go to the largest remainders
+    quota[np.argsort(-rest, kind="stable")[:missing]] += 1
+    # The raw stream is what numpy promises never to change.
+    keys = np.random.PCG64(_SEED).random_raw(len(labels))
+    order = np.lexsort((keys, labels))
+    first = np.cumsum(members) - members
+    sorted_labels = labels[order]
+    rank = np.arange(len(labels)) - first[sorted_labels]
+    held[order[rank < quota[sorted_labels]]] = True
+    return held
