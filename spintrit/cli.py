@@ -15,7 +15,7 @@ from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli
+from spintrit import device_cli, plot_cli
 from spintrit.options import (
     ARRAY_HELP,
     CODER_HELP,
@@ -110,6 +110,7 @@ def parser() -> argparse.ArgumentParser:
     generate.set_defaults(act=_generate)
 
     device_cli.add(commands)
+    plot_cli.add(commands)
 
     bench = commands.add_parser(
         "bench",
