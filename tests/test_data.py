@@ -1,5 +1,6 @@
 """Data sets and their checks."""
 
+import dataclasses
 import sys
 
 import numpy as np
@@ -8,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from golden import data
-from golden.data import Split, load, ternarise
+from golden.data import Split, crop_flip, load, quantise, ternarise
+from golden.data.split import held_out
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,18 @@ def test_digits_are_the_same_every_time(digits):
         assert one.dtype == other.dtype
 
 
+def test_digits_can_hold_out_more_and_keep_the_test_samples(digits):
+    split = load("digits", validation=400)
+    assert [len(a) for a in split.arrays()[::2]] == [1097, 400, 300]
+    np.testing.assert_array_equal(split.x_test, digits.x_test)
+
+
+def test_digits_are_trits_only():
+    assert load("digits", input_bits=2).input_bits == 2
+    with pytest.raises(ValueError, match=r"^input_bits must be 2 for the digits, not 8$"):
+        load("digits", input_bits=8)
+
+
 @given(st.integers(0, 16), st.integers(0, 16), st.integers(0, 16))
 def test_ternarise(pixel, low, high):
     low, high = sorted((low, high))
@@ -57,8 +71,22 @@ def test_ternarise(pixel, low, high):
 
 @pytest.mark.parametrize("name", ["MNIST", "", "Digits", None])
 def test_unknown_data_set_names_the_known(name):
-    with pytest.raises(ValueError, match=rf"^name must be one of .*, images, not {name!r}$"):
+    known = "digits, mnist, fashion-mnist, cifar10, svhn, images"
+    with pytest.raises(ValueError, match=rf"^name must be one of {known}, not {name!r}$"):
         load(name)
+
+
+@pytest.mark.parametrize(
+    ("bits", "error", "message"),
+    [
+        (1, ValueError, "input_bits must be 0 or in 2 to 8, not 1"),
+        (9, ValueError, "input_bits must be in 0 to 8, not 9"),
+        (2.0, TypeError, r"input_bits must be an integer, not 2\.0"),
+    ],
+)
+def test_input_bits_are_checked_before_files_are_looked_for(bits, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        load("mnist", input_bits=bits)
 
 
 def test_missing_scikit_learn_names_the_extra(monkeypatch):
@@ -67,15 +95,125 @@ def test_missing_scikit_learn_names_the_extra(monkeypatch):
         load("digits")
 
 
-def good():
+@pytest.mark.parametrize("bits", range(2, 9))
+def test_quantise_every_pixel(bits):
+    limit = 2 ** (bits - 1) - 1
+    have = quantise(np.arange(256, dtype=np.uint8).reshape(2, 128), bits)
+    assert (have.shape, have.dtype) == ((2, 128), np.int8)
+    wanted = [round((p - 127.5) / 127.5 * limit) for p in range(256)]
+    assert have.ravel().tolist() == wanted
+    assert (min(wanted), max(wanted)) == (-limit, limit)
+    assert wanted == [-w for w in wanted[::-1]]
+
+
+def test_quantise_goes_by_blocks_and_takes_any_strides():
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 1000, 700), np.uint8)
+    np.testing.assert_array_equal(
+        quantise(pixels.transpose(2, 0, 1), 8), quantise(pixels, 8).transpose(2, 0, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("pixels", "bits", "error", "message"),
+    [
+        (np.zeros(3), 8, TypeError, "pixels must be uint8, not float64"),
+        (np.zeros(3, np.uint8), 1, ValueError, "input_bits must be in 2 to 8, not 1"),
+    ],
+)
+def test_quantise_refuses(pixels, bits, error, message):
+    with pytest.raises(error, match=f"^{message}$"):
+        quantise(pixels, bits)
+
+
+@given(st.lists(st.integers(0, 4), max_size=60), st.data())
+def test_held_out_is_stratified(labels, draw):
+    labels = np.array(labels, int)
+    count = draw.draw(st.integers(0, len(labels)))
+    held = held_out(labels, count)
+    assert held.dtype == bool
+    assert held.shape == labels.shape
+    assert held.sum() == count
+    for label in set(labels.tolist()):
+        share = count * (labels == label).mean()
+        assert abs((held & (labels == label)).sum() - share) < 1
+    np.testing.assert_array_equal(held, held_out(labels, count))
+
+
+def test_held_out_takes_no_neighbours():
+    """Within a class every sample is as likely as another, wherever it stands."""
+    held = held_out(np.zeros(4000, int), 1000)
+    assert np.abs(np.add.reduceat(held, range(0, 4000, 500)) - 125).max() < 60
+    assert not np.array_equal(np.flatnonzero(held), np.arange(1000))
+
+
+@pytest.mark.parametrize("count", [-1, 4])
+def test_held_out_cannot_be_more_than_all(count):
+    with pytest.raises(ValueError, match=rf"^count must be in 0 to 3, not {count}$"):
+        held_out(np.array([0, 1, 0]), count)
+
+
+def crop_flip_one_by_one(x, rng, pad):
+    """The oracle: every image for itself, by slices."""
+    batch, height, width, channels = x.shape
+    down, right = rng.integers(0, 2 * pad + 1, (2, batch))
+    flip = rng.integers(0, 2, batch)
+    out = np.empty_like(x)
+    for n in range(batch):
+        canvas = np.zeros((height + 2 * pad, width + 2 * pad, channels), x.dtype)
+        canvas[pad : pad + height, pad : pad + width] = x[n]
+        crop = canvas[down[n] : down[n] + height, right[n] : right[n] + width]
+        out[n] = crop[:, ::-1] if flip[n] else crop
+    return out
+
+
+@given(
+    st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(1, 6), st.integers(1, 3)),
+    st.integers(0, 4),
+    st.integers(0, 2**32),
+)
+def test_crop_flip_equals_a_loop(shape, pad, seed):
+    x = np.random.default_rng(seed).integers(-127, 128, shape).astype(np.int8)
+    before = x.copy()
+    have = crop_flip(x, np.random.default_rng(seed), pad)
+    np.testing.assert_array_equal(have, crop_flip_one_by_one(x, np.random.default_rng(seed), pad))
+    assert have.dtype == np.int8
+    np.testing.assert_array_equal(x, before)
+
+
+def test_crop_flip_needs_images():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match=r"^x must have 4 dimensions, not shape \(2, 3\)$"):
+        crop_flip(np.zeros((2, 3)), rng)
+    with pytest.raises(ValueError, match=r"^pad must be at least 0, not -1$"):
+        crop_flip(np.zeros((1, 2, 2, 1)), rng, pad=-1)
+
+
+def good(*shape):
     parts = {"train": 4, "val": 3, "test": 2}
-    arrays = {f"x_{part}": np.zeros((n, 5), int) for part, n in parts.items()}
+    arrays = {f"x_{part}": np.zeros((n, *(shape or (5,))), int) for part, n in parts.items()}
     return arrays | {f"y_{part}": np.arange(n) for part, n in parts.items()}
 
 
 def test_split_keeps_small_types():
     split = Split("tiny", 4, **good())
     assert [array.dtype for array in split.arrays()] == [np.int8, np.int64] * 3
+    assert (split.shape, split.inputs, split.input_bits, split.limit) == ((5,), 5, 2, 1)
+    assert not split.augment
+
+
+def test_split_of_images():
+    arrays = good(3, 4, 2)
+    arrays["x_val"][0, 2, 3, 1] = -127
+    split = Split("tiny", 4, **arrays, input_bits=8, augment=True)
+    assert (split.shape, split.inputs, split.limit, split.augment) == ((3, 4, 2), 24, 127, True)
+    with pytest.raises(ValueError, match=r"^x_val\[0, 2, 3, 1\] must be in -63 to 63, not -127$"):
+        dataclasses.replace(split, input_bits=7)
+
+
+def test_split_does_not_copy_what_fits():
+    arrays = {k: v.astype(np.int8 if k[0] == "x" else np.int64) for k, v in good(2, 2, 1).items()}
+    split = Split("tiny", 4, **arrays)
+    assert all(getattr(split, name) is array for name, array in arrays.items())
 
 
 @pytest.mark.parametrize(
@@ -83,12 +221,17 @@ def test_split_keeps_small_types():
     [
         ({"x_val": np.full((3, 5), 2)}, ValueError, r"x_val\[0, 0\] must be in -1 to 1, not 2"),
         ({"x_val": np.zeros((3, 6), int)}, ValueError, r"x_val must have shape \(\*, 5\), not .*"),
+        ({"x_val": np.zeros((3, 5, 1, 1), int)}, ValueError, r"x_val must have shape .*"),
+        ({"x_train": np.zeros((4, 5, 1), int)}, ValueError, r"x_train must .* \(\*, \*\), .*"),
         ({"x_test": np.zeros((2, 5))}, TypeError, r"x_test must hold integers, not float64"),
         ({"x_train": np.zeros((0, 5), int)}, ValueError, r"x_train must not be empty"),
         ({"y_val": np.arange(4)}, ValueError, r"y_val must have shape \(3,?\), not \(4,\)"),
         ({"y_test": np.array([0, 4])}, ValueError, r"y_test\[1\] must be in 0 to 3, not 4"),
+        ({"input_bits": 9}, ValueError, r"input_bits must be in 2 to 8, not 9"),
+        ({"augment": 1}, TypeError, r"augment must be a bool, not 1"),
+        ({"augment": True}, ValueError, r"augment needs images, not vectors: tiny"),
     ],
-)
+)  # fmt: skip
 def test_split_refuses_what_does_not_fit(change, error, message):
     with pytest.raises(error, match=f"^{message}$"):
         Split("tiny", 4, **(good() | change))

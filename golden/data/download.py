@@ -7,6 +7,7 @@ import os
 import ssl
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -156,18 +157,19 @@ def _alone(folder: Path) -> Iterator[int]:
 def _from_mirror(url: str, target: Path, md5: str, progress: Progress | None) -> str | None:
     """Fetch one file from one mirror; returns why that failed, or None."""
     part = target.with_name(target.name + ".part")
-    cuts = 0
+    host, cuts = urllib.parse.urlsplit(url).netloc, 0
     while True:
         try:
             resumed = _transfer(url, part, target.name, progress)
         except _BROKEN as error:
             if cuts == RETRIES:
-                return f"{url}: {_line(error)}"
+                return f"{host}: {_line(error)}"
             cuts += 1
             time.sleep(PAUSE_S * cuts)
             continue
         except urllib.error.URLError as error:
-            return f"{url}: {_line(error.reason) if not hasattr(error, 'code') else _line(error)}"
+            plain = isinstance(error, urllib.error.HTTPError)
+            return f"{host}: {_line(error if plain else error.reason)}"
         with part.open("rb") as file:
             have = hashlib.file_digest(file, _md5).hexdigest()
         if have == md5:
@@ -175,7 +177,7 @@ def _from_mirror(url: str, target: Path, md5: str, progress: Progress | None) ->
             return None
         part.unlink()
         if not (resumed and cuts < RETRIES):  # else the beginning, from who knows where, was wrong
-            return f"{url} has MD5 {have}, not {md5}"
+            return f"{host}: {target.name} has MD5 {have}, not {md5}"
         cuts += 1
 
 

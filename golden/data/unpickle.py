@@ -70,9 +70,11 @@ def _plain(value: Any) -> Any:
         return value
     if value.kind == "bytes":
         return _bytes(value)
+    if value.kind != "array":
+        raise ValueError(f"it holds a {value.kind} for an array")
     _, shape, dtype, fortran, content = value.state
-    if value.kind != "array" or not isinstance(dtype, _Record) or dtype.kind != "dtype":
-        raise ValueError("it holds something else than arrays")
+    if not isinstance(dtype, _Record) or dtype.kind != "dtype":
+        raise ValueError("an array has no type")
     if dtype.args[0] not in ("u1", b"u1"):
         raise ValueError(f"an array's type is {dtype.args[0]!r}, not u1")
     flat = np.frombuffer(_bytes(content), np.uint8)
