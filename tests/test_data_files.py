@@ -1,6 +1,8 @@
 """IDX files and SVHN, written here in their original formats, read, and damaged; where they lie."""
 
 import gzip
+import io
+import struct
 import sys
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from datafiles import STEMS, idx_bytes, same_samples, some, write_idx
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.data import download, idx, load
+from golden.data import download, idx, load, matfile
 
 
 @pytest.fixture(autouse=True)
@@ -222,8 +224,61 @@ def test_cut_svhn_is_refused_by_name(root, keep, packed):
         load("svhn", root=root, validation=10)
 
 
-def test_missing_scipy_names_the_extra(root, monkeypatch):
-    write_svhn(root)
-    monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(ModuleNotFoundError, match=r"^scipy reads .* 'spintrit\[demo\]'$"):
-        load("svhn", root=root)
+@given(
+    st.sampled_from(["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"]),
+    st.lists(st.integers(0, 3), min_size=2, max_size=4),
+    st.booleans(),
+)
+def test_matfile_reads_what_scipy_writes(kind, shape, packed):
+    from scipy.io import savemat
+
+    array = np.random.default_rng(0).integers(0, 100, shape).astype(kind)
+    others = {"text": "text", "complex": np.array([1j]), "cell": {"a": 1}, "x" * 31: 7}
+    file = io.BytesIO()
+    savemat(file, {**others, "X": array}, do_compression=packed)
+    have = matfile.loads(file.getvalue())
+    assert sorted(have) == ["X", "x" * 31]
+    np.testing.assert_array_equal(have["X"], array, strict=True)
+
+
+def mat(body, version=0x100, order="<"):
+    return bytes(124) + struct.pack(f"{order}2H", version, 0x4D49) + body
+
+
+def element(kind, content, order="<"):
+    return struct.pack(f"{order}2I", kind, len(content)) + content + bytes(-len(content) % 8)
+
+
+def matrix(order="<", stored=2, shape=(2, 2), numbers=b"\1\2\3\4"):
+    """A matrix X of doubles, stored as bytes."""
+    return element(14, b"".join([
+        element(6, struct.pack(f"{order}2I", 6, 0), order),
+        element(5, struct.pack(f"{order}{len(shape)}i", *shape), order),
+        struct.pack(f"{order}I", 1 << 16 | 1) + b"X\0\0\0",
+        element(stored, numbers, order),
+    ]), order)  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_matfile_of_either_byte_order(order):
+    have = matfile.loads(mat(matrix(order), order=order))
+    np.testing.assert_array_equal(have["X"], [[1.0, 3.0], [2.0, 4.0]], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "it has no head of a MATLAB 5 file"),
+        (bytes(200), "it has no head of a MATLAB 5 file"),
+        (mat(b"", 0x200), r"its version is 0x0200, not 0x0100 \(MATLAB's -v6 and -v7\)"),
+        (mat(matrix()[:-1]), "it ends within an element"),
+        (mat(matrix() + b"more"), "it ends within an element"),
+        (mat(matrix(stored=233)), "an array has the type code 233"),
+        (mat(matrix(shape=(2, 3))), r"an array of shape \(2, 3\) has 4 numbers"),
+        (mat(matrix(shape=(-2, -2))), r"an array of shape \(-2, -2\) has 4 numbers"),
+        (mat(matrix(shape=())), r"an array of shape \(\) has 4 numbers"),
+    ],
+)
+def test_damaged_matfile(content, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        matfile.loads(content)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from golden.data import matfile
 from golden.data.pixels import Raw
 from golden.data.places import reading
 
@@ -23,14 +24,8 @@ def find(folder: Path) -> list[Path] | None:
 
 def part(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 32, 32, 3) uint8 and labels of one file, whose label 10 is digit 0."""
-    try:
-        from scipy.io import loadmat
-    except ImportError:
-        raise ModuleNotFoundError(
-            "scipy reads SVHN's files: pip install 'spintrit[demo]'", name="scipy"
-        ) from None
     with reading(path, "a file of SVHN"):
-        content = loadmat(path, variable_names=("X", "y"))
+        content = matfile.loads(path.read_bytes())
         if not {"X", "y"} <= content.keys():
             raise ValueError("it has no X and y")
         x, y = content["X"], content["y"].reshape(-1)
