@@ -3,6 +3,8 @@
 All run freely from the array's making (hardware: from reset) modulo 2^64.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from golden import cell
@@ -29,6 +31,18 @@ COUNTERS = (
     "cells_aged",  # flipped by AGE
 )
 COUNT_BITS = 64
+
+
+@dataclass
+class Counters:
+    """What an array has done since it was made.
+
+    ``cycles``: clock cycles of all commands, stalls apart. ``switched``: cells that changed state
+    in updates.
+    """
+
+    cycles: int = 0
+    switched: int = 0
 
 
 def ones(plane: np.ndarray, axis: int) -> np.ndarray:

@@ -6,27 +6,15 @@ class checks every argument once; a subclass only does the work.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 
 import numpy as np
 
 from golden import activity, cell, checks, lfsr, protocol, trit
+from golden.activity import Counters
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from golden.ptable import ProbabilityTable
 from golden.reading import Reading
-
-
-@dataclass
-class Counters:
-    """What an array has done since it was made.
-
-    ``cycles``: clock cycles of all commands, stalls apart. ``switched``: cells that changed state
-    in updates.
-    """
-
-    cycles: int = 0
-    switched: int = 0
 
 
 class SynapseArray(ABC):
@@ -42,6 +30,11 @@ class SynapseArray(ABC):
             raise TypeError(f"config must be an ArrayConfig, not {config!r}")
         self.config = config
         self.counters = Counters()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the cells: (cols, rows, cells)."""
+        return self.config.cols, self.config.rows, self.config.cells
 
     def program(self, bits: np.ndarray, first: int = 0) -> None:
         """Write cell bits of shape (count, rows, cells), 1 = P, from column ``first`` on; stuck
@@ -197,6 +190,15 @@ class SynapseArray(ABC):
         """The generators' states, uint64 of shape (rows, cells)."""
         return self._generators()
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Cells and generators, all that commands change but counters, for ``set_state``."""
+        return {"cells": self.read(), "generators": self.generators()}
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a ``state``; raises KeyError, TypeError or ValueError if it does not fit."""
+        self.program(state["cells"])
+        self.set_generators(state["generators"])
+
     def verify(self) -> None:  # noqa: B027  (a default, not a duty)
         """Compare all state with whatever else holds it; most arrays have no other."""
 
@@ -255,19 +257,18 @@ class GoldenArray(SynapseArray):
     def __init__(self, config: ArrayConfig):
         super().__init__(config)
         self.reading: Reading | None = None
-        shape = (config.cols, config.rows, config.cells)
-        self._bits = np.zeros(shape, bool)
+        self._bits = np.zeros(self.shape, bool)
         # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
         largest = max(config.rows, config.cols << (config.error_bits - 1))
         self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
         self._weights = trit.weights(self._bits).astype(self._float)  # (cols, rows)
-        self._variants = np.zeros(shape, np.uint8)
+        self._variants = np.zeros(self.shape, np.uint8)
         self._table = np.zeros((protocol.table_rows(config), 2), np.int64)
         self._ticks = np.zeros((config.codes, 2), np.int64)
         self._activity_counts = activity.Activity()
         self._lines: dict[tuple[int, int, int], np.ndarray] = {}
         states = lfsr.stream_states(0, 0, config.rows * config.cells)
-        self._streams = lfsr.Streams(states.reshape(shape[1:]), config.draw_bits)
+        self._streams = lfsr.Streams(states.reshape(self.shape[1:]), config.draw_bits)
 
     def _tick(self, op: Op, count: int = 0, batch: int = 1) -> None:
         self.counters.cycles += protocol.cycles(op, self.config, count, batch)

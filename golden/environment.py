@@ -96,6 +96,11 @@ class Environment:
         self._lost = self._retention() if settings.retention_s else np.zeros((1, 2))
         self._reads: dict[int, float] = {}  # of a cell on average, by array, up to now
 
+    @property
+    def counts_reads(self) -> bool:
+        """Whether all reads must be counted."""
+        return self._settings.read_disturb
+
     def identity(self) -> dict[str, Any]:
         """What decides training besides the table, by name."""
         device = None if self._device is None else asdict(self._device)
@@ -113,7 +118,7 @@ class Environment:
             If reads are to be analog and ``array`` is not golden.
         """
         settings, config = self._settings, self.config
-        shape = (config.cols, config.rows, config.cells)
+        shape = array.shape
         rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(2, number)))
         cells = nonideal.factors(settings, shape, rng)
         if self._groups or settings.stuck_p or settings.stuck_ap:
@@ -165,10 +170,10 @@ class Environment:
 
     def _count(self, array: SynapseArray, used: int) -> float:
         """Reads of a cell so far, mean over ``used`` columns."""
-        done, config = array.activity(), self.config
+        done, rows = array.activity(), array.shape[1]
         forward = done["forward_cells_p"] + done["forward_cells_ap"]
         backward = done["backward_cells_p"] + done["backward_cells_ap"]
-        return (forward + backward * bits_set(config)) / (used * config.rows * config.cells)
+        return (forward + backward * bits_set(self.config)) / (used * rows * self.config.cells)
 
     def _retention(self) -> np.ndarray:
         """Probability that the time between training and test leaves a cell in the other state, by

@@ -7,6 +7,7 @@ of columns are free. Unused rows get zeros and no pulses.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,8 @@ from golden.array import SynapseArray
 from golden.cell import check_pulses
 from golden.config import ArrayConfig
 from golden.lockstep import Mismatch
-from golden.ptable import ProbabilityTable
+from golden.planes import planes
+from golden.ptable import GXNOR_M, ProbabilityTable, encode
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,18 @@ class SynapseMatrix:
             bits[columns, tile.row : tile.row + tile.rows] = part[:, : tile.rows]
         return bits
 
-    def forward(self, u: np.ndarray) -> np.ndarray:
-        """Sums (batch, n_out), int32, of trits u (batch, n_in)."""
-        u = checks.integers("u", u, (None, self.n_in), -1, 1)
+    def forward(self, u: np.ndarray, limit: int = 1) -> np.ndarray:
+        """Sums (batch, n_out), int32, of integers u (batch, n_in) in [-limit, limit]: trits, or
+        limit = 2^bits - 1, read as ``bits`` vectors of trits (see ``golden.planes``)."""
+        u = checks.integers("u", u, (None, self.n_in), -limit, limit)
         s = np.zeros((len(u), self.n_out), np.int32)
-        for tile in self.tiles:
-            part = self._padded(u[:, tile.row : tile.row + tile.rows], None, self.config.rows)
-            with self._placed(tile):
-                sums = tile.array.forward(part, tile.first, tile.width)
-            s[:, tile.col : tile.col + tile.cols] += sums[:, : tile.cols]
+        for weight, trits in planes(u, limit):
+            for tile in self.tiles:
+                part = trits[:, tile.row : tile.row + tile.rows]
+                part = self._padded(part, None, self.config.rows)
+                with self._placed(tile):
+                    sums = tile.array.forward(part, tile.first, tile.width)
+                s[:, tile.col : tile.col + tile.cols] += weight * sums[:, : tile.cols]
         return s
 
     def backward(self, d: np.ndarray) -> np.ndarray:
@@ -96,6 +101,20 @@ class SynapseMatrix:
             with self._placed(tile):
                 switched += tile.array.update(pulses[0], pulses[1], tile.first, blind=blind)
         return switched
+
+    def change(
+        self,
+        change: np.ndarray,
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float = GXNOR_M,
+        *,
+        blind: bool = False,
+    ) -> int:
+        """Code real-valued weight changes (n_out, n_in), see ``golden.ptable.encode``, and pulse.
+        Returns cells switched."""
+        kappa, code = encode(change, table, self.config, rng, steepness)
+        return self.update(kappa, code, blind=blind)
 
     @staticmethod
     def _padded(part: np.ndarray, first: int | None, second: int) -> np.ndarray:
@@ -143,11 +162,12 @@ class ArrayPool:
         equip: Callable[[SynapseArray, int], None] | None = None,
     ):
         self.config, self.table = config, table
-        self.arrays: list[SynapseArray] = []
+        self.arrays: list[Any] = []
+        self.size = 0  # arrays
         self._make, self._seed, self._equip = make, seed, equip
         self._free = 0  # columns left in the last array
 
-    def matrix(self, name: str, n_in: int, n_out: int) -> SynapseMatrix:
+    def matrix(self, name: str, n_in: int, n_out: int) -> Any:
         """A new matrix of ``n_in`` x ``n_out`` synapses.
 
         Raises
@@ -155,23 +175,28 @@ class ArrayPool:
         TypeError, ValueError
             If a size is not a positive integer.
         """
+        tiles = [Tile(self.arrays[number], *place) for number, *place in self.places(n_in, n_out)]
+        return SynapseMatrix(name, tiles, self.config)
+
+    def places(self, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
+        """Take columns for a matrix: number of the array, and then as in ``Tile``, part by part."""
         n_in = checks.integer("n_in", n_in, 1)
         n_out = checks.integer("n_out", n_out, 1)
         unit = self.config.columns_per_cycle
-        tiles = []
         for row in range(0, n_in, self.config.rows):
             col = 0
             while col < n_out:
                 if not self._free:
                     self._add()
+                    self.size += 1
+                    self._free = self.config.cols
                 cols = min(n_out - col, self._free)
                 width = -(-cols // unit) * unit
                 first = self.config.cols - self._free
                 rows = min(n_in - row, self.config.rows)
-                tiles.append(Tile(self.arrays[-1], first, width, row, rows, col, cols))
+                yield self.size - 1, first, width, row, rows, col, cols
                 self._free -= width
                 col += cols
-        return SynapseMatrix(name, tiles, self.config)
 
     def used(self, number: int) -> int:
         """Columns of array ``number`` that belong to a matrix, from the first on."""
@@ -185,4 +210,3 @@ class ArrayPool:
         if self._equip:
             self._equip(array, len(self.arrays))
         self.arrays.append(array)
-        self._free = self.config.cols

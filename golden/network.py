@@ -1,28 +1,37 @@
-"""A dense gated-XNOR network whose weights live in synapse arrays."""
+"""A gated-XNOR network whose weights live in synapse arrays."""
 
-import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from golden import checks, ptable, trit
-from golden.layers import Activation, BatchNorm, Dense, Layer
-from golden.matrix import ArrayPool
-from golden.optim import Optimiser
+from golden import checks, ptable, spec, trit
+from golden.backend import NUMPY, Backend
+from golden.fast import FastMatrix
+from golden.layers import Activation, BatchNorm, Layer
+from golden.optim import Gradient, Optimiser
+from golden.spec import Block
+from golden.weighted import Conv, Dense, Weighted
 
-_EVALUATION_BATCH = 1024
+_EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
 
 
 class Network:
-    """Layers "layer1", "layer2", ...: dense, batch norm and, but for the last, activation.
+    """Layers "layer1", "layer2", ...: weights, batch norm and, but for the last, activation.
 
     Parameters
     ----------
-    pool : ArrayPool
+    pool : ArrayPool or FastPool
         Whence the synapses come; its table codes the pulses.
-    sizes : sequence of int
-        n_in, hidden sizes, n_out.
+    shape : sequence of int
+        Of an input, (n,) or (height, width, channels).
+    blocks : sequence of golden.spec.Block
+        All layers but the last.
+    classes : int
+        Outputs of the last layer.
+    limit : int
+        Of the inputs' magnitude, see ``golden.weighted.Weighted``.
     threshold, window : float
         Of the activations, see ``golden.layers.Activation``.
     steepness : float
@@ -33,33 +42,43 @@ class Network:
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than two sizes or one is no positive integer.
+        If blocks do not fit their inputs, or ``classes`` is no positive integer.
     """
 
     def __init__(
         self,
-        pool: ArrayPool,
-        sizes: Sequence[int],
+        pool: Any,
+        shape: Sequence[int],
+        blocks: Sequence[Block],
+        classes: int,
         *,
+        limit: int = 1,
         threshold: float = 0.5,
         window: float = 0.5,
         steepness: float = ptable.GXNOR_M,
         dtype: DTypeLike = np.float32,
     ):
-        if len(sizes) < 2:
-            raise ValueError(f"sizes must name at least inputs and outputs, not {sizes!r}")
-        self.pool, self.steepness = pool, steepness
-        self.sizes = tuple(checks.integer(f"sizes[{i}]", n, 1) for i, n in enumerate(sizes))
-        self.dense: list[Dense] = []
+        self.pool, self.steepness, self.dtype = pool, steepness, np.dtype(dtype)
+        self.backend: Backend = getattr(pool, "backend", NUMPY)
+        blocks = [*blocks, Block(checks.integer("classes", classes, 1))]
+        self.shapes = spec.shapes(blocks, shape)
+        self.weighted: list[Weighted] = []
         self.norms: list[BatchNorm] = []
         self.layers: list[Layer] = []
-        for number, (n_in, n_out) in enumerate(itertools.pairwise(self.sizes), start=1):
-            name = f"layer{number}"
+        for number, block in enumerate(blocks, start=1):
+            name, before = f"layer{number}", self.shapes[number - 1]
             if self.layers:
                 self.layers.append(Activation(threshold, window))
-            self.dense.append(Dense(pool.matrix(name, n_in, n_out), dtype))
-            self.norms.append(BatchNorm(name, n_out, dtype))
-            self.layers += [self.dense[-1], self.norms[-1]]
+                limit = 1
+            if block.kernel:
+                matrix = pool.matrix(name, block.kernel**2 * before[-1], block.n_out)
+                sides = block.kernel, block.padding, block.pool
+                self.weighted.append(Conv(matrix, *sides, dtype=dtype, limit=limit))
+            else:
+                matrix = pool.matrix(name, int(np.prod(before)), block.n_out)
+                self.weighted.append(Dense(matrix, dtype, limit))
+            self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend))
+            self.layers += [self.weighted[-1], self.norms[-1]]
 
     def initialise(self, rng: np.random.Generator, density: float) -> None:
         """Program random weights.
@@ -67,35 +86,36 @@ class Network:
         Ternary: each is non-zero with probability ``density``, +1 and -1 alike, and the zeros are
         0w and 0s alike. Binary: +1 and -1 alike, and ``density`` has no effect.
         """
-        for dense in self.dense:
-            matrix = dense.matrix
+        for layer in self.weighted:
+            matrix = layer.matrix
             shape = (matrix.n_out, matrix.n_in)
             bits = rng.integers(0, 2, (*shape, matrix.config.cells), dtype=np.uint8)
             if matrix.config.cells == 2:
                 bits[..., 1] = bits[..., 0] ^ (rng.random(shape) < density)
             matrix.program(bits)
 
-    def forward(self, u: np.ndarray, *, train: bool = False) -> np.ndarray:
-        """Scores (batch, n_out) of trits (batch, n_in)."""
-        x = u
+    def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
+        """Scores (batch, classes), an array of the back end, of integers u (batch, *shape)."""
+        x = self.backend.array(u.astype(self.dtype))
         for layer in self.layers:
             x = layer.forward(x, train=train)
         return x
 
     def predict(self, u: np.ndarray) -> np.ndarray:
-        """Classes (N,) of trits (N, n_in): the largest score, the first of equals."""
-        parts = range(0, len(u), _EVALUATION_BATCH)
-        scores = [self.forward(u[start : start + _EVALUATION_BATCH]) for start in parts]
+        """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
+        size = _EVALUATION_BATCH[u.ndim - 1]
+        parts = range(0, len(u), size)
+        scores = [self.backend.host(self.forward(u[start : start + size])) for start in parts]
         return np.concatenate(scores).argmax(axis=1)
 
-    def backward(self, gradient: np.ndarray) -> None:
+    def backward(self, gradient: Any) -> None:
         """Propagate the gradient at the scores of the last training ``forward``.
 
         The first layer's errors are of no use, so its array is not read.
         """
         for layer in reversed(self.layers[1:]):
             gradient = layer.backward(gradient)
-        self.dense[0].keep(gradient)
+        self.weighted[0].keep(gradient)
 
     def update(
         self,
@@ -120,11 +140,16 @@ class Network:
             Cells switched.
         """
         switched = 0
-        table, config = self.pool.table, self.pool.config
-        for dense in self.dense:
-            change = optimiser.step(f"{dense.name}.weight", dense.gradient(), learning_rate)
-            kappa, code = ptable.encode(change, table, config, rng, self.steepness)
-            switched += dense.matrix.update(kappa, code, blind=blind)
+        table = self.pool.table
+        for layer in self.weighted:
+            code = (table, rng, self.steepness)
+            if isinstance(layer.matrix, FastMatrix) and isinstance(optimiser, Gradient):
+                total = layer.total()  # its scale is of no matter
+                factor = optimiser.factor(total, learning_rate)
+                switched += layer.matrix.change(total, *code, blind=blind, factor=factor)
+            else:
+                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), learning_rate)
+                switched += layer.matrix.change(change, *code, blind=blind)
         for norm in self.norms:
             for name, gradient in norm.gradients.items():
                 change = optimiser.step(f"{norm.name}.{name}", gradient, learning_rate)
@@ -133,10 +158,11 @@ class Network:
 
     def read(self) -> dict[str, np.ndarray]:
         """Cell bits of every layer, bool, (n_out, n_in, cells)."""
-        return {dense.name: dense.matrix.read() for dense in self.dense}
+        return {layer.name: layer.matrix.read() for layer in self.weighted}
 
-    def norm_arrays(self) -> dict[str, np.ndarray]:
-        """Batch norm parameters and statistics, "<layer>.<what>"; the arrays themselves."""
+    def norm_arrays(self) -> dict[str, Any]:
+        """Batch norm parameters and statistics, "<layer>.<what>"; the back end's arrays
+        themselves."""
         return {
             f"{norm.name}.{what}": array
             for norm in self.norms
@@ -147,17 +173,28 @@ class Network:
         """All that inference needs, by name: "<layer>.cells" (n_out, n_in, cells) bool,
         "<layer>.weights" (n_out, n_in) int8, and batch norm's "<layer>.gamma", "beta", "mean",
         "variance"."""
-        arrays = dict(self.norm_arrays())
+        arrays = self._host_norms()
         for layer, bits in self.read().items():
             arrays |= {f"{layer}.cells": bits, f"{layer}.weights": trit.weights(bits)}
         return arrays
 
+    def set_weights(self, arrays: dict[str, np.ndarray]) -> None:
+        """Program what ``weights`` gave.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a part is missing or does not fit; some may be set then.
+        """
+        self._set_norms(arrays)
+        for layer in self.weighted:
+            layer.matrix.program(arrays[f"{layer.name}.cells"])
+
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that ``update`` changes: batch norms, and cells and generators by array."""
-        arrays = dict(self.norm_arrays())
+        """Everything that ``update`` changes: batch norms, and the state of each array."""
+        arrays = self._host_norms()
         for number, array in enumerate(self.pool.arrays):
-            arrays[f"array{number}.cells"] = array.read()
-            arrays[f"array{number}.generators"] = array.generators()
+            arrays |= {f"array{number}.{name}": part for name, part in array.state().items()}
         return arrays
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
@@ -168,13 +205,22 @@ class Network:
         KeyError, TypeError, ValueError
             If a part is missing or does not fit; some may be set then.
         """
+        self._set_norms(state)
+        for number, array in enumerate(self.pool.arrays):
+            prefix = f"array{number}."
+            parts = {name: part for name, part in state.items() if name.startswith(prefix)}
+            array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
+
+    def _host_norms(self) -> dict[str, np.ndarray]:
+        arrays = self.norm_arrays()
+        return {name: self.backend.host(array).copy() for name, array in arrays.items()}
+
+    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
         for name, array in self.norm_arrays().items():
-            if state[name].shape != array.shape:
-                raise ValueError(f"{name} must have shape {array.shape}, not {state[name].shape}")
-            array[:] = state[name]
-        for number, synapses in enumerate(self.pool.arrays):
-            synapses.program(state[f"array{number}.cells"])
-            synapses.set_generators(state[f"array{number}.generators"])
+            new = arrays[name]
+            if new.shape != tuple(array.shape):
+                raise ValueError(f"{name} must have shape {tuple(array.shape)}, not {new.shape}")
+            array[:] = self.backend.array(new)
 
 
 def populations(bits: np.ndarray) -> dict[str, int]:

@@ -5,11 +5,13 @@ is the host's and real-valued; ``bytes_per_weight`` says what it costs next to t
 """
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
+from golden.backend import namespace
 
 
 class Optimiser(ABC):
@@ -26,7 +28,7 @@ class Optimiser(ABC):
 
     BUFFERS: tuple[str, ...] = ()
 
-    def __init__(self, state: dict[str, np.ndarray] | None = None):
+    def __init__(self, state: dict[str, Any] | None = None):
         self.state = dict(state or {})
 
     @classmethod
@@ -34,21 +36,19 @@ class Optimiser(ABC):
         """Host memory for each weight."""
         return len(cls.BUFFERS) * np.dtype(dtype).itemsize
 
-    def step(self, name: str, gradient: np.ndarray, learning_rate: float) -> np.ndarray:
+    def step(self, name: str, gradient: Any, learning_rate: float) -> Any:
         """The change to add to parameter ``name``, in the gradient's shape and type."""
         if f"{name}.steps" not in self.state:
             self.state[f"{name}.steps"] = np.zeros((), np.int64)
             for buffer in self.BUFFERS:
-                self.state[f"{name}.{buffer}"] = np.zeros_like(gradient)
+                self.state[f"{name}.{buffer}"] = namespace(gradient).zeros_like(gradient)
         buffers = [self.state[f"{name}.{buffer}"] for buffer in self.BUFFERS]
         count = self.state[f"{name}.steps"]
         count += 1
         return self._step(gradient, learning_rate, int(count), *buffers)
 
     @abstractmethod
-    def _step(
-        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
-    ) -> np.ndarray: ...
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any: ...
 
 
 class Adam(Optimiser):
@@ -61,14 +61,22 @@ class Adam(Optimiser):
     BUFFERS = ("m", "v")
     BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
-    def _step(
-        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
-    ) -> np.ndarray:
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
         m, v = buffers
-        m += (1 - self.BETA1) * (gradient - m)
-        v += (1 - self.BETA2) * (np.square(gradient) - v)
+        xp = namespace(gradient)
+        change = gradient - m
+        change *= 1 - self.BETA1
+        m += change
+        change = xp.square(gradient)
+        change -= v
+        change *= 1 - self.BETA2
+        v += change
         rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.BETA1**count)
-        return -rate * m / (np.sqrt(v) + self.EPSILON)
+        root = xp.sqrt(v)
+        root += self.EPSILON
+        change = -rate * m
+        change /= root
+        return change
 
 
 class Momentum(Optimiser):
@@ -81,17 +89,46 @@ class Momentum(Optimiser):
     BUFFERS = ("m",)
     BETA = 0.9
 
-    def _step(
-        self, gradient: np.ndarray, learning_rate: float, count: int, *buffers: np.ndarray
-    ) -> np.ndarray:
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
         (m,) = buffers
         m += (1 - self.BETA) * (gradient - m)
-        rms = float(np.sqrt(np.mean(np.square(m, dtype=np.float64))))
-        scale = learning_rate / rms if rms > 0 else 0.0
-        return (-scale * m.astype(np.float64)).astype(m.dtype)
+        xp = namespace(m)
+        scaled = _per_rms(m, learning_rate) * xp.astype(m, xp.float64)
+        return xp.astype(scaled, m.dtype)
 
 
-OPTIMISERS: dict[str, type[Optimiser]] = {"adam": Adam, "momentum": Momentum}
+class Gradient(Optimiser):
+    """Step -lr g / rms(g), the root mean square taken over the layer: nothing is kept.
+
+    This is what a near-memory update engine can do, which has the batch's inputs and errors and
+    computes the gradient of one column at a time; the scale is one number a layer and batch.
+    """
+
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+        return self.factor(gradient, learning_rate) * gradient
+
+    def factor(self, gradient: Any, learning_rate: float) -> float:
+        """The step over the gradient."""
+        return _per_rms(gradient, learning_rate)
+
+
+def _per_rms(x: Any, learning_rate: float) -> float:
+    """-lr / rms(x); 0 if all is 0."""
+    xp = namespace(x)
+    if xp is np and x.dtype == np.float32:
+        # BLAS adds blockwise, hence precisely enough.
+        flat = x.reshape(-1)
+        square = float(np.vdot(flat, flat)) / max(x.size, 1)
+    else:
+        square = float(xp.mean(xp.square(xp.astype(x, xp.float64))))
+    return -learning_rate / square**0.5 if square > 0 else 0.0
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    "adam": Adam,
+    "momentum": Momentum,
+    "gradient": Gradient,
+}
 
 
 def exponential_decay(start: float, end: float, epoch: int, epochs: int) -> float:

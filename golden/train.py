@@ -7,20 +7,23 @@ is killed and resumed therefore ends bit for bit like an unbroken one, on any ki
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from golden import checkpoint, checks, ptable
+from golden import checkpoint, checks, ptable, spec
 from golden.activity import COUNTERS
 from golden.array import GoldenArray, SynapseArray
+from golden.backend import Backend
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import Split
+from golden.data.augment import crop_flip
 from golden.environment import Environment
+from golden.fast import FastPool
 from golden.layers import squared_hinge
 from golden.lockstep import Mismatch
 from golden.matrix import ArrayPool
@@ -31,7 +34,9 @@ from golden.ptable import ProbabilityTable
 
 RULES = ("exact", "blind")
 ACTIVATIONS = ("ternary", "binary")
-CHECKPOINT, METRICS, WEIGHTS = "checkpoint.npz", "metrics.jsonl", "weights.npz"
+CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
+WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best on validation
+_COUNT_EVERY = 50  # batches; whole matrices count the activity of one in so many
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +45,14 @@ class TrainConfig:
 
     Parameters
     ----------
-    hidden : sequence of int
-        Sizes of the hidden layers.
+    network : str
+        All layers but the last, see ``golden.spec``.
     epochs, batch : int
         Passes over the training data; samples per weight update, at least 2 for batch norm's sake
         (a last batch of one changes next to nothing).
     learning_rate, final_learning_rate : float
         Of the first and the last epoch, falling exponentially in between.
-    optimiser : {"adam", "momentum"}
+    optimiser : {"adam", "momentum", "gradient"}
         See ``golden.optim``.
     rule : {"exact", "blind"}
         Which cells a pulse drives, see ``golden.cell``.
@@ -66,7 +71,7 @@ class TrainConfig:
         If a parameter is not of its type or outside its range.
     """
 
-    hidden: Sequence[int] = (128,)
+    network: str = "128FC"
     epochs: int = 100
     batch: int = 200
     learning_rate: float = 0.2
@@ -81,10 +86,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         fix = functools.partial(object.__setattr__, self)
-        if isinstance(self.hidden, str) or not isinstance(self.hidden, Sequence):
-            raise TypeError(f"hidden must be a sequence of integers, not {self.hidden!r}")
-        sizes = enumerate(self.hidden)
-        fix("hidden", tuple(checks.integer(f"hidden[{i}]", n, 1) for i, n in sizes))
+        fix("network", spec.notation(spec.parse(self.network)))
         for name, low in {"epochs": 1, "batch": 2, "seed": 0}.items():
             fix(name, checks.integer(name, getattr(self, name), low))
         for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
@@ -99,11 +101,15 @@ class TrainConfig:
 class Result:
     """What a run came to.
 
-    ``metrics`` holds the lines of metrics.jsonl. ``cycles`` are those of training, validation and
-    test, reads of cells apart; ``cells_switched`` those of training.
+    The test is made twice: with the weights of the epoch ``chosen_epoch`` that was best on the
+    validation data, the last of equals, and with those of the last epoch. ``metrics`` holds the
+    lines of metrics.jsonl. ``cycles`` are those of training, validation and the last epoch's test,
+    reads of cells apart; ``cells_switched`` those of training.
     """
 
     test_accuracy: float
+    last_test_accuracy: float
+    chosen_epoch: int
     val_accuracy: float
     cycles: int
     cells_switched: int
@@ -124,12 +130,15 @@ class Trainer:
         ``make(array)`` returns a new SynapseArray.
     out : Path, optional
         Folder, made if missing, for metrics.jsonl (one line an epoch), checkpoint.npz (after each
-        epoch) and, at the end, weights.npz. Nothing in them depends on the clock or on the kind of
-        array.
+        epoch) and, at the end, weights.npz and best.npz. Nothing in them depends on the clock or
+        on the kind of array.
     table : ProbabilityTable, optional
         Loaded into the arrays; ``golden.ptable.tanh_table`` by default.
     environment : Environment, optional
         Device and non-idealities; its array and table take the place of ``array`` and ``table``.
+    backend : Backend, optional
+        Whole matrices (``golden.fast``) on this back end instead of arrays. Activity is then an
+        estimate, from one batch in 50.
     on_batch, on_epoch : callable, optional
         Called after each batch with (epoch, batch, batches), counted from 1, and after each epoch,
         once it is on disk, with its metrics.
@@ -150,6 +159,7 @@ class Trainer:
         *,
         table: ProbabilityTable | None = None,
         environment: Environment | None = None,
+        backend: Backend | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
     ):
@@ -165,24 +175,36 @@ class Trainer:
             array, None, NonIdealities(), CoderConfig(), table=table or ptable.tanh_table(array)
         )
         self.environment, array, table = environment, environment.config, environment.table
-        self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
+        self.pool: ArrayPool
+        if backend:
+            self.pool = FastPool(array, table, config.seed, environment.equip, backend)
+        else:
+            self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
         self.network = Network(
             self.pool,
-            (split.inputs, *config.hidden, split.classes),
+            split.shape,
+            spec.parse(config.network),
+            split.classes,
+            limit=split.limit,
             threshold=config.threshold if config.activation == "ternary" else 0.0,
             window=config.window,
             steepness=environment.steepness,
         )
         self.optimiser = OPTIMISERS[config.optimiser]()
-        rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(3)]
-        self.rngs = dict(zip(("start", "order", "coder"), rngs, strict=True))
+        rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(4)]
+        self.rngs = dict(zip(("start", "order", "coder", "augment"), rngs, strict=True))
+        if isinstance(self.pool, FastPool):
+            self.rngs["draws"] = self.pool.rng
         self.rngs["environment"] = environment.rng
         self.metrics: list[dict[str, Any]] = []
+        self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
         self._on_batch, self._on_epoch = on_batch, on_epoch
         # What a checkpoint must share with the run that resumes it.
         self._identity = {
             **{f"array {name}": value for name, value in asdict(array).items()},
-            **asdict(config) | {"hidden": list(config.hidden)},
+            **asdict(config),
+            "matrices": backend.name if backend else "arrays",
+            "augment": split.augment,
             "table": checkpoint.digest(*table.arrays()),
             **environment.identity(),
             "data": checkpoint.digest(*split.arrays()),
@@ -213,7 +235,8 @@ class Trainer:
         meta, groups = checkpoint.load(path, self._identity)
         try:
             self.network.set_state(groups["network"])
-            self.optimiser = type(self.optimiser)(groups.get("optimiser"))
+            self.optimiser = type(self.optimiser)(self._kept(groups.get("optimiser", {})))
+            self._best = groups.get("best", {})
             for name, rng in self.rngs.items():
                 rng.bit_generator.state = meta["rngs"][name]
             self.metrics = meta["metrics"]
@@ -246,13 +269,22 @@ class Trainer:
 
         cycles = sum(entry["cycles"] for entry in self.metrics) - self._cycles()
         self.environment.store(self.pool)
-        test_accuracy = self._accuracy(self.split.x_test, self.split.y_test)
+        last = test = self._accuracy(self.split.x_test, self.split.y_test)
         cycles += self._cycles()
+        weights = self.network.weights()
+        chosen = chosen_epoch(self.metrics)
+        if chosen < self.epoch:
+            self.network.set_weights(self._best)
+            self.environment.store(self.pool)
+            test = self._accuracy(self.split.x_test, self.split.y_test)
         if self.out:
-            checkpoint.write_atomically(self.out / WEIGHTS, checkpoint.npz(self.network.weights()))
+            for name, arrays in ((WEIGHTS, weights), (BEST, self.network.weights())):
+                checkpoint.write_atomically(self.out / name, checkpoint.npz(arrays))
         return Result(
-            test_accuracy=test_accuracy,
-            val_accuracy=self.metrics[-1]["val_accuracy"],
+            test_accuracy=test,
+            last_test_accuracy=last,
+            chosen_epoch=chosen,
+            val_accuracy=self.metrics[chosen - 1]["val_accuracy"],
             cycles=cycles,
             cells_switched=sum(entry["cells_switched"] for entry in self.metrics),
             metrics=self.metrics,
@@ -260,29 +292,41 @@ class Trainer:
 
     def _train_epoch(self) -> dict[str, Any]:
         config, network, blind = self.config, self.network, self.config.rule == "blind"
+        augment = crop_flip if self.split.augment else None
         cycles, activity = self._cycles(), self._activity()
         rate = exponential_decay(
             config.learning_rate, config.final_learning_rate, self.epoch, config.epochs
         )
         order = self.rngs["order"].permutation(len(self.split.x_train))
-        loss, right, switched = 0.0, 0, 0
+        loss, right, switched, counted = 0.0, 0, 0, 0
         starts = range(0, len(order), config.batch)
         for number, start in enumerate(starts, start=1):
             chosen = order[start : start + config.batch]
             labels = self.split.y_train[chosen]
-            scores = network.forward(self.split.x_train[chosen], train=True)
+            x = self.split.x_train[chosen]
+            if augment:
+                x = augment(x, self.rngs["augment"])
+            counted += self._counting(number)
+            scores = network.forward(x, train=True)
             batch_loss, gradient = squared_hinge(scores, labels)
             network.backward(gradient)
             switched += network.update(self.optimiser, rate, self.rngs["coder"], blind=blind)
             self.environment.after_batch(self.pool)
             loss += batch_loss * len(chosen)
-            right += int(np.count_nonzero(scores.argmax(axis=1) == labels))
+            classes = network.backend.host(scores).argmax(axis=1)
+            right += int(np.count_nonzero(classes == labels))
             if self._on_batch:
                 self._on_batch(self.epoch + 1, number, len(starts))
-        activity = {name: count - activity[name] for name, count in self._activity().items()}
+        activity = {
+            name: (count - activity[name]) * len(starts) // counted
+            for name, count in self._activity().items()
+        }
+        self._counting(0)
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
         self.environment.after_batch(self.pool)
         cycles = self._cycles() - cycles
+        bits = self._verified()
+        self._keep(bits, val_accuracy)
         return {
             "epoch": self.epoch + 1,
             "learning_rate": rate,
@@ -292,7 +336,7 @@ class Trainer:
             "cells_switched": switched,
             "cycles": cycles,
             "activity": activity,
-            "populations": {name: populations(cells) for name, cells in self._verified().items()},
+            "populations": {name: populations(cells) for name, cells in bits.items()},
         }
 
     def _verified(self) -> dict[str, np.ndarray]:
@@ -304,6 +348,31 @@ class Trainer:
             except Mismatch as mismatch:
                 raise mismatch.of(array=number) from None
         return bits
+
+    def _keep(self, bits: dict[str, np.ndarray], val_accuracy: float) -> None:
+        """Keep the weights if no epoch was better on validation."""
+        if all(val_accuracy >= entry["val_accuracy"] for entry in self.metrics):
+            cells = {f"{layer}.cells": part for layer, part in bits.items()}
+            norms = self.network.norm_arrays()
+            host = self.network.backend.host
+            self._best = cells | {name: host(array).copy() for name, array in norms.items()}
+
+    def _counting(self, batch: int) -> bool:
+        """Whether the activity of batch ``batch``, from 1, is counted; 0 stands for none.
+
+        Arrays count everything. Whole matrices count when told to, and what they counted is taken
+        for all batches.
+        """
+        if not isinstance(self.pool, FastPool):
+            return True
+        on = batch % _COUNT_EVERY == 1 or self.environment.counts_reads
+        self.pool.count(on and self.pool.config.counters)
+        return on
+
+    def _kept(self, state: dict[str, np.ndarray]) -> dict[str, Any]:
+        """An optimiser's state from a checkpoint, as it was."""
+        array = self.network.backend.array
+        return {k: v if k.endswith(".steps") else array(v) for k, v in state.items()}
 
     def _accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
         return float(np.mean(self.network.predict(x) == y))
@@ -328,8 +397,19 @@ class Trainer:
         if self.out:
             rngs = {name: rng.bit_generator.state for name, rng in self.rngs.items()}
             meta = {"metrics": self.metrics, "rngs": rngs}
-            groups = {"network": self.network.state(), "optimiser": self.optimiser.state}
+            host = self.network.backend.host
+            state = {
+                name: part if name.endswith(".steps") else host(part)
+                for name, part in self.optimiser.state.items()
+            }
+            groups = {"network": self.network.state(), "optimiser": state, "best": self._best}
             checkpoint.save(self.out / CHECKPOINT, self._identity, meta, groups)
+
+
+def chosen_epoch(metrics: list[dict[str, Any]]) -> int:
+    """The epoch with the highest validation accuracy, the last of equals, from 1."""
+    best = max(entry["val_accuracy"] for entry in metrics)
+    return max(entry["epoch"] for entry in metrics if entry["val_accuracy"] == best)
 
 
 def _line(entry: dict[str, Any]) -> str:

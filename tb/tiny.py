@@ -10,7 +10,7 @@ from golden.train import TrainConfig
 from sim.array import RtlArray
 
 INPUTS, CLASSES = 12, 3
-TRAINING = {"hidden": (10,), "epochs": 4, "batch": 20, "density": 0.3, "seed": 5}
+TRAINING = {"network": "10FC", "epochs": 4, "batch": 20, "density": 0.3, "seed": 5}
 
 
 def split(inputs: int = INPUTS) -> Split:

@@ -7,7 +7,7 @@ from golden.data import Split
 from golden.train import TrainConfig, Trainer
 
 ARRAY = ArrayConfig(rows=8, cols=4)
-CONFIG = TrainConfig(hidden=(6,), epochs=5, batch=16, density=0.3, seed=3)
+CONFIG = TrainConfig(network="6FC", epochs=5, batch=16, density=0.3, seed=3)
 
 
 def prototypes():

@@ -1,0 +1,82 @@
+"""The PyTorch back end, on the CPU or a GPU."""
+
+from typing import Any
+
+import numpy as np
+
+try:
+    import array_api_compat.torch  # noqa: F401  (what golden.backend.namespace finds)
+    import torch
+except ImportError as error:
+    raise ModuleNotFoundError(
+        f"{error}: pip install 'spintrit[torch]' for the back ends torch and cuda", name="torch"
+    ) from None
+
+
+class Torch:
+    """See ``golden.backend.Backend``; convolutions are PyTorch's own.
+
+    Parameters
+    ----------
+    device : str
+        "cpu" or "cuda".
+
+    Raises
+    ------
+    ValueError
+        If there is no such device here.
+    """
+
+    def __init__(self, device: str):
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("backend must be numpy or torch here, not cuda: PyTorch sees no GPU")
+        self.name, self._device = "torch" if device == "cpu" else device, torch.device(device)
+
+    def array(self, x: np.ndarray) -> Any:
+        return torch.from_numpy(np.ascontiguousarray(x)).to(self._device)
+
+    def host(self, x: Any) -> np.ndarray:
+        return x.detach().cpu().numpy()
+
+    def take(self, x: Any, at: np.ndarray) -> np.ndarray:
+        return self.host(x.reshape(-1)[self.array(at)])
+
+    def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
+        x.view(-1)[self.array(at)] = self.array(values)
+
+    def extremes(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        least, most = torch.aminmax(x, dim=1)
+        return self.host(least).astype(np.float64), self.host(most).astype(np.float64)
+
+    def unfold(self, x: Any, kernel: int, padding: int) -> Any:
+        raise NotImplementedError("PyTorch convolves without patches")
+
+    def fold(self, patches: Any, shape: tuple[int, ...], kernel: int, padding: int) -> Any:
+        raise NotImplementedError("PyTorch convolves without patches")
+
+    def convolve(self, x: Any, weights: Any, kernel: int, padding: int) -> Any:
+        """Sums (batch, height, width, n_out) of images with weights (n_out, kernel^2 channels)."""
+        sums = torch.nn.functional.conv2d(
+            _channels_first(x), _filters(weights, kernel), padding=padding
+        )
+        return sums.permute(0, 2, 3, 1)
+
+    def convolve_back(
+        self, d: Any, x: Any, weights: Any, kernel: int, padding: int, *, errors: bool
+    ) -> tuple[Any, Any]:
+        """Errors at the images x, if asked for, and the sum of d times patches of x, (n_out,
+        kernel^2 channels), from errors d at the sums."""
+        errors_x, total, _ = torch.ops.aten.convolution_backward(
+            _channels_first(d), _channels_first(x), _filters(weights, kernel), None,
+            [1, 1], [padding, padding], [1, 1], False, [0, 0], 1, [errors, True, False],
+        )  # fmt: skip
+        total = total.permute(0, 2, 3, 1).reshape(weights.shape)
+        return errors_x.permute(0, 2, 3, 1) if errors else None, total
+
+
+def _channels_first(x: Any) -> Any:
+    return x.permute(0, 3, 1, 2)
+
+
+def _filters(weights: Any, kernel: int) -> Any:
+    return weights.reshape(weights.shape[0], kernel, kernel, -1).permute(0, 3, 1, 2)
