@@ -209,7 +209,10 @@ class Network:
         for number, array in enumerate(self.pool.arrays):
             prefix = f"array{number}."
             parts = {name: part for name, part in state.items() if name.startswith(prefix)}
-            array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
+            try:
+                array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
+            except KeyError as missing:
+                raise KeyError(f"{prefix}{missing.args[0]}") from None
 
     def _host_norms(self) -> dict[str, np.ndarray]:
         arrays = self.norm_arrays()
