@@ -50,7 +50,7 @@ def test_lock_step_training_stops(fault):
     path = library.build(faulty.CONFIG, faulty.verilog(fault))
     with pytest.raises(Mismatch) as caught:
         Trainer(
-            tiny.training(hidden=(5,), epochs=2),
+            tiny.training(network="5FC", epochs=2),
             faulty.CONFIG,
             tiny.split(6),
             lambda config: tiny.lockstep(config, path),

@@ -5,29 +5,35 @@ import pytest
 
 from golden import trit
 from golden.array import GoldenArray
+from golden.backend import NUMPY
 from golden.config import ArrayConfig
 from golden.layers import Activation, Layer, squared_hinge
 from golden.matrix import ArrayPool
 from golden.network import Network, populations
 from golden.optim import Adam, Momentum
 from golden.ptable import tanh_table
+from golden.spec import Block
 
 
 def network(sizes, *, rows=8, cols=8, synapse="ternary", seed=0, **options):
+    """Dense layers from sizes[0] inputs to sizes[-1] classes."""
     config = ArrayConfig(rows=rows, cols=cols, synapse=synapse)
-    return Network(ArrayPool(GoldenArray, config, tanh_table(config), seed), sizes, **options)
+    pool = ArrayPool(GoldenArray, config, tanh_table(config), seed)
+    blocks = [Block(n_out) for n_out in sizes[1:-1]]
+    return Network(pool, sizes[:1], blocks, sizes[-1], **options)
 
 
 class FloatMatrix:
     """Real-valued weights behind the matrix interface, with 16-bit errors."""
 
     config = ArrayConfig(error_bits=16)
+    backend = NUMPY
 
     def __init__(self, name, n_in, n_out):
         self.name, self.n_in, self.n_out = name, n_in, n_out
         self.weights = np.random.default_rng(n_in).normal(size=(n_out, n_in))
 
-    def forward(self, u):
+    def forward(self, u, limit):
         return u @ self.weights.T
 
     def backward(self, d):
@@ -50,7 +56,7 @@ class Tanh(Layer):
 
 
 def test_whole_network_gradients_against_finite_differences():
-    net = Network(FloatPool(), (5, 6, 4, 3), dtype=np.float64)
+    net = Network(FloatPool(), (5,), (Block(6), Block(4)), 3, dtype=np.float64)
     net.layers = [Tanh() if isinstance(layer, Activation) else layer for layer in net.layers]
     rng = np.random.default_rng(1)
     for norm in net.norms:
@@ -62,7 +68,7 @@ def test_whole_network_gradients_against_finite_differences():
         return squared_hinge(net.forward(u, train=True), labels)[0]
 
     net.backward(squared_hinge(net.forward(u, train=True), labels)[1])
-    pairs = [(d.matrix.weights, d.gradient()) for d in net.dense]
+    pairs = [(d.matrix.weights, d.gradient()) for d in net.weighted]
     pairs += [(n.parameters[what], n.gradients[what]) for n in net.norms for what in n.parameters]
     assert len(pairs) == 9
     for parameter, gradient in pairs:
@@ -83,7 +89,7 @@ def test_layers_are_dense_norm_activation_without_the_last():
     net = network((20, 9, 4))
     kinds = [type(layer).__name__ for layer in net.layers]
     assert kinds == ["Dense", "BatchNorm", "Activation", "Dense", "BatchNorm"]
-    assert [dense.name for dense in net.dense] == ["layer1", "layer2"]
+    assert [layer.name for layer in net.weighted] == ["layer1", "layer2"]
     assert len(net.pool.arrays) == 5  # 3 x 9 columns and 2 x 4, of 8 each
 
 
@@ -157,7 +163,7 @@ def test_weights_move_only_as_the_gradient_says(synapse, blind):
     u, labels = rng.integers(-1, 2, (30, 12)), rng.integers(0, 5, 30)
     before = trit.weights(net.read()["layer1"]).astype(int)
     net.backward(squared_hinge(net.forward(u, train=True), labels)[1])
-    gradient = net.dense[0].gradient()
+    gradient = net.weighted[0].gradient()
     switched = net.update(Momentum(), 0.3, rng, blind=blind)
     moved = trit.weights(net.read()["layer1"]) - before
     assert switched > 0
@@ -232,12 +238,12 @@ def test_state_that_does_not_fit_is_refused():
 
 
 def test_sizes_are_checked():
-    with pytest.raises(ValueError, match=r"^sizes must name at least inputs and outputs, not \(3,"):
-        network((3,))
-    with pytest.raises(ValueError, match=r"^sizes\[1\] must be at least 1, not 0$"):
+    with pytest.raises(ValueError, match=r"^classes must be at least 1, not 0$"):
+        network((3, 2, 0))
+    with pytest.raises(ValueError, match=r"^n_out must be at least 1, not 0$"):
         network((3, 0, 2))
-    with pytest.raises(TypeError, match=r"^sizes\[0\] must be an integer, not 3.5$"):
-        network((3.5, 2))
+    with pytest.raises(TypeError, match=r"^classes must be an integer, not 3.5$"):
+        network((3, 3.5))
 
 
 def test_inputs_are_checked():

@@ -97,7 +97,7 @@ def test_a_new_run_leaves_nothing_of_the_old(unbroken, tmp_path):
     ("change", "message"),
     [
         ({"config": replace(CONFIG, batch=17)}, "batch = 16, not 17"),
-        ({"config": replace(CONFIG, hidden=(6, 6))}, r"hidden = \[6\], not \[6, 6\]"),
+        ({"config": replace(CONFIG, network="6FC-6FC")}, "network = '6FC', not '6FC-6FC'"),
         ({"config": replace(CONFIG, seed=4)}, "seed = 3, not 4"),
         ({"config": replace(CONFIG, rule="blind")}, "rule = 'exact', not 'blind'"),
         ({"array": replace(ARRAY, cols=5)}, "array cols = 4, not 5"),

@@ -14,13 +14,13 @@ from golden.config import ArrayConfig
 from golden.data import load
 from golden.lockstep import LockstepArray, Mismatch
 from golden.protocol import Op
-from golden.train import CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
+from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
 
 
 def test_the_same_seed_gives_the_same_files(unbroken, tmp_path):
     result = trainer(tmp_path / "new" / "folder").run()
     assert (files(tmp_path / "new" / "folder"), result) == unbroken
-    assert set(unbroken[0]) == {CHECKPOINT, METRICS, WEIGHTS}
+    assert set(unbroken[0]) == {CHECKPOINT, METRICS, WEIGHTS, BEST}
 
 
 def test_another_seed_gives_another_run(unbroken):
@@ -163,33 +163,33 @@ def test_a_wrong_generator_is_found_at_the_epochs_end():
     [
         {"rule": "blind"},
         {"optimiser": "momentum"},
+        {"optimiser": "gradient"},
         {"activation": "binary"},
-        {"hidden": ()},
-        {"hidden": [8, 5]},
+        {"network": ""},
+        {"network": "8FC-5FC"},
         {"batch": 1000},
     ],
     ids=str,
 )
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
 def test_every_setting_learns(change, synapse):
-    config = replace(CONFIG, **{"epochs": 40, "hidden": (16,), **change})
+    config = replace(CONFIG, **{"epochs": 40, "network": "16FC", **change})
     result = trainer(config=config, array=replace(ARRAY, synapse=synapse)).run()
     assert result.metrics[-1]["loss"] < result.metrics[0]["loss"]
     assert result.val_accuracy > 0.6
 
 
 def test_digits_are_learnt():
-    config = TrainConfig(hidden=(32,), epochs=20)
+    config = TrainConfig(network="32FC", epochs=20)
     assert Trainer(config, ArrayConfig(), load("digits")).run().val_accuracy > 0.9
 
 
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        ({"hidden": 5}, TypeError, "hidden must be a sequence of integers, not 5"),
-        ({"hidden": "64"}, TypeError, "hidden must be a sequence of integers, not '64'"),
-        ({"hidden": (4, 0)}, ValueError, r"hidden\[1\] must be at least 1, not 0"),
-        ({"hidden": (4.5,)}, TypeError, r"hidden\[0\] must be an integer, not 4.5"),
+        ({"network": 5}, TypeError, "network must be a text such as '32C5-MP2-512FC', not 5"),
+        ({"network": "64"}, ValueError, "network '64': '64' is none of 32C5, 32C3p1, MP2, 512FC"),
+        ({"network": "4FC-"}, ValueError, "network '4FC-': '' is none of .*"),
         ({"epochs": 0}, ValueError, "epochs must be at least 1, not 0"),
         ({"epochs": True}, TypeError, "epochs must be an integer, not True"),
         ({"batch": 2.0}, TypeError, "batch must be an integer, not 2.0"),
@@ -200,7 +200,11 @@ def test_digits_are_learnt():
         ({"density": 1.5}, ValueError, "density must be finite and in 0 to 1, not 1.5"),
         ({"threshold": -1.0}, ValueError, "threshold must be finite and in .*, not -1.0"),
         ({"window": 0.0}, ValueError, "window must be finite and in .*, not 0.0"),
-        ({"optimiser": "sgd"}, ValueError, "optimiser must be one of adam, momentum, not 'sgd'"),
+        (
+            {"optimiser": "sgd"},
+            ValueError,
+            "optimiser must be one of adam, momentum, gradient, not 'sgd'",
+        ),
         ({"rule": "both"}, ValueError, "rule must be one of exact, blind, not 'both'"),
         ({"activation": None}, ValueError, "activation must be one of ternary, binary, not None"),
     ],
@@ -212,8 +216,8 @@ def test_bad_settings_are_named(change, error, message):
 
 
 def test_settings_are_normalised():
-    config = TrainConfig(hidden=[np.int64(8)], epochs=np.int32(3), learning_rate=1)
-    assert (config.hidden, config.epochs, config.learning_rate) == ((8,), 3, 1.0)
+    config = TrainConfig(network="2x8FC", epochs=np.int32(3), learning_rate=1)
+    assert (config.network, config.epochs, config.learning_rate) == ("8FC-8FC", 3, 1.0)
     assert type(config.epochs) is int
     hash(config)
 
