@@ -159,7 +159,7 @@ class ArrayPool:
         config: ArrayConfig,
         table: ProbabilityTable,
         seed: int,
-        equip: Callable[[SynapseArray, int], None] | None = None,
+        equip: Callable[[Any, int], None] | None = None,
     ):
         self.config, self.table = config, table
         self.arrays: list[Any] = []

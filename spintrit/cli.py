@@ -1,6 +1,7 @@
 """The command ``spintrit``."""
 
 import argparse
+import dataclasses
 import os
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from golden import spec
+from golden.backend import BACKENDS
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import DATASETS
@@ -26,7 +29,7 @@ from spintrit.options import (
     fields,
 )
 
-ARRAYS = ("golden", "rtl", "both")
+ARRAYS = ("golden", "fast", "rtl", "both")
 DEMO_FOLDER = "build/demo"
 
 
@@ -46,8 +49,8 @@ def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
     earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's parser."""
+def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
+    """The command line's parser; ``training`` has other defaults of ``spintrit train``."""
     top = _Parser(
         prog="spintrit",
         description="Train ternary networks inside an array of magnetic tunnel junctions: RTL and "
@@ -74,19 +77,38 @@ def parser() -> argparse.ArgumentParser:
 
     train = commands.add_parser(
         "train",
-        help="train any dense network on any array",
-        description="Train a dense network. A killed run goes on with --resume and ends with the "
-        "same bits.",
+        help="train any network on any array",
+        description="Train a network. A killed run goes on with --resume and ends with the same "
+        "bits. A named network brings training settings of its own, which options replace.",
     )
     train.add_argument(
         "--array", choices=ARRAYS, default="golden",
-        help="what holds the synapses; both: RTL and golden in lock step [golden]",
+        help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
+        "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
+        "in lock step [golden]",
+    )  # fmt: skip
+    train.add_argument(
+        "--backend", choices=BACKENDS, default="numpy",
+        help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
     )  # fmt: skip
     train.add_argument(
         "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
     )
+    train.add_argument(
+        "--data", type=Path, metavar="DIR",
+        help="where its files are [SPINTRIT_DATA, or a cache that downloads fill]",
+    )  # fmt: skip
+    train.add_argument(
+        "--input-bits", type=int, default=0, metavar="N",
+        help="width of a signed input, 2 for trits; 0 is the data set's own [0]",
+    )  # fmt: skip
     _add_folder(train, "build/train")
-    add_fields(train.add_argument_group("training"), TrainConfig, TRAIN_HELP)
+    options = train.add_argument_group("training")
+    add_fields(options, TrainConfig, TRAIN_HELP)
+    options.add_argument(
+        "--width", type=float, default=1.0, metavar="X",
+        help="times as many outputs of each hidden layer [1.0]",
+    )  # fmt: skip
     add_fields(train.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     cells = train.add_argument_group("cells")
     source = cells.add_mutually_exclusive_group()
@@ -97,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     source.add_argument("--table", type=Path, metavar="FILE", help="a table file instead")
     add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
     add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
-    train.set_defaults(act=_train)
+    train.set_defaults(act=_train, **(training or {}))
 
     generate = commands.add_parser(
         "generate", help="write an array's Verilog", description="Write an array's Verilog."
@@ -122,14 +144,14 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _run(kind: str, dataset: str, config: TrainConfig, array: ArrayConfig, cells: dict[str, Any],
-         arguments: argparse.Namespace, overwrite: bool) -> int:  # fmt: skip
+def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse.Namespace,
+         overwrite: bool, **options: Any) -> int:  # fmt: skip
     from spintrit.report import table
-    from spintrit.run import Cells, run
+    from spintrit.run import run
 
     summary = run(
-        kind, dataset, config, array, arguments.out,
-        cells=Cells(**cells), resume=arguments.resume, overwrite=overwrite,
+        kind, options.pop("source"), config, array, arguments.out,
+        resume=arguments.resume, overwrite=overwrite, **options,
     )  # fmt: skip
     table(summary, arguments.out)
     return 0
@@ -137,28 +159,47 @@ def _run(kind: str, dataset: str, config: TrainConfig, array: ArrayConfig, cells
 
 def _demo(arguments: argparse.Namespace) -> int:
     from golden.checkpoint import write_atomically
+    from spintrit.run import Source
     from synth.generate import TOP_NAME, array_verilog
 
     array = ArrayConfig()
     config = TrainConfig(seed=arguments.seed, epochs=arguments.epochs)
     # Its own folder is the demo's to use again.
     overwrite = arguments.overwrite or arguments.out == Path(DEMO_FOLDER)
-    status = _run("both", "digits", config, array, {}, arguments, overwrite)
+    status = _run("both", config, array, arguments, overwrite, source=Source())
     write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
     return status
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from spintrit.run import Cells, Source
+
+    arguments.network = spec.scaled(spec.load(arguments.network)[0], arguments.width)
     config, array = fields(TrainConfig, arguments), fields(ArrayConfig, arguments)
-    cells = {
-        "device": arguments.device,
-        "table": arguments.table,
-        "coder": fields(CoderConfig, arguments),
-        "nonideal": fields(NonIdealities, arguments),
-    }
-    return _run(
-        arguments.array, arguments.dataset, config, array, cells, arguments, arguments.overwrite
+    cells = Cells(
+        device=arguments.device,
+        table=arguments.table,
+        coder=fields(CoderConfig, arguments),
+        nonideal=fields(NonIdealities, arguments),
     )
+    source = Source(dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits)
+    return _run(
+        arguments.array, config, array, arguments, arguments.overwrite,
+        source=source, cells=cells, compute=arguments.backend,
+    )  # fmt: skip
+
+
+def _training(argv: Sequence[str] | None) -> dict[str, Any]:
+    """The settings of the network that the command line names."""
+    early = _Parser(add_help=False, allow_abbrev=False)
+    early.add_argument("--network", default=TrainConfig.network)
+    source = early.parse_known_args(argv)[0].network
+    settings = spec.load(source)[1]
+    known = {field.name for field in dataclasses.fields(TrainConfig)} - {"network", "seed"}
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"{source}: training.{name} = {value!r} is no training setting")
+    return settings
 
 
 def _generate(arguments: argparse.Namespace) -> int:
@@ -182,8 +223,9 @@ def _bench(_: argparse.Namespace) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 1 for a difference, 2 for what cannot be done."""
-    arguments = parser().parse_args(argv)
+    arguments = argparse.Namespace()
     try:
+        arguments = parser(_training(argv)).parse_args(argv)
         return arguments.act(arguments)
     except Mismatch as mismatch:
         print(f"spintrit: RTL and golden model differ: {mismatch}", file=sys.stderr)

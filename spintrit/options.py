@@ -24,7 +24,7 @@ ARRAY_HELP = {
     "variant_bits": "width of a cell's variant; more than 0 as non-idealities ask for it",
 }
 TRAIN_HELP = {
-    "hidden": "sizes of the hidden layers",
+    "network": "a network by name, a TOML file, or layers such as 32C5-MP2-512FC",
     "epochs": "passes over the training data",
     "batch": "samples per weight update",
     "learning_rate": "of the first epoch",
@@ -89,14 +89,11 @@ def add_fields(
             )  # fmt: skip
             continue
         options: dict[str, Any] = {"type": type(default), "default": default}
-        if field.name == "hidden":
-            options = {"type": int, "nargs": "*", "default": list(default)}
         if field.name in CHOICES:
             options["choices"] = CHOICES[field.name]
         else:
-            options["metavar"] = "X" if isinstance(default, float) else "N"
-        shown = " ".join(map(str, default)) if field.name == "hidden" else default
-        group.add_argument(name, help=f"{help[field.name]} [{shown}]", **options)
+            options["metavar"] = {float: "X", int: "N", str: "TEXT"}[type(default)]
+        group.add_argument(name, help=f"{help[field.name]} [{default}]", **options)
 
 
 def fields(cls: Any, arguments: argparse.Namespace) -> Any:

@@ -10,32 +10,39 @@ from spintrit.units import si
 
 # What is shown, in this order, of what a summary has.
 _ROWS = {
-    "test_accuracy": ("test accuracy", "{:.2%}"),
-    "val_accuracy": ("validation accuracy", "{:.2%}"),
+    "chosen_epoch": ("epoch best on validation", "{}"),
+    "val_accuracy": ("its validation accuracy", "{:.2%}"),
+    "test_accuracy": ("its test accuracy", "{:.2%}"),
+    "last_test_accuracy": ("test accuracy of the last epoch", "{:.2%}"),
     "values_compared": ("values compared", "{:,}"),
     "differences": ("differences", "{:,}"),
     "rtl_cycles": ("RTL cycles", "{:,}"),
     "rtl_cycles_per_second": ("RTL cycles per second", "{:,}"),
     "cycles_by_formula": ("cycles by formula", "{:,}"),
     "cells_switched": ("cells switched", "{:,}"),
+    "optimiser_bytes_per_weight": ("optimiser's memory, bytes per weight", "{}"),
     "array_j_per_train_sample": ("energy per training sample, array alone", "{}"),
     "total_j_per_train_sample": ("with converters, drivers, digital", "{}"),
     "seconds": ("seconds", "{:.1f}"),
 }
 
-_KINDS = {"golden": "numpy", "rtl": "RTL", "both": "RTL and numpy in lock step"}
+_KINDS = {
+    "golden": "numpy",
+    "fast": "counted for whole matrices",
+    "rtl": "RTL",
+    "both": "RTL and numpy in lock step",
+}
 
 
 def table(summary: dict[str, Any], out: Path, console: Console | None = None) -> None:
     """Print a summary's figures and where the rest is."""
-    sizes = "-".join(map(str, summary["train_config"]["hidden"]))
     rows, cols = (summary["array_config"][name] for name in ("rows", "cols"))
     count = summary["arrays"]
     arrays = f"{count} {'array' if count == 1 else 'arrays'} of {rows} x {cols}"
     shown = Table(show_header=False, title=f"{summary['dataset']}, seed {summary['seed']}")
     shown.add_column()
     shown.add_column(justify="right")
-    shown.add_row("hidden layers", sizes or "none")
+    shown.add_row("hidden layers", summary["train_config"]["network"] or "none")
     shown.add_row("synapses in", f"{arrays}, {_KINDS[summary['array']]}")
     for key, (label, form) in _ROWS.items():
         if key in summary:

@@ -1,31 +1,77 @@
 """One training run in one folder: the trainer with a progress bar, and what it came to."""
 
 import json
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
-from golden import costs, curve, data, device, energy, tablefile
+from golden import backend, costs, curve, data, device, energy, tablefile
 from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
+from golden.data import Split
 from golden.environment import Environment
 from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
+from golden.optim import OPTIMISERS
 from golden.ptable import tanh_table
 from golden.tablefile import TableFile
-from golden.train import CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
+from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
 from spintrit.options import IDEAL
-from spintrit.picture import draw
+from spintrit.picture import draw_run
+from spintrit.records import PICTURE, SUMMARY, Run
 
-SUMMARY, PICTURE, TABLE = "summary.json", "learning.png", "table.json"
-RUN_FILES = (SUMMARY, PICTURE, TABLE, CHECKPOINT, METRICS, WEIGHTS)
+CONFIG, TABLE = "config.json", "table.json"
+RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CHECKPOINT, METRICS, WEIGHTS, BEST)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Whence the samples come.
+
+    Parameters
+    ----------
+    dataset : str
+        See ``golden.data.load``, as for the others.
+    root : Path, optional
+    input_bits : int
+    """
+
+    dataset: str = "digits"
+    root: Path | None = None
+    input_bits: int = 0
+
+    def load(self, console: Console) -> Split:
+        """The data; downloads with a progress bar."""
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+            TimeRemainingColumn(), console=console, transient=True,
+        ) as progress:  # fmt: skip
+            tasks: dict[str, Any] = {}
+
+            def show(name: str, done: int, total: int | None) -> None:
+                if name not in tasks:
+                    tasks[name] = progress.add_task(name)
+                progress.update(tasks[name], completed=done, total=total)
+
+            return data.load(
+                self.dataset, root=self.root, input_bits=self.input_bits, progress=show
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +136,15 @@ def environment(
     return around, TableFile(around.table, junction, provenance)
 
 
+def versions(compute: str) -> dict[str, str]:
+    """Of what computes a run."""
+    names = ["spintrit", "numpy"] + (["torch"] if compute != "numpy" else [])
+    return {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
+
+
 def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
     """What makes arrays of a kind: "golden", "rtl", or "both" in lock step."""
-    if kind == "golden":
+    if kind in ("golden", "fast"):
         return GoldenArray
     from sim.array import RtlArray  # the golden array alone needs no hardware tools
 
@@ -103,20 +155,22 @@ def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
 
 def run(
     kind: str,
-    dataset: str,
+    source: Source,
     config: TrainConfig,
     array: ArrayConfig,
     out: Path,
     *,
     cells: Cells | None = None,
+    compute: str = "numpy",
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train on arrays of ``kind`` and leave everything in the folder ``out``.
 
-    metrics.jsonl, checkpoint.npz and weights.npz are the trainer's; summary.json, learning.png and
-    table.json are added here.
+    metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
+    summary.json, learning.png and table.json are added here. ``compute`` is the back end of whole
+    matrices, kind "fast" (see ``golden.backend``).
 
     Returns
     -------
@@ -138,14 +192,16 @@ def run(
     console = console or Console()
     if (out / CHECKPOINT).exists() and not (resume or overwrite):
         raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
-    split = data.load(dataset)
+    if kind != "fast" and compute != "numpy":
+        raise ValueError(f"backend {compute} needs array fast, not {kind}")
+    split = source.load(console)
     cells = cells or Cells()
     around, kept = environment(cells, array, config.seed, console)
     if kind != "golden" and cells.nonideal.analog:
         raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
     array = around.config
     out.mkdir(parents=True, exist_ok=True)
-    if kind != "golden":
+    if kind in ("rtl", "both"):
         from sim import library
 
         with console.status("compiling the RTL array (once per design) ..."):
@@ -169,29 +225,36 @@ def run(
         progress.update(task, completed=epoch - 1 + batch / batches)
 
     trainer = Trainer(
-        config, array, split, maker(kind), out,
-        environment=around, on_batch=on_batch, on_epoch=on_epoch,
+        config, array, split, maker(kind), out, environment=around,
+        backend=backend.load(compute) if kind == "fast" else None,
+        on_batch=on_batch, on_epoch=on_epoch,
     )  # fmt: skip
     first_epoch = trainer.resume() if resume else 0
     # What an earlier run came to must not stand beside the files of this one.
-    for name in (SUMMARY, PICTURE, WEIGHTS):
+    for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
         (out / name).unlink(missing_ok=True)
     tablefile.save(kept, out / TABLE)
     progress.update(task, completed=first_epoch)
     start = time.perf_counter()
     summary: dict[str, Any] = {
         "array": kind,
-        "dataset": dataset,
+        "backend": compute,
+        "dataset": split.name,
+        "data": {"name": source.dataset, "input_bits": split.input_bits, "shape": split.shape},
         "seed": config.seed,
+        "versions": versions(compute),
         "train_config": asdict(config),
         "array_config": asdict(array),
         "device": kept.device.name if kept.device else None,
         "table": kept.provenance,
         "nonideal": asdict(cells.nonideal),
-        "arrays": len(trainer.pool.arrays),
-        "resumed_after_epoch": first_epoch,
-        "complete": False,
+        "arrays": trainer.pool.size,
+        "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
+        "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
     }
+    text = json.dumps(summary, indent=2) + "\n"
+    write_atomically(out / CONFIG, text.encode())
+    summary |= {"resumed_after_epoch": first_epoch, "complete": False}
     try:
         with progress:
             result = trainer.run()
@@ -200,6 +263,8 @@ def run(
         summary |= {
             "complete": True,
             "test_accuracy": result.test_accuracy,
+            "last_test_accuracy": result.last_test_accuracy,
+            "chosen_epoch": result.chosen_epoch,
             "val_accuracy": result.val_accuracy,
             "test_samples": len(split.y_test),
             "cells_switched": result.cells_switched,
@@ -218,7 +283,7 @@ def run(
         summary |= _activity(kind, trainer.pool.arrays)
         summary["seconds"] = round(time.perf_counter() - start, 3)
         write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
-    draw(result.metrics, result.test_accuracy, out / PICTURE)
+    draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
     return summary
 
 
@@ -246,7 +311,7 @@ def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[s
 
 def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
     """What the arrays have done in this process, by hardware cycles and comparisons."""
-    if kind == "golden":
+    if kind in ("golden", "fast"):
         return {"cycles_by_formula": sum(array.counters.cycles for array in arrays)}
     activity: dict[str, Any] = {}
     if kind == "both":
