@@ -21,7 +21,8 @@ _NETWORKS = Path(__file__).parent / "networks"
 _PART = re.compile(
     r"(?:(?P<times>[1-9]\d*)x)?"
     r"(?:(?P<conv>[1-9]\d*)C(?P<kernel>[1-9]\d*)(?:p(?P<padding>\d+))?|(?P<dense>[1-9]\d*)FC)"
-    r"|MP(?P<pool>[1-9]\d*)"
+    r"|MP(?P<pool>[1-9]\d*)",
+    re.ASCII,
 )
 
 
@@ -158,6 +159,6 @@ def load(source: str) -> tuple[str, dict[str, Any]]:
         what = sorted(unknown)[0] if unknown else "training"
         raise ValueError(f"{path}: {what} = {content[what]!r} is not layers or a table training")
     try:
-        return notation(parse(content.get("layers", ""))), content.get("training", {})
+        return notation(parse(content.get("layers"))), content.get("training", {})
     except (TypeError, ValueError) as error:
         raise type(error)(f"{path}: {error}") from None
