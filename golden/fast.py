@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from golden import cell, checks, protocol, ptable, thinning, trit
-from golden.activity import Activity, Counters
+from golden import cell, checks, ptable, thinning, trit
+from golden.activity import Counters
 from golden.backend import NUMPY, Backend
 from golden.config import ArrayConfig
 from golden.matrix import ArrayPool
-from golden.planes import planes
 from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable
+from golden.tally import Tally
 
+_GATHER = 400  # a product of two gathered columns costs like so many of a whole matrix's entries
 _PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
 
 
@@ -44,8 +45,10 @@ class FastMatrix:
         (n_out, n_in, cells).
     weights : array of shape (n_out, n_in), float32
         Of the back end.
-    counters : golden.array.Counters
+    counters : golden.activity.Counters
         Cycles that arrays would take; cells switched.
+    tally : golden.tally.Tally
+        Counts reads and pulses while it is on, which costs as much as the work itself.
     """
 
     def __init__(
@@ -61,15 +64,14 @@ class FastMatrix:
         self.n_out = max(col + cols for *_, col, cols in places)
         self.shape = (self.n_out, self.n_in, config.cells)
         self.counters = Counters()
-        self._activity: Activity | None = None
-        self._counted = Activity()
-        self._rng, self._places = rng, places
+        self.tally = Tally(places, config, self.shape, self.counters)
+        self._rng = rng
         self._bits = np.zeros((self.n_out * self.n_in, config.cells), bool)
         self._variants: np.ndarray | None = None
         self._thresholds = np.zeros((1, config.codes, 2), np.int64)
         self._highest = np.zeros(config.codes, np.int64)
-        self._table: ProbabilityTable | None = None
-        self._costs: dict[tuple[Op, int], int] = {}
+        self._edges: tuple[float, np.ndarray] | None = None
+        self._least = np.zeros(0, np.float32)
         self._half = -(-self.n_out // 2)
         self._packed: np.ndarray | None = None
         self.weights: Any = None
@@ -83,7 +85,7 @@ class FastMatrix:
             every = np.zeros((config.variants, config.codes, 2), np.int64)
             every[:-1] = thresholds[: config.variants - 1]
             thresholds = every
-        self._table, self._thresholds = table, thresholds
+        self._thresholds, self._edges = thresholds, None
         self._highest = np.maximum.accumulate(thresholds.max(axis=(0, 2)))
 
     def program(self, bits: np.ndarray) -> None:
@@ -141,38 +143,98 @@ class FastMatrix:
         finite.
         """
         low, high = self.backend.extremes(change)
-        largest = np.maximum(high, -low) * abs(factor)
+        if self.tally.on:
+            host = factor * self.backend.host(change)
+            self.tally.pulses(self._bits, host, table, steepness, blind=blind)
+        return self._pulse(
+            np.maximum(high, -low) * abs(factor),
+            lambda at: factor * self.backend.take(change, at),
+            table, rng, steepness, blind,
+        )  # fmt: skip
+
+    def change_by(
+        self,
+        d: np.ndarray,
+        u: np.ndarray,
+        limit: int,
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float = GXNOR_M,
+        *,
+        blind: bool = False,
+        factor: float = 1.0,
+    ) -> int:
+        """``change`` by ``factor`` d^T u, for numpy's d (batch, n_out) and u (batch, n_in) in
+        [-limit, limit]: changes of candidates alone are computed where that is less work."""
+        bound = abs(factor) * limit * np.abs(d).sum(axis=0)
+        rate = self._reach(bound / self.config.step, table, steepness) / table.scale
+        if float(rate.sum()) * _GATHER > self.n_out or self.tally.on:
+            code = (table, rng, steepness)
+            return self.change(d.T @ u, *code, blind=blind, factor=factor)
+
+        def changes(at: np.ndarray) -> np.ndarray:
+            row, col = np.divmod(at, self.n_in)
+            left, right = np.ascontiguousarray(d.T)[row], np.ascontiguousarray(u.T)[col]
+            return factor * np.einsum("ij,ij->i", left, right)
+
+        return self._pulse(bound, changes, table, rng, steepness, blind)
+
+    def _pulse(
+        self,
+        largest: np.ndarray,
+        changes: Callable[[np.ndarray], np.ndarray],
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float,
+        blind: bool,
+    ) -> int:
+        """Pulse by changes of magnitude up to ``largest`` (n_out,), told for flat indices."""
         if not np.isfinite(largest).all():
             raise ValueError(f"change of {self.name} must be finite")
-        self._tick(Op.UPDATE, 1)
-        if self._activity is not None:
-            self._count_pulses(factor * self.backend.host(change), table, steepness, blind)
-        config, top = self.config, self._highest[-1]
-        size = largest / config.step
-        code, _ = table.between(np.minimum(size, 0.999), steepness)
-        bound = np.where(size < 0.999, self._highest[code + 1], top)
-        b = bound / table.scale
-        either = 1 - (1 - b) ** config.cells
-        at = thinning.candidates(either, self.n_in, self._rng)
+        self.tally.tick(Op.UPDATE)
+        config, scale = self.config, table.scale
+        b = self._reach(largest / config.step, table, steepness) / scale
+        # Under the exact rule a change below one step drives one cell at most that is not idle, so
+        # that one draw serves for either; a line of larger ones is a candidate throughout.
+        one = config.cells == 1 or not blind
+        rate = b if one else 1 - (1 - b) ** 2
+        at = thinning.candidates(rate, self.n_in, self._rng)
         if not len(at):
             return 0
-        bound = np.where(either > thinning.DENSE, table.scale, bound)[at // self.n_in]
-        draws = thinning.draws(bound, config.cells, config.draw_bits, self._rng)
-        changes = factor * self.backend.take(change, at)
-        # Most candidates fall out here, by the highest threshold that their own change can have.
-        size = np.abs(changes) / config.step
-        code, _ = table.between(np.minimum(size, 0.999).astype(np.float32), steepness)
-        own = np.where(size < 0.999, self._highest[code + 1], top)
-        near = draws.min(axis=1) < own
-        at, draws, changes = at[near], draws[near], changes[near]
-        kappa, code = ptable.encode(changes[None], table, config, rng, steepness)
+        bound = np.where(rate > thinning.DENSE, scale, np.rint(b * scale))[at // self.n_in]
+        draws = thinning.draws(bound, 1 if one else 2, config.draw_bits, self._rng)
+        change = changes(at)
+        size = np.abs(change) / config.step
+        # Most candidates fall out here: no code of their change reaches as far as their draw.
+        lowest = draws[:, 0] if one else np.minimum(draws[:, 0], draws[:, 1])
+        near = np.flatnonzero(size >= self._least[lowest >> max(0, config.draw_bits - 16)])
+        at, draws, change = at[near], draws[near], change[near]
+        if one and config.cells == 2:
+            other = self._rng.integers(0, scale, len(at))
+            draws = np.stack([draws[:, 0], np.where(size[near] < 1, draws[:, 0], other)], axis=1)
+        kappa, code = ptable.encode(change[None], table, config, rng, steepness)
         bits = self._bits[at]
         pulses = cell.pulses(bits, kappa[0], code[0], config.codes - 1, blind=blind)
         variants = None if self._variants is None else self._variants[at]
         hits = cell.switch(pulses, draws, self._thresholds, variants)
-        if self._activity is not None:
-            self._activity.switched(pulses.code, hits, table.ticks)
+        if self.tally.on:
+            self.tally.activity.switched(pulses.code, hits, table.ticks)
         return self._flip(at, bits, cell.flips(hits, pulses.up, config.cells))
+
+    def _reach(self, size: np.ndarray, table: ProbabilityTable, steepness: float) -> np.ndarray:
+        """Highest threshold that changes of ``size`` steps can have."""
+        if self._edges is None or self._edges[0] != steepness:
+            levels = table.levels[1:-1]
+            inverse = levels if table.by_length else np.arctanh(np.minimum(levels, 1 - 1e-12))
+            # A margin for rounding: a code too high is safe.
+            edges = (inverse / (1.0 if table.by_length else steepness)) * (1 - 1e-5)
+            edges = np.minimum(edges, 1 - 1e-5)
+            self._edges = steepness, edges
+            # The other way round: the least size that reaches beyond a draw's 16 highest bits.
+            draws = np.arange(1 << min(16, table.draw_bits)) << max(0, table.draw_bits - 16)
+            code = np.searchsorted(self._highest[1:], draws, side="right")
+            self._least = np.concatenate([[0.0], edges, [np.inf]]).astype(np.float32)[code]
+        return self._highest[1:][np.searchsorted(self._edges[1], size, side="right")]
 
     def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
         """Let cells switch as reading or time makes them, by thresholds of shape (2,) or
@@ -208,13 +270,14 @@ class FastMatrix:
         """Go back to a ``state``; raises KeyError, TypeError or ValueError if it does not fit."""
         self.program(state["cells"])
 
-    def count(self, on: bool) -> None:
-        """Count reads and pulses from now on, or no longer."""
-        self._activity = self._counted if on else None
+    def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:
+        """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at; for who
+        reads ``weights`` instead."""
+        self.tally.read(op, batch, drives, limit, self._bits)
 
     def activity(self) -> dict[str, int]:
-        """What was counted so far, by the names of ``golden.activity.COUNTERS``."""
-        return self._counted.counts()
+        """What ``tally`` counted so far, by the names of ``golden.activity.COUNTERS``."""
+        return self.tally.activity.counts()
 
     def verify(self) -> None:
         """There is nothing else to compare with."""
@@ -249,56 +312,6 @@ class FastMatrix:
         other = row + self._half < self.n_out
         packed[other] += (1 << _PACK) * self.weights[row[other] + self._half, col[other]]
         self._packed[col, row] = packed
-
-    def _tick(self, op: Op, batch: int) -> None:
-        """Count the cycles that arrays would take."""
-        key = (op, batch)
-        if key not in self._costs:
-            widths = [width for _, _, width, *_ in self._places]
-            cycles = [protocol.cycles(op, self.config, width, batch) for width in widths]
-            self._costs[key] = sum(cycles)
-        self.counters.cycles += self._costs[key]
-
-    def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:
-        """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at."""
-        for _ in range(limit.bit_length()):
-            self._tick(op, batch)
-        if self._activity is None:
-            return
-        if op is Op.BACKWARD:
-            self._count_lines("backward", np.count_nonzero(drives(), axis=0), batch)
-            return
-        for _, plane in planes(drives().astype(np.int16), limit):
-            self._count_lines("forward", np.count_nonzero(plane, axis=0), batch)
-
-    def _count_lines(self, direction: str, driven: np.ndarray, batch: int) -> None:
-        """Count a read that drove each line so often, as ``GoldenArray`` counts it part by part."""
-        assert self._activity is not None
-        forward, cells = direction == "forward", self.config.cells
-        states = self._bits.reshape(self.shape)
-        axis = 0 if forward else 1
-        products = int((trit.weights(states) != 0).sum(axis=axis) @ driven)
-        in_p = int(states.sum(axis=(axis, 2)) @ driven)
-        drives = read = conversions = 0
-        for _, _, width, row, rows, col, cols in self._places:
-            part = driven[row : row + rows] if forward else driven[col : col + cols]
-            across = width if forward else self.config.rows
-            drives += int(part.sum())
-            read += int(part.sum()) * across * cells
-            conversions += batch * across
-        values = {"conversions": conversions, "drives": drives, "products": products}
-        values |= {"cells_p": in_p, "cells_ap": read - in_p}
-        self._activity.add(**{f"{direction}_{what}": value for what, value in values.items()})
-
-    def _count_pulses(
-        self, change: np.ndarray, table: ProbabilityTable, steepness: float, blind: bool
-    ) -> None:
-        assert self._activity is not None
-        # A generator of its own: counting changes nothing.
-        rng = np.random.default_rng(0)
-        kappa, code = ptable.encode(change, table, self.config, rng, steepness)
-        self._activity.pulses(self._bits, kappa.ravel(), code.ravel(), table.ticks, blind)
-        self._activity.add(columns_updated=sum(width for _, _, width, *_ in self._places))
 
 
 class FastPool(ArrayPool):
@@ -337,7 +350,7 @@ class FastPool(ArrayPool):
     def count(self, on: bool) -> None:
         """Count reads and pulses from now on, or no longer; counts go on where they were."""
         for matrix in self.arrays:
-            matrix.count(on)
+            matrix.tally.on = on
 
     def used(self, number: int) -> int:
         """Columns of matrix ``number``."""

@@ -143,13 +143,18 @@ class Network:
         table = self.pool.table
         for layer in self.weighted:
             code = (table, rng, self.steepness)
-            if isinstance(layer.matrix, FastMatrix) and isinstance(optimiser, Gradient):
-                total = layer.total()  # its scale is of no matter
-                factor = optimiser.factor(total, learning_rate)
-                switched += layer.matrix.change(total, *code, blind=blind, factor=factor)
+            matrix, rate = layer.matrix, learning_rate
+            if not (isinstance(matrix, FastMatrix) and isinstance(optimiser, Gradient)):
+                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), rate)
+                switched += matrix.change(change, *code, blind=blind)
+            elif isinstance(layer, Dense) and self.backend is NUMPY:
+                d, u = layer.factors()
+                factor = optimiser.factor_by(d, u, rate)
+                switched += matrix.change_by(d, u, layer.limit, *code, blind=blind, factor=factor)
             else:
-                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), learning_rate)
-                switched += layer.matrix.change(change, *code, blind=blind)
+                total = layer.total()  # its scale is of no matter
+                factor = optimiser.factor(total, rate)
+                switched += matrix.change(total, *code, blind=blind, factor=factor)
         for norm in self.norms:
             for name, gradient in norm.gradients.items():
                 change = optimiser.step(f"{norm.name}.{name}", gradient, learning_rate)

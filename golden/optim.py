@@ -111,6 +111,13 @@ class Gradient(Optimiser):
         """The step over the gradient."""
         return _per_rms(gradient, learning_rate)
 
+    @staticmethod
+    def factor_by(d: np.ndarray, u: np.ndarray, learning_rate: float) -> float:
+        """``factor`` of the gradient d^T u, from (batch, n) matrices without computing it: its sum
+        of squares is tr(d d^T u u^T)."""
+        square = float(np.vdot(d @ d.T, u @ u.T)) / (d.shape[1] * u.shape[1])
+        return -learning_rate / square**0.5 if square > 0 else 0.0
+
 
 def _per_rms(x: Any, learning_rate: float) -> float:
     """-lr / rms(x); 0 if all is 0."""

@@ -159,6 +159,7 @@ def load(source: str) -> tuple[str, dict[str, Any]]:
         what = sorted(unknown)[0] if unknown else "training"
         raise ValueError(f"{path}: {what} = {content[what]!r} is not layers or a table training")
     try:
-        return notation(parse(content.get("layers"))), content.get("training", {})
+        layers: Any = content.get("layers")
+        return notation(parse(layers)), content.get("training", {})
     except (TypeError, ValueError) as error:
         raise type(error)(f"{path}: {error}") from None

@@ -78,7 +78,7 @@ def draws(
     uniform = rng.random((count, len(bound)))
     scaled = uniform * bound
     if count == 1:
-        return scaled.astype(np.int64)[:, None]
+        return scaled[0].astype(np.int64)[:, None]
     scale = float(1 << bits)
     b = bound / scale
     first = rng.random(len(bound)) * (2 - b) < 1  # b / (1 - (1 - b)^2)

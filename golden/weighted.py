@@ -145,6 +145,10 @@ class Dense(Weighted):
     def total(self) -> Any:
         return self._product(self._d, self._u)
 
+    def factors(self) -> tuple[Any, Any]:
+        """d (batch, n_out) and u (batch, n_in) of ``total``."""
+        return self._d, self._u
+
 
 class Conv(Weighted):
     """Convolution in a synapse matrix, then max pooling of its sums. See ``Weighted``.

@@ -22,7 +22,7 @@ SIZES = (784, 512, 10)
 BATCHES = (1, 64)
 SEED = 0
 ROUNDS = 7
-LEARNING_RATE = 0.001  # in the middle of a training's
+LEARNING_RATES = np.geomspace(0.006, 1e-5, 20)  # a training's, from the first epoch to the last
 FORWARD_VECTORS = 2000
 
 
@@ -37,10 +37,12 @@ def golden_step(batch: int) -> Callable[[], object]:
     u = rng.integers(-1, 2, (batch, SIZES[0])).astype(np.int8)
     labels = rng.integers(0, SIZES[-1], batch)
 
+    rates = itertools.cycle(LEARNING_RATES.tolist())
+
     def step() -> None:
         _, gradient = squared_hinge(network.forward(u, train=True), labels)
         network.backward(gradient)
-        network.update(optimiser, LEARNING_RATE, rng)
+        network.update(optimiser, next(rates), rng)
 
     return step
 

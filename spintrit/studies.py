@@ -1,0 +1,176 @@
+"""Studies: many training runs, one after the other, and the results they leave."""
+
+import csv
+import io
+import json
+import shlex
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden.checkpoint import write_atomically
+from spintrit.records import SUMMARY
+
+STUDIES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "studies.toml").read_text())
+ACCURACY = "accuracy.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study.
+
+    ``x`` is the value of a sweep's option, which ``label`` names; None for a row.
+    """
+
+    study: str
+    row: str
+    seed: int
+    options: str
+    label: str = ""
+    x: float | None = None
+
+    @property
+    def folder(self) -> str:
+        """Name of the run's folder within the study's."""
+        kept = "".join(c if c.isalnum() or c in ".+-" else "-" for c in self.row)
+        return f"{'-'.join(filter(None, kept.split('-')))}-seed{self.seed}"
+
+    @property
+    def command(self) -> str:
+        """What repeats the run, but for where the data and the run's folder are."""
+        return f"spintrit train {self.options} --seed {self.seed}"
+
+
+def jobs(name: str, seeds: list[int] | None = None) -> list[Job]:
+    """The runs of a study, in their order; ``seeds`` in the place of its own.
+
+    Raises
+    ------
+    ValueError
+        If there is no such study.
+    """
+    if name not in STUDIES:
+        raise ValueError(f"study must be one of {', '.join(STUDIES)}, not {name!r}")
+    study = STUDIES[name]
+    found: list[Job] = []
+
+    def add(row: str, options: str, own: list[int], **sweep: Any) -> None:
+        words = shlex.join(shlex.split(f"{study['common']} {options}"))
+        found.extend(Job(name, row, seed, words, **sweep) for seed in seeds or own)
+
+    for row, entry in study.get("rows", {}).items():
+        add(row, entry["options"], entry.get("seeds", study["seeds"]))
+    for sweep in study.get("sweeps", []):
+        for x in sweep["values"]:
+            label = sweep["label"]
+            add(f"{label} {x:g}", sweep["options"].format(x), study["seeds"], label=label, x=x)
+    return found
+
+
+def result(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
+    """One object of accuracy.json, from a run's summary."""
+    training, table = summary["train_config"], summary["table"]
+    return {
+        "study": job.study,
+        "row": job.row,
+        "sweep": job.label or None,
+        "x": job.x,
+        "dataset": summary["dataset"],
+        "network": training["network"],
+        "synapse": summary["array_config"]["synapse"],
+        "rule": training["rule"],
+        "coder": table["coder"],
+        "device": summary["device"],
+        "optimiser": training["optimiser"],
+        "optimiser_bytes_per_weight": summary["optimiser_bytes_per_weight"],
+        "synapses": summary["synapses"],
+        "seed": job.seed,
+        "epochs": training["epochs"],
+        "chosen_epoch": summary["chosen_epoch"],
+        "val_accuracy": summary["val_accuracy"],
+        "test_accuracy": summary["test_accuracy"],
+        "last_test_accuracy": summary["last_test_accuracy"],
+        "test_samples": summary["test_samples"],
+        "cells_switched": summary["cells_switched"],
+        "total_j_per_train_sample": summary.get("total_j_per_train_sample"),
+        "seconds": summary["seconds"],
+        "versions": summary["versions"],
+        "command": job.command,
+    }
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """The summary of a complete run in ``folder``, None if there is none."""
+    path = folder / SUMMARY
+    if not path.exists():
+        return None
+    summary = json.loads(path.read_text())
+    return summary if summary.get("complete") else None
+
+
+def run(
+    todo: list[Job], out: Path, train: Callable[[list[str]], int], extra: list[str]
+) -> list[dict[str, Any]]:
+    """Run what is not finished in ``out``, going on with what was begun.
+
+    Parameters
+    ----------
+    todo : list of Job
+    out : Path
+        Runs go to ``out/<study>/<row>-seed<N>``.
+    train : callable
+        ``train(arguments)`` is the command line's ``spintrit``; returns its exit status.
+    extra : list of str
+        More options, which are not the study's: where data are, the back end.
+
+    Raises
+    ------
+    RuntimeError
+        If a run fails, naming it.
+    """
+    results = []
+    for job in todo:
+        folder = out / job.study / job.folder
+        summary = finished(folder)
+        if summary is None:
+            arguments = ["train", *shlex.split(job.options), "--seed", str(job.seed)]
+            again = ["--resume"] if (folder / "checkpoint.npz").exists() else []
+            status = train([*arguments, *extra, "--out", str(folder), *again])
+            summary = finished(folder)
+            if status or summary is None:
+                raise RuntimeError(f"study {job.study}: {job.command} failed, status {status}")
+        results.append(result(job, summary))
+    return results
+
+
+def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Put results into accuracy.json, each in the place of an earlier one of the same command, and
+    the table accuracy.csv beside it; returns all that are there.
+
+    Raises
+    ------
+    ValueError
+        If accuracy.json is damaged.
+    OSError
+        If a file cannot be written.
+    """
+    path = folder / ACCURACY
+    try:
+        earlier = json.loads(path.read_text()) if path.exists() else []
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    new = {entry["command"] for entry in results}
+    kept = [entry for entry in earlier if entry["command"] not in new]
+    order = {job.command: n for n, job in enumerate(j for name in STUDIES for j in jobs(name))}
+    every = sorted([*kept, *results], key=lambda entry: order.get(entry["command"], len(order)))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, (json.dumps(every, indent=1) + "\n").encode())
+    columns = [name for name in every[0] if name != "versions"] if every else []
+    text = io.StringIO()
+    table = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
+    table.writeheader()
+    table.writerows(every)
+    write_atomically(folder / "accuracy.csv", text.getvalue().encode())
+    return every
