@@ -18,7 +18,7 @@ from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli, plot_cli
+from spintrit import device_cli, plot_cli, study_cli
 from spintrit.options import (
     ARRAY_HELP,
     CODER_HELP,
@@ -133,6 +133,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
 
     device_cli.add(commands)
     plot_cli.add(commands)
+    study_cli.add(commands)
 
     bench = commands.add_parser(
         "bench",

@@ -6,7 +6,7 @@ import json
 import shlex
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Job:
 
     @property
     def command(self) -> str:
-        """What repeats the run, but for where the data and the run's folder are."""
+        """What repeats the run, but for where data and the run's folder are."""
         return f"spintrit train {self.options} --seed {self.seed}"
 
 
@@ -67,6 +67,11 @@ def jobs(name: str, seeds: list[int] | None = None) -> list[Job]:
             label = sweep["label"]
             add(f"{label} {x:g}", sweep["options"].format(x), study["seeds"], label=label, x=x)
     return found
+
+
+def changed(job: Job, options: str) -> Job:
+    """The same run with other options, which come last and so replace earlier ones."""
+    return replace(job, options=f"{job.options} {options}")
 
 
 def result(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
@@ -123,7 +128,7 @@ def run(
     train : callable
         ``train(arguments)`` is the command line's ``spintrit``; returns its exit status.
     extra : list of str
-        More options, which are not the study's: where data are, the back end.
+        More options, which are not the study's: where data are.
 
     Raises
     ------
@@ -146,8 +151,8 @@ def run(
 
 
 def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Put results into accuracy.json, each in the place of an earlier one of the same command, and
-    the table accuracy.csv beside it; returns all that are there.
+    """Put results into accuracy.json, each in the place of an earlier one of the same study, row
+    and seed, and the table accuracy.csv beside it; returns all that are there.
 
     Raises
     ------
@@ -161,10 +166,19 @@ def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
         earlier = json.loads(path.read_text()) if path.exists() else []
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
-    new = {entry["command"] for entry in results}
-    kept = [entry for entry in earlier if entry["command"] not in new]
-    order = {job.command: n for n, job in enumerate(j for name in STUDIES for j in jobs(name))}
-    every = sorted([*kept, *results], key=lambda entry: order.get(entry["command"], len(order)))
+
+    def key(entry: dict[str, Any]) -> tuple[str, str, int]:
+        return entry["study"], entry["row"], entry["seed"]
+
+    new = {key(entry) for entry in results}
+    kept = [entry for entry in earlier if key(entry) not in new]
+    rows = [(name, job.row) for name in STUDIES for job in jobs(name)]
+    order = {row: place for place, row in enumerate(dict.fromkeys(rows))}
+
+    def place(entry: dict[str, Any]) -> tuple[int, int]:
+        return order.get((entry["study"], entry["row"]), len(order)), entry["seed"]
+
+    every = sorted([*kept, *results], key=place)
     folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(every, indent=1) + "\n").encode())
     columns = [name for name in every[0] if name != "versions"] if every else []

@@ -1,0 +1,359 @@
+"""What the network of a finished run makes of samples, on any kind of array."""
+
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from golden import backend, checks, curve, spec, tablefile
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from golden.data.split import PARTS
+from golden.environment import Environment
+from golden.fast import FastPool
+from golden.lockstep import Mismatch
+from golden.matrix import ArrayPool
+from golden.network import Network
+from golden.nonideal import NonIdealities
+from golden.ptable import tanh_table
+from golden.train import BEST, WEIGHTS, TrainConfig
+from spintrit.run import CONFIG, TABLE, Source, maker
+
+FILES = {"best": BEST, "last": WEIGHTS}
+# Samples at a time, by axes of a sample: as training tests; for the RTL few, so that progress shows.
+_PART = {1: 1024, 3: 250}
+_RTL_PART = {1: 16, 3: 1}
+# What decides an analog read; the cells that training left need nothing else of the environment.
+_READS = (
+    "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
+    "backward_adc_bits", "backward_adc_range", "backward_adc_noise", "wire_ohm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """The network of a finished run.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    which : {"best", "last"}
+        Whose weights: the epoch's that was best on validation, or the last one's.
+    source : Source
+        The data that it was trained on; where they lie is not kept.
+    shape : tuple of int
+        Of an input.
+    config : TrainConfig
+    array : ArrayConfig
+    nonideal : NonIdealities
+    weights : dict of str to ndarray
+        See ``golden.network.Network.weights``.
+    """
+
+    folder: Path
+    which: str
+    source: Source
+    shape: tuple[int, ...]
+    config: TrainConfig
+    array: ArrayConfig
+    nonideal: NonIdealities
+    weights: dict[str, np.ndarray]
+
+    @property
+    def limit(self) -> int:
+        """Of an input's magnitude."""
+        return 2 ** (self.source.input_bits - 1) - 1
+
+    @property
+    def classes(self) -> int:
+        """Outputs of the last layer."""
+        return len(self.weights[f"layer{len(spec.parse(self.config.network)) + 1}.gamma"])
+
+    @property
+    def threshold(self) -> float:
+        """r of the activations, 0 for binary ones."""
+        return self.config.threshold if self.config.activation == "ternary" else 0.0
+
+    def network(self, pool: Any) -> Network:
+        """The network in the synapses of ``pool``, programmed.
+
+        Raises
+        ------
+        ValueError
+            If the run's files do not fit each other.
+        """
+        path = self.folder / FILES[self.which]
+        try:
+            network = Network(
+                pool, self.shape, spec.parse(self.config.network), self.classes,
+                limit=self.limit, threshold=self.threshold, window=self.config.window,
+            )  # fmt: skip
+            network.set_weights(self.weights)
+        except KeyError as missing:
+            raise ValueError(f"{path} does not fit {CONFIG}: it has no {missing}") from None
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} does not fit {CONFIG}: {error}") from None
+        return network
+
+    def resized(self, rows: int | None, cols: int | None) -> ArrayConfig:
+        """The run's array in another size, without what only training needs: activity counters
+        and variants of cells (stuck ones are in the weights as they are)."""
+        return replace(
+            self.array,
+            rows=rows or self.array.rows,
+            cols=cols or self.array.cols,
+            counters=False,
+            variant_bits=0,
+        )
+
+
+def load(folder: Path, which: str = "best") -> Trained:
+    """The network that a run left in ``folder``.
+
+    Raises
+    ------
+    ValueError
+        If there is no run, if it is not finished, or a file of it is damaged; the message names it.
+    OSError
+        If a file cannot be read.
+    """
+    path = folder / CONFIG
+    if not path.is_file():
+        missing = f"it holds no {CONFIG}" if folder.is_dir() else "there is no such folder"
+        raise ValueError(f"{folder} is not the folder of a run: {missing}")
+    name = FILES[checks.choice("weights", which, tuple(FILES))]
+    if not (folder / name).is_file():
+        raise ValueError(f"{folder} holds no {name}: its run is not finished")
+    try:
+        told = json.loads(path.read_bytes())
+        data = told["data"]
+        bits = checks.integer("input_bits", data["input_bits"], 2, 8)
+        source = Source(dataset=data["name"], input_bits=bits)
+        shape = tuple(checks.integer("shape", n, 1) for n in data["shape"])
+        config = TrainConfig(**told["train_config"])
+        array = ArrayConfig(**told["array_config"])
+        settings = NonIdealities(**told["nonideal"])
+    except KeyError as error:
+        raise ValueError(f"{path} is damaged: {error} is missing") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    with (folder / name).open("rb") as file:
+        try:
+            # Damage can show as nearly any exception, depending on the byte.
+            with np.load(file, allow_pickle=False) as arrays:
+                weights = {key: arrays[key] for key in arrays.files}
+        except Exception as error:
+            raise ValueError(f"{folder / name} is damaged: {error}") from error
+    return Trained(folder, which, source, shape, config, array, settings, weights)
+
+
+def evaluate(
+    trained: Trained,
+    kind: str = "",
+    *,
+    compute: str = "numpy",
+    root: Path | None = None,
+    part: str = "test",
+    first: int = 0,
+    count: int = 0,
+    rows: int | None = None,
+    cols: int | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Classify samples by a trained network.
+
+    On "rtl" the golden model computes the same scores, and they must be equal to the last bit; on
+    "both" every value is compared as the arrays return it.
+
+    Parameters
+    ----------
+    kind : {"golden", "fast", "rtl", "both", ""}
+        What holds the synapses; by default whole matrices, or golden arrays if reads are analog.
+    compute : str
+        Back end of kind "fast".
+    root : Path, optional
+        Where the data are, see ``golden.data.load``.
+    part : {"train", "val", "test"}
+    first, count : int
+        Samples of that part; a count of 0 stands for all from ``first`` on.
+    rows, cols : int, optional
+        Of the arrays; the run's by default.
+
+    Returns
+    -------
+    dict
+        Accuracy, samples, and what was compared and spent, by name; ready for JSON.
+
+    Raises
+    ------
+    ValueError
+        If an argument is wrong, or the data are not those of the run.
+    golden.lockstep.Mismatch
+        If the RTL differs from the golden model.
+    OSError, RuntimeError
+        If data are missing, or the RTL cannot be compiled or gives no answer.
+    """
+    console = console or Console()
+    analog = trained.nonideal.analog
+    kind = kind or ("golden" if analog else "fast")
+    checks.choice("part", part, PARTS)
+    if kind != "fast" and compute != "numpy":
+        raise ValueError(f"backend {compute} needs array fast, not {kind}")
+    if analog and kind != "golden":
+        raise ValueError(f"the run's analog reads need array golden, not {kind}")
+    if analog and (rows, cols) != (None, None):
+        raise ValueError("the run's analog reads are those of arrays of its own size")
+    config = trained.resized(rows, cols)
+    split = replace(trained.source, root=root).load(console)
+    if split.shape != trained.shape or split.classes != trained.classes:
+        raise ValueError(
+            f"{split.name} has inputs of shape {split.shape} and {split.classes} classes, the run "
+            f"in {trained.folder} {trained.shape} and {trained.classes}"
+        )
+    x, y = getattr(split, f"x_{part}"), getattr(split, f"y_{part}")
+    first = checks.integer("first", first, 0, len(y) - 1)
+    count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
+    x, y = x[first : first + count], y[first : first + count]
+
+    pool: ArrayPool
+    if kind == "fast":
+        seed, calculator = trained.config.seed, backend.load(compute)
+        pool = FastPool(config, tanh_table(config), seed, backend=calculator)
+    else:
+        pool = _arrays(trained, kind, config, console)
+        config = pool.config
+    with console.status("programming the arrays ..."):
+        network = trained.network(pool)
+    oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
+
+    before, start = _rtl(kind, pool), time.perf_counter()
+    size = (_RTL_PART if kind in ("rtl", "both") else _PART)[x.ndim - 1]
+    right = compared = 0
+    for at, scores in _scores(network, x, size, first, console):
+        if oracle:
+            expected = oracle.forward(x[at : at + size])
+            compared += _same(expected, scores, first + at)
+        right += int(np.count_nonzero(scores.argmax(axis=1) == y[at : at + size]))
+    for array in pool.arrays if kind == "both" else []:
+        array.verify()
+    result = {
+        "array": kind,
+        "backend": compute,
+        "dataset": split.name,
+        "part": part,
+        "first": first,
+        "samples": count,
+        "network": trained.config.network,
+        "weights": trained.which,
+        "rows": config.rows,
+        "cols": config.cols,
+        "arrays": pool.size,
+        "accuracy": right / count,
+        "right": right,
+    }
+    if kind == "both":
+        compared = sum(array.compared for array in pool.arrays)
+    if kind in ("rtl", "both"):
+        result |= {"values_compared" if kind == "both" else "scores_compared": compared}
+        cycles, seconds = (b - a for a, b in zip(before, _rtl(kind, pool), strict=True))
+        result |= {
+            "differences": 0,
+            "rtl_cycles": cycles,
+            "rtl_cycles_per_sample": round(cycles / count),
+            "rtl_seconds": round(seconds, 3),
+            "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+        }
+    return result | {"seconds": round(time.perf_counter() - start, 3)}
+
+
+def _arrays(trained: Trained, kind: str, config: ArrayConfig, console: Console) -> ArrayPool:
+    """Arrays of a kind other than "fast"."""
+    seed = trained.config.seed
+    if trained.nonideal.analog:
+        around = converters(trained)
+        return ArrayPool(maker(kind), around.config, around.table, seed, around.equip)
+    make = maker(kind)
+    if kind in ("rtl", "both"):
+        from sim import library
+
+        with console.status("compiling the RTL array (once per design) ..."):
+            library.build(config)
+    return ArrayPool(make, config, tanh_table(config), seed)
+
+
+def converters(trained: Trained) -> Environment:
+    """The environment of a run with analog reads, as far as reads go."""
+    path = trained.folder / TABLE
+    kept = tablefile.load(path)
+    if kept.device is None:
+        raise ValueError(f"{path} holds no device, which analog reads need")
+    settings = NonIdealities(**{name: getattr(trained.nonideal, name) for name in _READS})
+    if not settings.in_table:
+        return Environment(
+            trained.array, curve.formula(kept.device), settings, CoderConfig(),
+            table=kept.table, seed=trained.config.seed,
+        )  # fmt: skip
+    # Such a run has its table from device and coder; of what it does to the cells nothing is left.
+    made = {name: kept.provenance[name] for name in ("coder", "steepness", "step_s")}
+    return Environment(
+        trained.array, curve.formula(kept.device), settings, CoderConfig(**made),
+        seed=trained.config.seed,
+    )  # fmt: skip
+
+
+def _scores(
+    network: Network, x: np.ndarray, size: int, first: int, console: Console
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Scores of ``size`` samples at a time with the place of the first in ``x``, whose own is
+    ``first`` of its part; with a progress bar."""
+    progress = Progress(
+        TextColumn("sample"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
+        console=console, transient=True,
+    )  # fmt: skip
+    task = progress.add_task("samples", total=len(x))
+    with progress:
+        for at in range(0, len(x), size):
+            end = min(at + size, len(x))
+            try:
+                scores = network.backend.host(network.forward(x[at:end]))
+            except Mismatch as mismatch:
+                raise mismatch.of(samples=f"{first + at} to {first + end - 1}") from None
+            yield at, scores
+            progress.update(task, completed=end)
+
+
+def _same(expected: np.ndarray, scores: np.ndarray, first: int) -> int:
+    """How many scores were compared; raises Mismatch at the first that is not equal."""
+    differ = expected != scores
+    if differ.any():
+        sample, label = (int(i) for i in np.argwhere(differ)[0])
+        raise Mismatch(
+            "score",
+            {"sample": first + sample, "class": label},
+            expected[sample, label].item(),
+            scores[sample, label].item(),
+            int(np.count_nonzero(differ)),
+        )
+    return scores.size
+
+
+def _rtl(kind: str, pool: ArrayPool) -> tuple[int, float]:
+    """Cycles and seconds of the RTL so far."""
+    if kind not in ("rtl", "both"):
+        return 0, 0.0
+    arrays = [array.other if kind == "both" else array for array in pool.arrays]
+    return sum(a.counters.cycles for a in arrays), math.fsum(a.seconds for a in arrays)

@@ -1,0 +1,77 @@
+"""The command ``spintrit study``."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from golden.backend import BACKENDS
+from spintrit.studies import STUDIES
+
+OUT, RESULTS = "build/studies", "docs/results"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the top parser's."""
+    study = commands.add_parser(
+        "study",
+        help="run a study: many trainings, a table and a picture of their results",
+        description="Train every row of a study with every seed, one after the other, and put "
+        "what they came to into RESULTS. What is finished is not run again, and what was begun "
+        "goes on. Studies: "
+        + "; ".join(f"{name}: {entry['title']}" for name, entry in STUDIES.items())
+        + ".",
+    )
+    study.add_argument("study", choices=tuple(STUDIES), metavar="NAME", help=", ".join(STUDIES))
+    study.add_argument(
+        "--seeds", type=int, nargs="+", metavar="N", help="in the place of the study's own"
+    )
+    study.add_argument(
+        "--rows", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
+    )
+    study.add_argument("--epochs", type=int, metavar="N", help="in the place of the network's own")
+    study.add_argument("--data", type=Path, metavar="DIR", help="where the data set's files are")
+    study.add_argument(
+        "--dataset", metavar="NAME", help="images in the place of the study's data set"
+    )
+    study.add_argument(
+        "--backend", choices=BACKENDS, default="numpy", help="what computes whole matrices [numpy]"
+    )
+    study.add_argument(
+        "--out", type=Path, default=Path(OUT), metavar="DIR", help=f"folder of the runs [{OUT}]"
+    )
+    study.add_argument(
+        "--results", type=Path, default=Path(RESULTS), metavar="DIR",
+        help=f"folder of tables and pictures [{RESULTS}]",
+    )  # fmt: skip
+    study.add_argument("--list", action="store_true", help="only show the commands")
+    study.set_defaults(act=_study)
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    from spintrit import cli, results, studies
+
+    todo = studies.jobs(arguments.study, arguments.seeds)
+    if arguments.backend != "numpy":
+        fast = "--array fast"
+        todo = [
+            studies.changed(job, f"--backend {arguments.backend}") if fast in job.options else job
+            for job in todo
+        ]
+    if arguments.epochs is not None:
+        todo = [studies.changed(job, f"--epochs {arguments.epochs}") for job in todo]
+    if arguments.dataset:
+        todo = [studies.changed(job, f"--dataset {arguments.dataset}") for job in todo]
+    if arguments.rows:
+        todo = [job for job in todo if any(text in job.row for text in arguments.rows)]
+        if not todo:
+            raise ValueError(f"rows {arguments.rows!r} name none of study {arguments.study}")
+    if arguments.list:
+        for job in todo:
+            print(job.command)
+        return 0
+    extra = ["--data", str(arguments.data)] if arguments.data else []
+    for job in todo:
+        [result] = studies.run([job], arguments.out, cli.main, extra)
+        studies.record([result], arguments.results)
+    results.write(arguments.results)
+    return 0
