@@ -58,11 +58,6 @@ def draw_comparison(runs: Sequence[Run], path: Path) -> None:
     _save(comparison_figure(runs), path)
 
 
-def draw(metrics: list[dict[str, Any]], test_accuracy: float, path: Path) -> None:
-    """``draw_run`` of the lines of metrics.jsonl and the test accuracy of the last epoch."""
-    draw_run(Run("", metrics, {"test_accuracy": test_accuracy}), path)
-
-
 def _save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     with mpl.rc_context(_STYLE):

@@ -19,7 +19,7 @@ from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
 from spintrit import cli, options, run
 
-QUICK = "train --epochs 2 --hidden 8 --rows 16 --cols 16"
+QUICK = "train --epochs 2 --network 8FC --rows 16 --cols 16"
 
 
 def test_train_writes_a_run(tmp_path, monkeypatch, capsys):
@@ -28,11 +28,11 @@ def test_train_writes_a_run(tmp_path, monkeypatch, capsys):
     files = {path.name for path in Path("run").iterdir()}
     assert files == {
         "summary.json", "metrics.jsonl", "weights.npz", "checkpoint.npz", "learning.png",
-        "table.json",
+        "table.json", "config.json", "best.npz",
     }  # fmt: skip
     summary = json.loads(Path("run/summary.json").read_text())
     assert summary["seed"] == 3
-    assert summary["train_config"]["hidden"] == [8]
+    assert summary["train_config"]["network"] == "8FC"
     assert summary["cycles_by_formula"] > 0
     lines = Path("run/metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
@@ -131,7 +131,7 @@ def test_demo_leaves_other_runs_alone(tmp_path, capsys):
         ("nonsense", "spintrit: error: argument COMMAND: invalid choice: 'nonsense'"),
         ("train --epochs many", "spintrit train: error: argument --epochs: invalid int value"),
         ("train --epochs 0", "spintrit: error: epochs must be at least 1, not 0"),
-        ("train --hidden 8 0", "spintrit: error: hidden[1] must be at least 1, not 0"),
+        ("train --network 8FC-0FC", "spintrit: error: network '8FC-0FC'"),
         ("train --density 1.5", "spintrit: error: density must be finite and in 0 to 1, not 1.5"),
         ("train --learning-rate nan", "spintrit: error: learning_rate must be finite"),
         ("train --rows 0", "spintrit: error: rows must be in 1 to 4096, not 0"),

@@ -217,7 +217,7 @@ def test_plot_writes_pictures(tmp_path, monkeypatch, capsys):
 
 
 def test_plot_takes_what_train_leaves(tmp_path, capsys):
-    train = "train --epochs 2 --hidden 8 --rows 16 --cols 16 --out"
+    train = "train --epochs 2 --network 8FC --rows 16 --cols 16 --out"
     assert spintrit(f"{train} {tmp_path}/a") == spintrit(f"{train} {tmp_path}/b --seed 1") == 0
     drawn = tmp_path / "a" / "learning.png"
     drawn.unlink()
@@ -309,8 +309,3 @@ def test_what_cannot_be_drawn_is_one_line(line, message, tmp_path, monkeypatch, 
         Path(folder).mkdir()
     Path("new/metrics.jsonl").touch()
     assert message in error_of(f"plot {line}", capsys, alone=True)
-
-
-def test_old_draw_still_draws(tmp_path):
-    picture.draw(a_run().metrics, 0.9, tmp_path / "learning.png")
-    assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")
