@@ -1,7 +1,6 @@
 """Speed, measured in one run: ``python -m spintrit.bench`` (one thread: ``spintrit bench``)."""
 
 import importlib.util
-import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -10,66 +9,16 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from golden import protocol, spec
+from golden import backend, protocol, spec
 from golden.config import ArrayConfig
-from golden.fast import FastPool
-from golden.layers import squared_hinge
-from golden.network import Network
-from golden.optim import Gradient
-from golden.ptable import tanh_table
+from spintrit.bench_training import golden_step, torch_step
 
-SIZES = (784, 512, 10)
+DENSE = ((784,), "512FC")
 BATCHES = (1, 64)
+CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
 SEED = 0
 ROUNDS = 7
-LEARNING_RATES = np.geomspace(0.006, 1e-5, 20)  # a training's, from the first epoch to the last
 FORWARD_VECTORS = 2000
-
-
-def golden_step(batch: int) -> Callable[[], object]:
-    """One training step of a dense network on whole matrices of cells, of random inputs."""
-    config = ArrayConfig(rows=SIZES[0], cols=SIZES[1], counters=False)
-    pool = FastPool(config, tanh_table(config), SEED)
-    network = Network(pool, SIZES[:1], spec.parse(f"{SIZES[1]}FC"), SIZES[2])
-    optimiser = Gradient()
-    rng = np.random.default_rng(SEED)
-    network.initialise(rng, 0.1)
-    u = rng.integers(-1, 2, (batch, SIZES[0])).astype(np.int8)
-    labels = rng.integers(0, SIZES[-1], batch)
-
-    rates = itertools.cycle(LEARNING_RATES.tolist())
-
-    def step() -> None:
-        _, gradient = squared_hinge(network.forward(u, train=True), labels)
-        network.backward(gradient)
-        network.update(optimiser, next(rates), rng)
-
-    return step
-
-
-def torch_step(batch: int) -> Callable[[], object]:
-    """The same network in PyTorch: fp32, batch norm, hard tanh for the activation, plain SGD."""
-    import torch
-
-    torch.set_num_threads(1)
-    torch.manual_seed(SEED)
-    layers: list[torch.nn.Module] = []
-    for n_in, n_out in itertools.pairwise(SIZES):
-        layers += [torch.nn.Linear(n_in, n_out, bias=False), torch.nn.BatchNorm1d(n_out)]
-        layers.append(torch.nn.Hardtanh())
-    model = torch.nn.Sequential(*layers[:-1])
-    if batch == 1:
-        model.eval()  # PyTorch refuses the statistics of one sample
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.01)
-    x = torch.randint(-1, 2, (batch, SIZES[0])).float()
-    targets = 2 * torch.nn.functional.one_hot(torch.randint(0, 10, (batch,)), 10).float() - 1
-
-    def step() -> None:
-        optimiser.zero_grad()
-        torch.relu(1 - targets * model(x)).square().mean().backward()
-        optimiser.step()
-
-    return step
 
 
 def per_second(step: Callable[[], object], count: int, seconds: float = 1.0) -> float:
@@ -112,21 +61,43 @@ def library_rates(config: ArrayConfig) -> tuple[float, float, float]:
     return bare_rate, library_rate, statistics.median(bare / library for bare, library in rates)
 
 
+def _convolutions(has_torch: bool) -> Table:
+    """Training of mnist-cnn with Adam."""
+    table = Table(title=f"Training mnist-cnn, batch {CNN_BATCH}, Adam, one thread")
+    for column in ("", "samples per second", "seconds for 55,000", "of PyTorch fp32"):
+        table.add_column(column, justify="right" if column else "left")
+    arguments = (CNN_SHAPE, spec.load("mnist-cnn")[0], CNN_BATCH, "adam")
+    rates = {"golden, numpy": per_second(golden_step(*arguments), CNN_BATCH)}
+    if has_torch:
+        step = golden_step(*arguments, backend=backend.load("torch"))
+        rates["golden, PyTorch back end"] = per_second(step, CNN_BATCH)
+        rates["PyTorch fp32"] = per_second(torch_step(*arguments), CNN_BATCH)
+    for name, rate in rates.items():
+        ratio = f"{rate / rates['PyTorch fp32']:.2f}" if has_torch else "not installed"
+        table.add_row(name, f"{rate:,.0f}", f"{55_000 / rate:.1f}", ratio)
+    return table
+
+
 def main(config: ArrayConfig | None = None) -> int:
     """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
     console = Console()
-    training = Table(title="Training dense 784-512-10, one thread, samples per second")
     has_torch = importlib.util.find_spec("torch") is not None
+    if has_torch:
+        import torch
+
+        torch.set_num_threads(1)
+    dense = Table(title=f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second")
     for column in ("batch", "golden (gradient)", "PyTorch fp32 SGD", "golden / PyTorch"):
-        training.add_column(column, justify="right")
+        dense.add_column(column, justify="right")
     for batch in BATCHES:
-        ours = per_second(golden_step(batch), batch)
+        ours = per_second(golden_step(*DENSE, batch, "gradient"), batch)
         row = [str(batch), f"{ours:,.0f}", "not installed", "-"]
         if has_torch:
-            theirs = per_second(torch_step(batch), batch)
+            theirs = per_second(torch_step(*DENSE, batch, "gradient"), batch)
             row[2:] = [f"{theirs:,.0f}", f"{ours / theirs:.2f}"]
-        training.add_row(*row)
-    console.print(training)
+        dense.add_row(*row)
+    console.print(dense)
+    console.print(_convolutions(has_torch))
 
     config = config or ArrayConfig()
     rtl = Table(title=f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second")

@@ -12,13 +12,16 @@ from spintrit import bench
 def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(bench, "SIZES", (12, 6, 10))
+    monkeypatch.setattr(bench, "DENSE", ((12,), "6FC"))
+    monkeypatch.setattr(bench, "CNN_SHAPE", (16, 16, 1))
+    monkeypatch.setattr(bench, "CNN_BATCH", 4)
     monkeypatch.setattr(bench, "FORWARD_VECTORS", 50)
     monkeypatch.setattr(bench, "ROUNDS", 2)
     assert bench.main(ArrayConfig(rows=8, cols=8)) == 0
     shown = capsys.readouterr().out
     for batch in bench.BATCHES:
         assert re.search(rf"│ +{batch} │ +[\d,]+ │", shown), shown
+    assert re.search(r"golden, numpy +│ +[\d,]+ │ +[\d.]+ │", shown), shown
     for driver in ("bare C++ Verilator loop", "library, from Python", "cocotb"):
         found = re.search(rf"{re.escape(driver)} +│ +([\d,]+) │ +([\d.]+) │", shown)
         assert found, shown

@@ -1,0 +1,83 @@
+"""Training steps that ``spintrit bench`` times: the golden model's and PyTorch's."""
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from golden import spec
+from golden.backend import NUMPY, Backend
+from golden.config import ArrayConfig
+from golden.fast import FastPool
+from golden.layers import squared_hinge
+from golden.network import Network
+from golden.optim import OPTIMISERS
+from golden.ptable import tanh_table
+
+SEED = 0
+CLASSES = 10
+LEARNING_RATES = np.geomspace(0.006, 1e-5, 20)  # a training's, from the first epoch to the last
+
+
+def golden_step(
+    shape: Sequence[int], network: str, batch: int, optimiser: str, backend: Backend = NUMPY
+) -> Callable[[], object]:
+    """One training step on whole matrices of cells, of random inputs of ``shape``; the learning
+    rate goes through a training's from step to step."""
+    config = ArrayConfig(counters=False)
+    pool = FastPool(config, tanh_table(config), SEED, backend=backend)
+    model = Network(pool, shape, spec.parse(network), CLASSES)
+    steps = OPTIMISERS[optimiser]()
+    rng = np.random.default_rng(SEED)
+    model.initialise(rng, 0.1)
+    u = rng.integers(-1, 2, (batch, *shape)).astype(np.int8)
+    labels = rng.integers(0, CLASSES, batch)
+    rates = itertools.cycle(LEARNING_RATES.tolist())
+
+    def step() -> None:
+        _, gradient = squared_hinge(model.forward(u, train=True), labels)
+        model.backward(gradient)
+        model.update(steps, next(rates), rng)
+
+    return step
+
+
+def torch_step(
+    shape: Sequence[int], network: str, batch: int, optimiser: str
+) -> Callable[[], object]:
+    """The same network in PyTorch: fp32, batch norm, hard tanh for the activation."""
+    import torch
+
+    torch.manual_seed(SEED)
+    blocks = [*spec.parse(network), spec.Block(CLASSES)]
+    shapes = spec.shapes(blocks, shape)
+    layers: list[Any] = []
+    for block, before in zip(blocks, shapes, strict=False):
+        if block.kernel:
+            sides = before[-1], block.n_out, block.kernel
+            layers += [torch.nn.Conv2d(*sides, padding=block.padding, bias=False)]
+            layers += [torch.nn.MaxPool2d(block.pool)] if block.pool > 1 else []
+            layers.append(torch.nn.BatchNorm2d(block.n_out))
+        else:
+            layers += [torch.nn.Flatten()] if len(before) > 1 else []
+            layers += [torch.nn.Linear(int(np.prod(before)), block.n_out, bias=False)]
+            layers.append(torch.nn.BatchNorm1d(block.n_out))
+        layers.append(torch.nn.Hardtanh())
+    model = torch.nn.Sequential(*layers[:-1])
+    if batch == 1:
+        model.eval()  # PyTorch refuses the statistics of one sample
+    steps = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}[optimiser]
+    update = steps(model.parameters(), lr=0.001)
+    x = torch.randint(-1, 2, (batch, *shape)).float()
+    if x.ndim == 4:
+        x = x.permute(0, 3, 1, 2).contiguous()
+    labels = torch.randint(0, CLASSES, (batch,))
+    targets = 2 * torch.nn.functional.one_hot(labels, CLASSES).float() - 1
+
+    def step() -> None:
+        update.zero_grad()
+        torch.relu(1 - targets * model(x)).square().mean().backward()
+        update.step()
+
+    return step
