@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden.optim import OPTIMISERS, Adam, Momentum, exponential_decay
+from golden.optim import OPTIMISERS, Adam, Gradient, Momentum, exponential_decay
 
 GRADIENTS = st.lists(
     st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=1, max_size=12
@@ -40,6 +40,34 @@ def test_momentum_matches_scalars(gradients):
         rms = math.sqrt(sum(x * x for x in m) / 3)
         want = [-0.01 * x / rms if rms else 0.0 for x in m]
         np.testing.assert_allclose(step, want, rtol=1e-9, atol=1e-300)
+
+
+@given(GRADIENTS)
+def test_gradient_is_scaled_by_its_root_mean_square_alone(gradients):
+    optimiser = Gradient()
+    for gradient in gradients:
+        rms = math.sqrt(sum(g * g for g in gradient) / 3)
+        want = [-0.01 * g / rms if rms else 0.0 for g in gradient]
+        for dtype, rtol in ((np.float64, 1e-12), (np.float32, 1e-5)):
+            if any(0 < abs(g) < 1e-15 for g in gradient):
+                continue  # its square is no number of float32
+            step = optimiser.step("w", np.array(gradient, dtype), 0.01)
+            np.testing.assert_allclose(step, want, rtol=rtol, atol=1e-300)
+            factor = optimiser.factor(np.array(gradient, dtype), 0.01)
+            np.testing.assert_allclose(step, factor * np.array(gradient, dtype), rtol=rtol)
+    assert set(optimiser.state) <= {"w.steps"}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_gradients_factor_of_a_product_needs_no_product(dtype):
+    rng = np.random.default_rng(2)
+    d, u = (
+        rng.integers(-127, 128, (9, 40)).astype(dtype),
+        rng.integers(-1, 2, (9, 30)).astype(dtype),
+    )
+    want = Gradient().factor(d.T @ u, 0.01)
+    assert Gradient.factor_by(d, u, 0.01) == pytest.approx(want, rel=1e-5)
+    assert Gradient.factor_by(0 * d, u, 0.01) == 0
 
 
 def test_adam_starts_with_a_step_of_the_learning_rate():
@@ -92,6 +120,7 @@ def test_parameters_do_not_share_memory(name):
 def test_bytes_per_weight():
     assert Adam.bytes_per_weight() == 8
     assert Momentum.bytes_per_weight() == 4
+    assert Gradient.bytes_per_weight() == 0
     assert Adam.bytes_per_weight(np.float64) == 16
 
 

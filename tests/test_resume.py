@@ -1,7 +1,9 @@
 """Killed runs go on as if nothing had happened; damaged files are refused."""
 
+import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +16,7 @@ from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
 
 from golden import checkpoint
 from golden.array import GoldenArray
+from golden.backend import NUMPY
 from golden.lockstep import LockstepArray
 from golden.ptable import tanh_table
 from golden.train import CHECKPOINT, METRICS, Trainer
@@ -60,6 +63,56 @@ def test_a_killed_process_resumes_to_the_same_end(unbroken, tmp_path, request):
     run = trainer(tmp_path)
     assert run.resume() >= 1
     assert (run.run(), {n: files(tmp_path)[n] for n in unbroken[0]}) == unbroken[::-1]
+
+
+BATCHES = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from test_train import trainer
+from golden.backend import NUMPY
+
+def on_batch(*now):
+    print(*now, flush=True)
+    time.sleep(0.003)
+
+run = trainer(sys.argv[2], backend=NUMPY, on_batch=on_batch)
+run.resume()
+run.run()
+"""
+
+
+def test_a_process_killed_within_an_epoch_resumes_on_whole_matrices(tmp_path, request):
+    result = trainer(tmp_path / "unbroken", backend=NUMPY).run()
+    rng = np.random.default_rng(6)
+    out = tmp_path / "killed"
+    for _ in range(2):
+        command = [sys.executable, "-c", BATCHES, str(request.path.parent), str(out)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            for _ in range(int(rng.integers(6, 12))):  # of 5 batches an epoch
+                assert child.stdout.readline()
+            child.kill()
+        assert child.returncode == -signal.SIGKILL
+    run = trainer(out, backend=NUMPY)
+    assert 2 <= run.resume() < 5
+    assert run.run() == result
+    wanted = files(tmp_path / "unbroken")
+    assert {name: files(out)[name] for name in wanted} == wanted
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=2))
+@settings(max_examples=5)
+def test_a_stopped_run_on_whole_matrices_ends_alike(tmp_path_factory, stops):
+    out = tmp_path_factory.mktemp("whole")
+    result = trainer(out / "unbroken", backend=NUMPY).run()
+    for epoch, batch in stops:
+        run = trainer(out / "broken", backend=NUMPY, on_batch=stop_at(epoch, batch))
+        run.resume()
+        with contextlib.suppress(Stop):
+            run.run()
+    run = trainer(out / "broken", backend=NUMPY)
+    run.resume()
+    assert run.run() == result
+    assert files(out / "broken") == files(out / "unbroken")
 
 
 def test_resume_mends_half_a_line(unbroken, tmp_path):

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from training import ARRAY, CONFIG, SPLIT, files, trainer
+from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
 
 from golden import protocol, trit
+from golden.activity import COUNTERS
 from golden.array import GoldenArray
+from golden.backend import NUMPY
 from golden.config import ArrayConfig
-from golden.data import load
+from golden.data import Split, load
 from golden.lockstep import LockstepArray, Mismatch
 from golden.protocol import Op
-from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
+from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer, chosen_epoch
 
 
 def test_the_same_seed_gives_the_same_files(unbroken, tmp_path):
@@ -227,3 +229,146 @@ def test_arguments_of_another_type_are_named():
         Trainer({}, ARRAY, SPLIT)
     with pytest.raises(TypeError, match=r"^split must be a Split, not 'digits'$"):
         Trainer(CONFIG, ARRAY, "digits")
+
+
+# --- the epoch that is kept ---
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "chosen"),
+    [([0.5], 1), ([0.5, 0.5], 2), ([0.9, 0.5], 1), ([0.1, 0.9, 0.9, 0.5], 3), ([0.0] * 4, 4)],
+)
+def test_the_best_epoch_is_chosen_the_last_of_equals(accuracies, chosen):
+    metrics = [{"epoch": i, "val_accuracy": v} for i, v in enumerate(accuracies, start=1)]
+    assert chosen_epoch(metrics) == chosen
+
+
+def unsteady(backend, folder):
+    """A run whose last epoch is not its best, all weights by epoch, and its result."""
+    for seed in range(30):
+        config = replace(CONFIG, network="2FC", seed=seed, epochs=6, learning_rate=0.4,
+                         final_learning_rate=0.4)  # fmt: skip
+        kept = []
+        run = trainer(folder / str(seed), config, backend=backend)
+        run._on_epoch = lambda _, run=run, kept=kept: kept.append(run.network.weights())
+        result = run.run()
+        if result.chosen_epoch < 6 and result.test_accuracy != result.last_test_accuracy:
+            return run, kept, result
+    raise AssertionError("no such run")
+
+
+def accuracy(config, weights):
+    network = trainer(config=config).network
+    network.set_weights(weights)
+    return float(np.mean(network.predict(SPLIT.x_test) == SPLIT.y_test))
+
+
+@pytest.mark.parametrize("backend", [None, NUMPY], ids=["arrays", "numpy"])
+def test_both_epochs_weights_are_kept_and_tested(backend, tmp_path):
+    run, kept, result = unsteady(backend, tmp_path)
+    lines = [line["val_accuracy"] for line in result.metrics]
+    assert result.val_accuracy == max(lines) == lines[result.chosen_epoch - 1]
+    assert max(lines[result.chosen_epoch :]) < max(lines)
+    for name, epoch, told in (
+        (BEST, result.chosen_epoch, result.test_accuracy),
+        (WEIGHTS, 6, result.last_test_accuracy),
+    ):
+        with np.load(run.out / name) as file:
+            weights = dict(file)
+        assert weights.keys() == kept[epoch - 1].keys()
+        for what, array in weights.items():
+            np.testing.assert_array_equal(array, kept[epoch - 1][what])
+        assert accuracy(run.config, weights) == told
+    again = trainer(run.out, run.config, backend=backend)
+    assert again.resume() == 6
+    before = files(run.out)
+    assert again.run() == result
+    assert files(run.out) == before
+
+
+def test_a_run_that_is_best_at_its_end_keeps_one_set_of_weights(unbroken):
+    content, result = unbroken
+    assert result.chosen_epoch == 5
+    assert result.test_accuracy == result.last_test_accuracy
+    assert content[BEST] == content[WEIGHTS]
+
+
+# --- whole matrices ---
+
+
+def test_whole_matrices_learn_and_estimate_activity():
+    run = trainer(backend=NUMPY, config=replace(CONFIG, epochs=15))
+    result = run.run()
+    assert result.val_accuracy > 0.8
+    line = result.metrics[0]
+    assert set(line["activity"]) == set(COUNTERS)
+    # One batch of 16 in five is counted, and taken for all: 15 columns forward, two layers of
+    # 12 and 6 inputs; backward the second's 8 rows.
+    assert line["activity"]["forward_conversions"] == 5 * 16 * 15
+    assert line["activity"]["backward_conversions"] == 5 * 16 * 8
+    assert line["activity"]["columns_updated"] == 5 * 15
+    assert line["activity"]["pulses_p_switched"] > 0
+    assert sum(line["populations"]["layer1"].values()) == 12 * 6
+
+
+def test_whole_matrices_take_the_cycles_of_arrays(unbroken):
+    result = trainer(backend=NUMPY).run()
+    telling = 2 * 4 * protocol.cycles(Op.COUNTERS, ARRAY)  # arrays' counters, before and after
+    for whole, line in zip(result.metrics, unbroken[1].metrics, strict=True):
+        assert whole["cycles"] == line["cycles"] - telling
+
+
+def test_without_counters_there_is_no_activity():
+    line = trainer(array=replace(ARRAY, counters=False), backend=NUMPY).run().metrics[0]
+    assert line["activity"] == {}
+
+
+def images(augment, bits=2):
+    """Three patterns of 6 x 6 pixels."""
+    rng = np.random.default_rng(1)
+    limit = 2 ** (bits - 1) - 1
+    patterns = rng.integers(-limit, limit + 1, (3, 6, 6, 1))
+    arrays = {}
+    for part, n in {"train": 60, "val": 12, "test": 12}.items():
+        y = rng.integers(0, 3, n)
+        arrays |= {f"x_{part}": patterns[y], f"y_{part}": y}
+    return Split("patterns", 3, **arrays, input_bits=bits, augment=augment)
+
+
+@pytest.mark.parametrize("backend", [None, NUMPY], ids=["arrays", "numpy"])
+@pytest.mark.parametrize("bits", [2, 8])
+def test_images_train_a_convolution(backend, bits):
+    config = replace(CONFIG, network="4C3-MP2-6FC", epochs=8)
+    run = Trainer(config, ArrayConfig(rows=16, cols=8), images(False, bits), backend=backend)
+    assert run.run().val_accuracy > 0.6
+
+
+@pytest.mark.parametrize("backend", [None, NUMPY], ids=["arrays", "numpy"])
+def test_an_augmented_run_moves_its_training_images_alone(backend, tmp_path):
+    config = replace(CONFIG, network="4C3-MP2-6FC", epochs=2)
+
+    def run(split, out=None, **options):
+        array = ArrayConfig(rows=16, cols=8)
+        return Trainer(config, array, split, out=out, backend=backend, **options)
+
+    first = run(images(True))
+    seen, forward = [], first.network.forward
+    first.network.forward = lambda x, train=False: (
+        seen.append((x, train)), forward(x, train=train))[1]  # fmt: skip
+    result = first.run()
+    known = {x.tobytes() for x in first.split.x_train}
+    assert all(image.tobytes() in known for x, train in seen if not train for image in x)
+    moved = [image.tobytes() not in known for x, train in seen if train for image in x]
+    assert np.mean(moved) > 0.8
+    assert result.metrics != run(images(False)).run().metrics
+    with pytest.raises(Stop):
+        run(images(True), tmp_path, on_batch=stop_at(2, 2)).run()
+    resumed = run(images(True), tmp_path)
+    assert resumed.resume() == 1
+    assert resumed.run() == result
+
+
+def test_a_run_does_not_resume_on_another_kind_of_matrix(tmp_path):
+    trainer(tmp_path, backend=NUMPY, config=replace(CONFIG, epochs=1)).run()
+    with pytest.raises(ValueError, match=r"was made with matrices = 'numpy', not 'arrays'$"):
+        trainer(tmp_path, config=replace(CONFIG, epochs=1)).resume()
