@@ -297,3 +297,25 @@ def test_counting_changes_nothing():
     assert counts[0] == counts[1] == counts[2] != counts[3]
     assert all(counts[3][name] >= counts[0][name] for name in counts[0])
     assert counts[3]["columns_updated"] == 2 * counts[0]["columns_updated"] > 0
+
+
+@pytest.mark.parametrize("factor", [3e-5, 0.1])
+def test_counting_changes_no_update_that_is_told_as_a_product(factor):
+    config = ArrayConfig(rows=64, cols=64)
+    ends, columns = [], []
+    for on in (False, True):
+        pool = FastPool(config, tanh_table(config), 1)
+        matrix = pool.matrix("m", 200, 100)
+        rng = np.random.default_rng(11)
+        programmed(matrix, rng)
+        pool.count(on)
+        told = []
+        for _ in range(5):
+            d = rng.integers(-3, 4, (12, 100)).astype(np.float32)
+            u = rng.integers(-1, 2, (12, 200)).astype(np.float32)
+            code = (tanh_table(config), np.random.default_rng(12))
+            told.append(matrix.change_by(d, u, 1, *code, factor=factor))
+        ends.append((told, matrix.read().tobytes(), pool.rng.bit_generator.state))
+        columns.append(matrix.activity()["columns_updated"])
+    assert ends[0] == ends[1]
+    assert columns == [0, 5 * 4 * 100]  # rows 200 take four parts

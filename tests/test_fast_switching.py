@@ -197,6 +197,38 @@ def test_a_factor_multiplies_the_changes(plausible, factor):
     check(plausible, matrix, change, start, TABLES["uneven"], False, factor=factor)
 
 
+class ByFactors:
+    """A matrix whose changes are told as a product."""
+
+    def __init__(self, matrix, d, u):
+        self._matrix, self._d, self._u = matrix, d, u
+
+    def __getattr__(self, name):
+        return getattr(self._matrix, name)
+
+    def change(self, _, *code, **options):
+        return self._matrix.change_by(self._d, self._u, 2, *code, **options)
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["exact", "blind"])
+@pytest.mark.parametrize(("factor", "few"), [(1e-4, True), (-1e-4, True), (0.2, False)])
+def test_changes_told_as_a_product_switch_alike(plausible, monkeypatch, blind, factor, few):
+    """Where few cells may switch, the changes of those alone are computed."""
+    config = ArrayConfig(counters=False)
+    codes_of = tanh_table(config)
+    rng = np.random.default_rng(9)
+    d = rng.integers(-2, 3, (2, 300)).astype(np.float32)
+    u = rng.integers(-2, 3, (2, 700)).astype(np.float32)
+    matrix = matrix_of(config, codes_of, 300, 700)
+    if few:
+        monkeypatch.delattr(type(matrix), "change")
+    start = rng.integers(0, 2, matrix.shape).astype(bool)
+    change = np.float32(factor) * (d.T @ u)
+    by = ByFactors(matrix, d, u)
+    check(plausible, by, change, start, codes_of, blind, rounds=20 if few else 2, factor=factor)
+    assert matrix.counters.switched > 500
+
+
 @pytest.mark.parametrize("blind", [False, True], ids=["exact", "blind"])
 def test_each_cell_follows_its_variant_and_stuck_ones_stay(plausible, blind):
     config = ArrayConfig(code_bits=3, counters=False, variant_bits=2)
