@@ -155,6 +155,9 @@ def test_errors_and_weight_gradients_are_exact_in_the_quantised_errors(data, mak
     np.testing.assert_array_equal(errors, wanted)
     np.testing.assert_array_equal(layer.total(), total.reshape(matrix.n_out, -1))
     np.testing.assert_array_equal(layer.gradient(), total.reshape(matrix.n_out, -1))
+    patches = NUMPY.unfold(x, kernel, padding).astype(np.int64)
+    square = ((d**2).sum(axis=-1) * (patches**2).sum(axis=-1)).sum()
+    assert layer.spread() == pytest.approx(square / (matrix.n_in * matrix.n_out), rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,22 @@ def test_dense_quantises_any_finite_gradient_within_half_a_step(gradient):
     assert (np.abs(difference) <= bound).all()
 
 
+def test_dense_spread_is_the_mean_square_of_terms_of_random_sign():
+    rng = np.random.default_rng(11)
+    layer, _ = dense(9, 5, rng)
+    u = rng.integers(-1, 2, (7, 9)).astype(np.int8)
+    layer.forward(u, train=True)
+    gradient = rng.integers(-127, 128, (7, 5)).astype(float)
+    gradient[0, 0] = 127  # so that the scale is 1
+    layer.keep(gradient)
+    terms = [np.outer(gradient[b], u[b]) for b in range(7)]
+    want = sum((term**2).sum() for term in terms) / (9 * 5)
+    assert layer.spread() == pytest.approx(want, rel=1e-9)
+    signs = rng.choice([-1, 1], (4000, 7))
+    totals = np.tensordot(signs, np.array(terms), 1)
+    assert np.mean(totals**2) == pytest.approx(want, rel=0.1)
+
+
 def test_dense_with_no_error_propagates_none():
     layer, _ = dense(4, 3, np.random.default_rng(5))
     layer.forward(np.ones((2, 4), np.int8), train=True)

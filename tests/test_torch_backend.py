@@ -91,6 +91,7 @@ def test_sums_are_numpys(limit):
         errors = mine.backward(gradient)
         np.testing.assert_array_equal(TORCH.host(theirs.backward(TORCH.array(gradient))), errors)
         np.testing.assert_array_equal(TORCH.host(theirs.total()), mine.total())
+        assert theirs.spread() == pytest.approx(mine.spread(), rel=1e-5)
 
 
 @pytest.mark.parametrize("limit", [1, 127])
