@@ -85,7 +85,11 @@ def pulses(
             second_of_two = np.where(steps >= 2, full, np.where(steps == 1, pulse, 0))
             first = np.where(to_p & ~to_ap, 0, first)
             second = np.where(~to_p & to_ap, second_of_two, first)
-    return Pulses(up, np.stack([first, second], axis=-1), np.stack([to_p, ~to_ap], axis=-1))
+    code = np.empty((*first.shape, 2), first.dtype)
+    code[..., 0], code[..., 1] = first, second
+    idle = np.empty(code.shape, bool)
+    idle[..., 0], idle[..., 1] = to_p, ~to_ap
+    return Pulses(up, code, idle)
 
 
 def within_reach(

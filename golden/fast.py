@@ -21,7 +21,7 @@ from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable
 from golden.tally import Tally
 
-_GATHER = 400  # a product of two gathered columns costs like so many of a whole matrix's entries
+_GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
 _PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
 
 
@@ -136,7 +136,7 @@ class FastMatrix:
         blind: bool = False,
         factor: float = 1.0,
     ) -> int:
-        """Pulse by real-valued weight changes ``factor`` times (n_out, n_in), an array of the back
+        """Pulse by real-valued weight changes, ``factor`` times (n_out, n_in), an array of the back
         end.
 
         ``rng`` rounds the codes. Returns cells switched. Raises ValueError if a change is not
@@ -154,8 +154,8 @@ class FastMatrix:
 
     def change_by(
         self,
-        d: np.ndarray,
-        u: np.ndarray,
+        d: Any,
+        u: Any,
         limit: int,
         table: ProbabilityTable,
         rng: np.random.Generator,
@@ -164,13 +164,19 @@ class FastMatrix:
         blind: bool = False,
         factor: float = 1.0,
     ) -> int:
-        """``change`` by ``factor`` d^T u, for numpy's d (batch, n_out) and u (batch, n_in) in
-        [-limit, limit]: changes of candidates alone are computed where that is less work."""
+        """``change`` by ``factor`` d^T u, for whole numbers d (batch, n_out) and u (batch, n_in) in
+        [-limit, limit], arrays of the back end: changes of candidates alone are computed where that
+        is less work."""
+        code = (table, rng, steepness)
+        if self.backend is not NUMPY:
+            return self.change(d.T @ u, *code, blind=blind, factor=factor)
         bound = abs(factor) * limit * np.abs(d).sum(axis=0)
         rate = self._reach(bound / self.config.step, table, steepness) / table.scale
-        if float(rate.sum()) * _GATHER > self.n_out or self.tally.on:
-            code = (table, rng, steepness)
+        if float(rate.sum()) * _GATHER > self.n_out:
             return self.change(d.T @ u, *code, blind=blind, factor=factor)
+
+        if self.tally.on:
+            self.tally.pulses(self._bits, factor * (d.T @ u), table, steepness, blind=blind)
 
         def changes(at: np.ndarray) -> np.ndarray:
             row, col = np.divmod(at, self.n_in)
@@ -207,11 +213,16 @@ class FastMatrix:
         size = np.abs(change) / config.step
         # Most candidates fall out here: no code of their change reaches as far as their draw.
         lowest = draws[:, 0] if one else np.minimum(draws[:, 0], draws[:, 1])
-        near = np.flatnonzero(size >= self._least[lowest >> max(0, config.draw_bits - 16)])
+        reached = size >= self._least[lowest >> max(0, config.draw_bits - 16)]
+        if largest.max() >= config.step:
+            reached |= size >= 1  # the other cell may switch
+        near = np.flatnonzero(reached)
         at, draws, change = at[near], draws[near], change[near]
         if one and config.cells == 2:
-            other = self._rng.integers(0, scale, len(at))
-            draws = np.stack([draws[:, 0], np.where(size[near] < 1, draws[:, 0], other)], axis=1)
+            draws = np.repeat(draws, 2, axis=1)
+            large = np.flatnonzero(size[near] >= 1)
+            if len(large):
+                draws[large, 1] = self._rng.integers(0, scale, len(large))
         kappa, code = ptable.encode(change[None], table, config, rng, steepness)
         bits = self._bits[at]
         pulses = cell.pulses(bits, kappa[0], code[0], config.codes - 1, blind=blind)
@@ -264,7 +275,7 @@ class FastMatrix:
 
     def state(self) -> dict[str, np.ndarray]:
         """What ``set_state`` takes: the cells."""
-        return {"cells": self._bits.reshape(self.shape)}
+        return {"cells": self.read()}
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         """Go back to a ``state``; raises KeyError, TypeError or ValueError if it does not fit."""

@@ -74,12 +74,14 @@ class BatchNorm(Layer):
         x = x.reshape(-1, shape[-1])
         mean, variance = self.statistics["mean"], self.statistics["variance"]
         if train:
-            mean, variance = xp.mean(x, axis=0), xp.var(x, axis=0)
+            mean = xp.sum(x, axis=0) / len(x)
+        normal = x - mean
+        if train:
+            variance = xp.sum(normal * normal, axis=0) / len(x)
             for name, batch in (("mean", mean), ("variance", variance)):
                 running = self.statistics[name]
                 running += BN_ALPHA * (batch - running)
         inverse = 1 / xp.sqrt(variance + BN_EPSILON)
-        normal = x - mean
         normal *= inverse
         if train:
             self._normal, self._inverse = normal, inverse

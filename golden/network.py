@@ -143,18 +143,17 @@ class Network:
         table = self.pool.table
         for layer in self.weighted:
             code = (table, rng, self.steepness)
-            matrix, rate = layer.matrix, learning_rate
-            if not (isinstance(matrix, FastMatrix) and isinstance(optimiser, Gradient)):
-                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), rate)
+            matrix = layer.matrix
+            if not isinstance(optimiser, Gradient):
+                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), learning_rate)
                 switched += matrix.change(change, *code, blind=blind)
-            elif isinstance(layer, Dense) and self.backend is NUMPY:
+                continue
+            factor = optimiser.factor(layer.spread(), learning_rate)
+            if isinstance(matrix, FastMatrix) and isinstance(layer, Dense):
                 d, u = layer.factors()
-                factor = optimiser.factor_by(d, u, rate)
                 switched += matrix.change_by(d, u, layer.limit, *code, blind=blind, factor=factor)
             else:
-                total = layer.total()  # its scale is of no matter
-                factor = optimiser.factor(total, rate)
-                switched += matrix.change(total, *code, blind=blind, factor=factor)
+                switched += matrix.change(factor * layer.total(), *code, blind=blind)
         for norm in self.norms:
             for name, gradient in norm.gradients.items():
                 change = optimiser.step(f"{norm.name}.{name}", gradient, learning_rate)

@@ -98,25 +98,22 @@ class Momentum(Optimiser):
 
 
 class Gradient(Optimiser):
-    """Step -lr g / rms(g), the root mean square taken over the layer: nothing is kept.
+    """Step -lr g / e: nothing is kept.
 
-    This is what a near-memory update engine can do, which has the batch's inputs and errors and
-    computes the gradient of one column at a time; the scale is one number a layer and batch.
+    For weights, e is the rms that the layer's g = d^T u would have if the signs of its terms were
+    independent (``golden.weighted.Weighted.spread``): a batch that does not agree gives a step of
+    rms lr, one that agrees more. That is what a near-memory update engine can do, which has the
+    batch's inputs and errors and computes the gradient of one column at a time: the scale is known
+    before the first pulse. For other parameters e is the rms of g over the layer.
     """
 
     def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
-        return self.factor(gradient, learning_rate) * gradient
-
-    def factor(self, gradient: Any, learning_rate: float) -> float:
-        """The step over the gradient."""
-        return _per_rms(gradient, learning_rate)
+        return _per_rms(gradient, learning_rate) * gradient
 
     @staticmethod
-    def factor_by(d: np.ndarray, u: np.ndarray, learning_rate: float) -> float:
-        """``factor`` of the gradient d^T u, from (batch, n) matrices without computing it: its sum
-        of squares is tr(d d^T u u^T)."""
-        square = float(np.vdot(d @ d.T, u @ u.T)) / (d.shape[1] * u.shape[1])
-        return -learning_rate / square**0.5 if square > 0 else 0.0
+    def factor(mean_square: float, learning_rate: float) -> float:
+        """The step over the gradient, from e^2 in the same unit."""
+        return -learning_rate / mean_square**0.5 if mean_square > 0 else 0.0
 
 
 def _per_rms(x: Any, learning_rate: float) -> float:
@@ -128,7 +125,7 @@ def _per_rms(x: Any, learning_rate: float) -> float:
         square = float(np.vdot(flat, flat)) / max(x.size, 1)
     else:
         square = float(xp.mean(xp.square(xp.astype(x, xp.float64))))
-    return -learning_rate / square**0.5 if square > 0 else 0.0
+    return Gradient.factor(square, learning_rate)
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {

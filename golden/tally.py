@@ -49,7 +49,9 @@ class Tally:
         """Count a command's cycles."""
         key = (op, batch)
         if key not in self._costs:
-            widths = [width for _, _, width, *_ in self._places]
+            # Reads go over whole converter groups, updates over the columns alone.
+            at = -1 if op is Op.UPDATE else 2
+            widths = [place[at] for place in self._places]
             cycles = [protocol.cycles(op, self._config, width, batch) for width in widths]
             self._costs[key] = sum(cycles)
         self._counters.cycles += self._costs[key]
@@ -84,7 +86,7 @@ class Tally:
         rng = np.random.default_rng(0)
         kappa, code = ptable.encode(change, table, self._config, rng, steepness)
         self.activity.pulses(bits, kappa.ravel(), code.ravel(), table.ticks, blind)
-        self.activity.add(columns_updated=sum(width for _, _, width, *_ in self._places))
+        self.activity.add(columns_updated=sum(cols for *_, cols in self._places))
 
     def _lines(self, direction: str, driven: np.ndarray, batch: int, bits: np.ndarray) -> None:
         """Count a read that drove each line so often, as ``GoldenArray`` does part by part."""
@@ -99,6 +101,8 @@ class Tally:
             drives += int(part.sum())
             read += int(part.sum()) * across * cells
             conversions += batch * across
+        if cells == 1:  # not gated off anywhere, nor in cells that no weight uses
+            products = read
         values = {"conversions": conversions, "drives": drives, "products": products}
         values |= {"cells_p": in_p, "cells_ap": read - in_p}
         self.activity.add(**{f"{direction}_{what}": value for what, value in values.items()})

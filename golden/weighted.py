@@ -110,6 +110,17 @@ class Weighted(Layer):
     def total(self) -> Any:
         """d^T u of the batch, exact whole numbers, (n_out, n_in)."""
 
+    @abstractmethod
+    def spread(self) -> float:
+        """Mean square that ``total`` would have if its terms' signs were independent:
+        sum_b |d_b|^2 |u_b|^2 / (n_out n_in), from the norms of the batch's vectors alone."""
+
+    def _spread(self, d: Any, norms: Any) -> float:
+        """``spread`` from d (n, n_out) and the squared norms of the inputs, (n,)."""
+        xp = namespace(d)
+        total = float(xp.sum(xp.vecdot(d, d) * norms))
+        return total / (self.matrix.n_in * self.matrix.n_out)
+
     def gradient(self) -> Any:
         """Loss gradient at the weights, d^T u times the scale: (n_out, n_in)."""
         total = self.total()
@@ -144,6 +155,11 @@ class Dense(Weighted):
 
     def total(self) -> Any:
         return self._product(self._d, self._u)
+
+    def spread(self) -> float:
+        xp = namespace(self._d)
+        u = xp.astype(self._u, self._d.dtype, copy=False)
+        return self._spread(self._d, xp.vecdot(u, u))
 
     def factors(self) -> tuple[Any, Any]:
         """d (batch, n_out) and u (batch, n_in) of ``total``."""
@@ -235,6 +251,18 @@ class Conv(Weighted):
             return self._total
         patches = self._patches.reshape(-1, self.matrix.n_in)
         return self._product(self._d.reshape(-1, self.matrix.n_out), patches)
+
+    def spread(self) -> float:
+        d = self._d.reshape(-1, self.matrix.n_out)
+        xp = namespace(d)
+        if self._convolver:
+            square = xp.sum(self._x * self._x, axis=-1, keepdims=True)
+            ones = xp.ones((1, self.kernel**2), dtype=square.dtype, device=square.device)
+            norms = self._convolver.convolve(square, ones, self.kernel, self.padding)
+            return self._spread(d, norms.reshape(-1))
+        patches = self._patches.reshape(-1, self.matrix.n_in)
+        patches = xp.astype(patches, d.dtype, copy=False)
+        return self._spread(d, xp.vecdot(patches, patches))
 
     def _transposed(self, *, errors: bool) -> Any:
         """Unscaled errors at the images, if asked for; keeps ``total``."""
