@@ -204,6 +204,8 @@ class FastMatrix:
         # that one draw serves for either; a line of larger ones is a candidate throughout.
         one = config.cells == 1 or not blind
         rate = b if one else 1 - (1 - b) ** 2
+        if one and config.cells == 2:
+            rate = np.where(largest < config.step, rate, 1.0)
         at = thinning.candidates(rate, self.n_in, self._rng)
         if not len(at):
             return 0
