@@ -6,6 +6,7 @@ macro can take this component's place under the same controller.
 
 import functools
 import operator
+from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
@@ -87,6 +88,12 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
+    Parameters
+    ----------
+    config : ArrayConfig
+    init : sequence of int
+        Words of the cell memory at power-up, from the first on; the rest are 0, all cells in AP.
+
     Members
     -------
     port : In(array_port)
@@ -96,8 +103,8 @@ class SynapseArray(wiring.Component):
     Golden twin: ``golden.array.GoldenArray``.
     """
 
-    def __init__(self, config: ArrayConfig):
-        self._config = config
+    def __init__(self, config: ArrayConfig, init: Sequence[int] = ()):
+        self._config, self._init = config, list(init)
         super().__init__({"port": In(array_port(config))})
 
     def elaborate(self, platform):
@@ -170,7 +177,7 @@ class SynapseArray(wiring.Component):
         width = config.rows * config.cells
         shift = per_word.bit_length() - 1
         m.submodules.cells = memory = Memory(
-            shape=unsigned(width * per_word), depth=config.cols // per_word, init=[]
+            shape=unsigned(width * per_word), depth=config.cols // per_word, init=self._init
         )
         read = memory.read_port()
         m.d.comb += [read.en.eq(port.en & port.valid), read.addr.eq(port.index[shift:])]

@@ -1,5 +1,7 @@
 """The instantiable block: controller and behavioural array."""
 
+from collections.abc import Sequence
+
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -12,6 +14,12 @@ from hdl.controller import Controller, word_layout
 
 class ArrayTop(wiring.Component):
     """A synapse array that trains, behind two streams.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+    init : sequence of int
+        See ``hdl.array.SynapseArray``.
 
     Members
     -------
@@ -32,10 +40,10 @@ class ArrayTop(wiring.Component):
     Frames and latencies: ``golden.protocol``. Golden twin: ``golden.array.GoldenArray``.
     """
 
-    def __init__(self, config: ArrayConfig):
+    def __init__(self, config: ArrayConfig, init: Sequence[int] = ()):
         if not isinstance(config, ArrayConfig):
             raise TypeError(f"config must be an ArrayConfig, not {config!r}")
-        self.config = config
+        self.config, self._init = config, init
         super().__init__(
             {
                 "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
@@ -47,7 +55,7 @@ class ArrayTop(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         m.submodules.controller = controller = Controller(self.config)
-        m.submodules.array = array = SynapseArray(self.config)
+        m.submodules.array = array = SynapseArray(self.config, self._init)
         wiring.connect(m, controller.array, array.port)
         wiring.connect(m, wiring.flipped(self.i), controller.i)
         wiring.connect(m, wiring.flipped(self.o), controller.o)

@@ -18,7 +18,7 @@ from golden.data import DATASETS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli, plot_cli, study_cli
+from spintrit import device_cli, eval_cli, plot_cli, study_cli
 from spintrit.options import (
     ARRAY_HELP,
     CODER_HELP,
@@ -128,11 +128,16 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "-o", "--output", type=Path, required=True, metavar="FILE", help="the Verilog file"
     )
     generate.add_argument("--name", metavar="MODULE", help="top module [spintrit_array]")
+    generate.add_argument(
+        "--init", type=Path, metavar="FILE",
+        help="cells at power-up, a file that export wrote [all AP]",
+    )  # fmt: skip
     add_fields(generate.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     generate.set_defaults(act=_generate)
 
     device_cli.add(commands)
     plot_cli.add(commands)
+    eval_cli.add(commands)
     study_cli.add(commands)
 
     bench = commands.add_parser(
@@ -207,7 +212,12 @@ def _generate(arguments: argparse.Namespace) -> int:
     from golden.checkpoint import write_atomically
     from synth.generate import TOP_NAME, array_verilog
 
-    text = array_verilog(fields(ArrayConfig, arguments), arguments.name or TOP_NAME)
+    config, init = fields(ArrayConfig, arguments), []
+    if arguments.init:
+        from spintrit.memory import read_mem
+
+        init = read_mem(config, arguments.init)
+    text = array_verilog(config, arguments.name or TOP_NAME, init)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(arguments.output, text.encode())
     print(f"{arguments.output}: {text.count(chr(10))} lines of Verilog")

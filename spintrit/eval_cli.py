@@ -11,6 +11,12 @@ from golden.train import BEST, WEIGHTS
 
 ARRAYS = ("golden", "fast", "rtl", "both")
 _CHOICES = ("best", "last")
+_KINDS = {
+    "golden": "numpy",
+    "fast": "whole matrices",
+    "rtl": "RTL",
+    "both": "RTL and numpy in lock step",
+}
 
 
 def add(commands: Any) -> None:
@@ -95,8 +101,6 @@ def _eval(arguments: argparse.Namespace) -> int:
 def _show(result: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
-
-    from spintrit.report import _KINDS
 
     first, count, arrays = result["first"], result["samples"], result["arrays"]
     shown = Table(show_header=False, title=f"{result['dataset']}, {result['part']} samples")

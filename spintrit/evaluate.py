@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,21 +19,22 @@ from rich.progress import (
 )
 
 from golden import backend, checks, curve, spec, tablefile
+from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
 from golden.environment import Environment
 from golden.fast import FastPool
-from golden.lockstep import Mismatch
+from golden.lockstep import LockstepArray, Mismatch
 from golden.matrix import ArrayPool
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.train import BEST, WEIGHTS, TrainConfig
-from spintrit.run import CONFIG, TABLE, Source, maker
+from spintrit.run import CONFIG, TABLE, Source
 
 FILES = {"best": BEST, "last": WEIGHTS}
-# Samples at a time, by axes of a sample: as training tests; for the RTL few, so that progress shows.
+# Samples at a time, by axes of a sample; few in RTL, so that progress shows.
 _PART = {1: 1024, 3: 250}
 _RTL_PART = {1: 16, 3: 1}
 # What decides an analog read; the cells that training left need nothing else of the environment.
@@ -248,6 +249,7 @@ def evaluate(
             expected = oracle.forward(x[at : at + size])
             compared += _same(expected, scores, first + at)
         right += int(np.count_nonzero(scores.argmax(axis=1) == y[at : at + size]))
+    after, seconds = _rtl(kind, pool), time.perf_counter() - start
     for array in pool.arrays if kind == "both" else []:
         array.verify()
     result = {
@@ -269,15 +271,15 @@ def evaluate(
         compared = sum(array.compared for array in pool.arrays)
     if kind in ("rtl", "both"):
         result |= {"values_compared" if kind == "both" else "scores_compared": compared}
-        cycles, seconds = (b - a for a, b in zip(before, _rtl(kind, pool), strict=True))
+        cycles, rtl_seconds = after[0] - before[0], after[1] - before[1]
         result |= {
             "differences": 0,
             "rtl_cycles": cycles,
             "rtl_cycles_per_sample": round(cycles / count),
-            "rtl_seconds": round(seconds, 3),
-            "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+            "rtl_seconds": round(rtl_seconds, 3),
+            "rtl_cycles_per_second": round(cycles / rtl_seconds) if rtl_seconds else 0,
         }
-    return result | {"seconds": round(time.perf_counter() - start, 3)}
+    return result | {"seconds": round(seconds, 3)}
 
 
 def _arrays(trained: Trained, kind: str, config: ArrayConfig, console: Console) -> ArrayPool:
@@ -285,13 +287,19 @@ def _arrays(trained: Trained, kind: str, config: ArrayConfig, console: Console) 
     seed = trained.config.seed
     if trained.nonideal.analog:
         around = converters(trained)
-        return ArrayPool(maker(kind), around.config, around.table, seed, around.equip)
-    make = maker(kind)
+        return ArrayPool(GoldenArray, around.config, around.table, seed, around.equip)
+    make: Callable[[ArrayConfig], SynapseArray] = GoldenArray
     if kind in ("rtl", "both"):
         from sim import library
+        from sim.array import RtlArray
 
         with console.status("compiling the RTL array (once per design) ..."):
-            library.build(config)
+            path = library.build(config)  # which takes seconds, and there may be many arrays
+
+        def make(config: ArrayConfig) -> SynapseArray:
+            rtl = RtlArray(config, path)
+            return rtl if kind == "rtl" else LockstepArray(GoldenArray(config), rtl)
+
     return ArrayPool(make, config, tanh_table(config), seed)
 
 
@@ -322,7 +330,7 @@ def _scores(
     ``first`` of its part; with a progress bar."""
     progress = Progress(
         TextColumn("sample"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
-        console=console, transient=True,
+        console=console,
     )  # fmt: skip
     task = progress.add_task("samples", total=len(x))
     with progress:

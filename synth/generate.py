@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from amaranth.back import rtlil
 from amaranth.hdl import Module
@@ -51,8 +52,8 @@ class FlatArray(wiring.Component):
     cause : Out
     """
 
-    def __init__(self, config: ArrayConfig):
-        self.top = ArrayTop(config)
+    def __init__(self, config: ArrayConfig, init: Sequence[int] = ()):
+        self.top = ArrayTop(config, init)
         super().__init__(
             {
                 "i_valid": In(1),
@@ -111,8 +112,9 @@ def _yosys(design: str, script: str) -> str:
     return done.stdout
 
 
-def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
-    """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members.
+def array_verilog(config: ArrayConfig, name: str = TOP_NAME, init: Sequence[int] = ()) -> str:
+    """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members. The cell memory comes
+    up with the words ``init``, see ``hdl.array.SynapseArray``.
 
     Raises
     ------
@@ -124,5 +126,5 @@ def array_verilog(config: ArrayConfig, name: str = TOP_NAME) -> str:
     return (
         f"// {config}\n"
         "// The whole hierarchy is in this file.\n/* verilator lint_off DECLFILENAME */\n"
-        + component_verilog(FlatArray(config), name)
+        + component_verilog(FlatArray(config, init), name)
     )
