@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from golden import checks
+from golden import checks, pooling
 
 BACKENDS = ("numpy", "torch", "cuda")
 
@@ -50,6 +50,12 @@ class Backend(Protocol):
 
     def fold(self, patches: Any, shape: tuple[int, ...], kernel: int, padding: int) -> Any:
         """Sum of patches where they lie in images of ``shape``: the transpose of ``unfold``."""
+
+    def pool(self, x: Any, side: int) -> tuple[Any, Any]:
+        """Max pooling, and what ``unpool`` wants; see ``golden.pooling.pool``."""
+
+    def unpool(self, y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
+        """See ``golden.pooling.unpool``."""
 
 
 class Numpy:
@@ -91,6 +97,14 @@ class Numpy:
             for x in range(kernel):
                 image[:, y : y + rows, x : x + cols] += patches[:, :, :, y, x]
         return image[:, padding : padding + height, padding : padding + width]
+
+    def pool(self, x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        return pooling.pool(x, side)
+
+    def unpool(
+        self, y: np.ndarray, best: np.ndarray, shape: tuple[int, ...], side: int
+    ) -> np.ndarray:
+        return pooling.unpool(y, best, shape, side)
 
 
 NUMPY = Numpy()

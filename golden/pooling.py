@@ -1,38 +1,39 @@
-"""Max pooling of images (batch, height, width, channels), side by side."""
+"""Max pooling of images (batch, height, width, channels), side by side, in numpy."""
 
-from typing import Any
-
-from golden.backend import namespace
+import numpy as np
 
 
-def _corners(x: Any, side: int) -> list[Any]:
-    """The first, second, ... pixel of all pools."""
-    height, width = (n // side * side for n in x.shape[1:3])
-    return [x[:, i:height:side, j:width:side] for i in range(side) for j in range(side)]
+def _largest(x: np.ndarray, axis: int, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest of each ``side`` entries along ``axis``, 1 or 2, and which, the first of
+    equals."""
+    size = x.shape[axis] // side * side
+    parts = [x[(slice(None),) * axis + (slice(i, size, side),)] for i in range(side)]
+    best = parts[1] > parts[0]
+    largest, which = np.maximum(parts[0], parts[1]), best.view(np.uint8)
+    for number in range(2, side):
+        which = np.where(parts[number] > largest, np.uint8(number), which)
+        largest = np.maximum(largest, parts[number])
+    return largest, which
 
 
-def pooled_max(x: Any, side: int) -> tuple[Any, Any]:
-    """The largest of each ``side`` x ``side`` pool, and which of its pixels that is, counted by
-    rows, the first of equals; rows and columns that fill no pool are left out."""
-    xp = namespace(x)
-    corners = _corners(x, side)
-    largest, best = corners[0], None
-    for number, corner in enumerate(corners[1:], start=1):
-        better = corner > largest
-        largest = xp.maximum(largest, corner)
-        if best is None:
-            best = xp.astype(better, xp.uint8)
-        else:
-            best = xp.where(better, xp.asarray(number, dtype=xp.uint8, device=x.device), best)
+def pool(x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The largest of each ``side`` x ``side`` pixels, and which it is, counted by rows, the first
+    of equals; rows and columns that fill no pool are left out. ``side`` is at least 2."""
+    # Along the rows first: then the first of equals by rows is what is left.
+    along, column = _largest(x, 2, side)
+    largest, row = _largest(along, 1, side)
+    best = column[:, 0 : row.shape[1] * side : side]
+    for number in range(1, side):
+        lower = column[:, number : row.shape[1] * side : side] + np.uint8(number * side)
+        best = np.where(row == number, lower, best)
     return largest, best
 
 
-def unpooled(y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
-    """``y`` at the pixels that ``pooled_max`` chose in images of ``shape``, zero elsewhere."""
-    if best is None:
-        return y
-    xp = namespace(y)
-    x = xp.zeros(shape, dtype=y.dtype, device=y.device)
-    for number, corner in enumerate(_corners(x, side)):
-        corner[...] = y * xp.astype(best == number, y.dtype)
+def unpool(y: np.ndarray, best: np.ndarray, shape: tuple[int, ...], side: int) -> np.ndarray:
+    """``y`` at the pixels that ``pool`` chose in images of ``shape``, zero elsewhere."""
+    x = np.zeros(shape, y.dtype)
+    height, width = (n * side for n in y.shape[1:3])
+    for number in range(side * side):
+        i, j = divmod(number, side)
+        np.multiply(y, best == number, out=x[:, i:height:side, j:width:side])
     return x

@@ -54,6 +54,18 @@ class Torch:
     def fold(self, patches: Any, shape: tuple[int, ...], kernel: int, padding: int) -> Any:
         raise NotImplementedError("PyTorch convolves without patches")
 
+    def pool(self, x: Any, side: int) -> tuple[Any, Any]:
+        largest, best = torch.nn.functional.max_pool2d(
+            _channels_first(x), side, return_indices=True
+        )
+        return largest.permute(0, 2, 3, 1), best
+
+    def unpool(self, y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
+        x = y.new_empty(shape).permute(0, 3, 1, 2)
+        sides = [side, side], [side, side], [0, 0], [1, 1], False
+        x = torch.ops.aten.max_pool2d_with_indices_backward(_channels_first(y), x, *sides, best)
+        return x.permute(0, 2, 3, 1)
+
     def convolve(self, x: Any, weights: Any, kernel: int, padding: int) -> Any:
         """Sums (batch, height, width, n_out) of images with weights (n_out, kernel^2 channels)."""
         sums = torch.nn.functional.conv2d(

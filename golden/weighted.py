@@ -10,7 +10,6 @@ from numpy.typing import DTypeLike
 from golden import checks
 from golden.backend import NUMPY, Backend, namespace
 from golden.layers import Layer
-from golden.pooling import pooled_max, unpooled
 from golden.protocol import Op
 
 
@@ -213,9 +212,11 @@ class Conv(Weighted):
             patches = self.backend.unfold(x, self.kernel, self.padding)
             sums = self._sums(patches.reshape(-1, self.matrix.n_in))
             sums = sums.reshape(*patches.shape[:3], self.matrix.n_out)
-        pooled, best = pooled_max(sums, self.pool)
+        pooled = sums
+        if self.pool > 1:
+            pooled, self._best = self.backend.pool(sums, self.pool)
         if train:
-            self._x, self._shape, self._best = x, tuple(sums.shape), best
+            self._x, self._shape = x, tuple(sums.shape)
             self._patches, self._total = patches, None
         return pooled
 
@@ -230,7 +231,9 @@ class Conv(Weighted):
     def keep(self, gradient: Any) -> None:
         batch, height, width, n_out = self._shape
         shape = (batch, height // self.pool, width // self.pool, n_out)
-        self._d = unpooled(self._quantised(gradient, shape), self._best, self._shape, self.pool)
+        self._d = self._quantised(gradient, shape)
+        if self.pool > 1:
+            self._d = self.backend.unpool(self._d, self._best, self._shape, self.pool)
 
     def backward(self, gradient: Any) -> Any:
         """Keep the gradient and propagate it: e in the images' shape."""

@@ -15,7 +15,7 @@ from golden.fast import FastPool
 from golden.layers import squared_hinge
 from golden.matrix import ArrayPool
 from golden.network import Network
-from golden.pooling import pooled_max, unpooled
+from golden.pooling import pool, unpool
 from golden.protocol import Op
 from golden.ptable import tanh_table
 from golden.spec import Block
@@ -71,9 +71,9 @@ IMAGES = hnp.arrays(
 )
 
 
-@given(IMAGES, st.integers(1, 3))
+@given(IMAGES, st.integers(2, 3))
 def test_pooling_and_its_reverse_by_the_pixel(x, side):
-    largest, best = pooled_max(x, side)
+    largest, best = pool(x, side)
     batch, rows, cols, channels = x.shape
     assert largest.shape == (batch, rows // side, cols // side, channels)
     assert largest.dtype == x.dtype
@@ -82,9 +82,9 @@ def test_pooling_and_its_reverse_by_the_pixel(x, side):
     for b, c, i, j, values in pools(x, side):
         first = values.index(max(values))
         assert largest[b, i, j, c] == max(values)
-        assert side == 1 or best[b, i, j, c] == first
+        assert best[b, i, j, c] == first
         wanted[b, i * side + first // side, j * side + first % side, c] = y[b, i, j, c]
-    np.testing.assert_array_equal(unpooled(y, best, x.shape, side), wanted)
+    np.testing.assert_array_equal(unpool(y, best, x.shape, side), wanted)
 
 
 def sizes(draw, least=1):

@@ -15,7 +15,7 @@ from golden.fast import FastPool  # noqa: E402
 from golden.layers import squared_hinge  # noqa: E402
 from golden.network import Network  # noqa: E402
 from golden.optim import OPTIMISERS  # noqa: E402
-from golden.pooling import pooled_max, unpooled  # noqa: E402
+from golden.pooling import pool, unpool  # noqa: E402
 from golden.ptable import tanh_table  # noqa: E402
 from golden.train import CHECKPOINT, Trainer  # noqa: E402
 
@@ -66,16 +66,16 @@ def test_arrays_go_there_and_back():
         assert got.dtype == np.float64
 
 
-@pytest.mark.parametrize("side", [1, 2, 3])
+@pytest.mark.parametrize("side", [2, 3])
 def test_pools_are_numpys(side):
     rng = np.random.default_rng(4)
     x = rng.integers(-2, 3, (3, 7, 8, 2)).astype(np.float32)  # many equals
-    largest, best = pooled_max(x, side)
-    there, best_there = pooled_max(TORCH.array(x), side)
+    largest, best = pool(x, side)
+    there, best_there = TORCH.pool(TORCH.array(x), side)
     np.testing.assert_array_equal(TORCH.host(there), largest)
     y = rng.normal(size=largest.shape).astype(np.float32)
-    back = unpooled(TORCH.array(y), best_there, tuple(x.shape), side)
-    np.testing.assert_array_equal(TORCH.host(back), unpooled(y, best, x.shape, side))
+    back = TORCH.unpool(TORCH.array(y), best_there, tuple(x.shape), side)
+    np.testing.assert_array_equal(TORCH.host(back), unpool(y, best, x.shape, side))
 
 
 @pytest.mark.parametrize("limit", [1, 127])
