@@ -82,7 +82,7 @@ class Trained:
     @property
     def classes(self) -> int:
         """Outputs of the last layer."""
-        return len(self.weights[f"layer{len(spec.parse(self.config.network)) + 1}.gamma"])
+        return len(self.weights[_last(self.config)])
 
     @property
     def threshold(self) -> float:
@@ -115,11 +115,16 @@ class Trained:
         and variants of cells (stuck ones are in the weights as they are)."""
         return replace(
             self.array,
-            rows=rows or self.array.rows,
-            cols=cols or self.array.cols,
+            rows=self.array.rows if rows is None else rows,
+            cols=self.array.cols if cols is None else cols,
             counters=False,
             variant_bits=0,
         )
+
+
+def _last(config: TrainConfig) -> str:
+    """What a file of weights calls the last layer's factors."""
+    return f"layer{len(spec.parse(config.network)) + 1}.gamma"
 
 
 def load(folder: Path, which: str = "best") -> Trained:
@@ -159,6 +164,8 @@ def load(folder: Path, which: str = "best") -> Trained:
                 weights = {key: arrays[key] for key in arrays.files}
         except Exception as error:
             raise ValueError(f"{folder / name} is damaged: {error}") from error
+    if np.ndim(weights.get(_last(config), 0)) != 1:
+        raise ValueError(f"{folder / name} does not fit {CONFIG}: it has no {_last(config)}")
     return Trained(folder, which, source, shape, config, array, settings, weights)
 
 
