@@ -14,7 +14,7 @@ import numpy as np
 
 from golden import cell, checks, ptable, thinning, trit
 from golden.activity import Counters
-from golden.backend import NUMPY, Backend
+from golden.backend import NUMPY, Backend, namespace
 from golden.config import ArrayConfig
 from golden.matrix import ArrayPool
 from golden.protocol import Op
@@ -110,8 +110,9 @@ class FastMatrix:
         """Sums (batch, n_out) of integers u (batch, n_in), at most ``limit``; float arrays of the
         back end."""
         self.counted(Op.FORWARD, len(u), lambda: self.backend.host(u), limit)
-        if self._packed is None or self.n_in * limit >= 1 << (_PACK - 1):
-            return u @ self.weights.T
+        wide = self.n_in * limit >= 1 << (_PACK - 1)
+        if self._packed is None or wide or u.dtype != np.float32:
+            return u @ namespace(u).astype(self.weights, u.dtype, copy=False).T
         # Columns i and i + half in one number: half the multiplications.
         both = u @ self._packed
         sums = np.empty((len(u), self.n_out), np.float32)
@@ -124,7 +125,10 @@ class FastMatrix:
     def backward(self, d: Any) -> Any:
         """Errors (batch, n_in) of errors d (batch, n_out); both float arrays of the back end."""
         self.counted(Op.BACKWARD, len(d), lambda: self.backend.host(d))
-        return d @ self.weights
+        xp = namespace(d)
+        exact = d.dtype if self.n_out << (self.config.error_bits - 1) < 1 << 24 else xp.float64
+        weights = xp.astype(self.weights, exact, copy=False)
+        return xp.astype(d, exact, copy=False) @ weights
 
     def change(
         self,

@@ -96,6 +96,8 @@ class Network:
 
     def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
         """Scores (batch, classes), an array of the back end, of integers u (batch, *shape)."""
+        limit = self.weighted[0].limit
+        u = checks.integers("u", u, (None, *self.shapes[0]), -limit, limit)
         x = self.backend.array(u.astype(self.dtype))
         for layer in self.layers:
             x = layer.forward(x, train=train)

@@ -19,7 +19,7 @@ from golden import checks
 
 _NETWORKS = Path(__file__).parent / "networks"
 _PART = re.compile(
-    r"(?:(?P<times>[1-9]\d*)x)?"
+    r"(?:(?P<times>[1-9]\d?)x)?"
     r"(?:(?P<conv>[1-9]\d*)C(?P<kernel>[1-9]\d*)(?:p(?P<padding>\d+))?|(?P<dense>[1-9]\d*)FC)"
     r"|MP(?P<pool>[1-9]\d*)",
     re.ASCII,

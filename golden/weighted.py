@@ -205,7 +205,8 @@ class Conv(Weighted):
         """Pooled sums (batch, height, width, n_out) of images (batch, y, x, channels)."""
         patches = None
         if self._convolver:
-            sums = self._convolver.convolve(x, self.matrix.weights, self.kernel, self.padding)
+            weights = namespace(x).astype(self.matrix.weights, x.dtype, copy=False)
+            sums = self._convolver.convolve(x, weights, self.kernel, self.padding)
             sums = namespace(x).round(sums)  # whole numbers whatever the algorithm
             self._count(Op.FORWARD, sums, lambda: self._host_patches(x), self.limit)
         else:
