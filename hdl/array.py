@@ -381,9 +381,6 @@ class SynapseArray(wiring.Component):
         """The counters. Returns the one that the step asks for."""
         port, config = self.port, self._config
         m.submodules.activity = activity = Activity(config)
-        errors = (
-            operand.word_select(i, config.error_bits) for i in range(config.columns_per_cycle)
-        )
         lengths, load = ticks
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
         m.d.comb += [

@@ -1,5 +1,6 @@
 """One training run in one folder: the trainer with a progress bar, and what it came to."""
 
+import functools
 import json
 import platform
 import time
@@ -146,11 +147,13 @@ def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
     """What makes arrays of a kind: "golden", "rtl", or "both" in lock step."""
     if kind in ("golden", "fast"):
         return GoldenArray
-    from sim.array import RtlArray  # the golden array alone needs no hardware tools
+    from sim import library  # the golden array alone needs no hardware tools
+    from sim.array import RtlArray
 
+    built = functools.cache(library.build)  # even to find it built takes seconds
     if kind == "rtl":
-        return RtlArray
-    return lambda config: LockstepArray(GoldenArray(config), RtlArray(config))
+        return lambda config: RtlArray(config, built(config))
+    return lambda config: LockstepArray(GoldenArray(config), RtlArray(config, built(config)))
 
 
 def run(
