@@ -6,7 +6,6 @@ macro can take this component's place under the same controller.
 
 import functools
 import operator
-from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
@@ -92,7 +91,7 @@ class SynapseArray(wiring.Component):
     ----------
     config : ArrayConfig
     init : sequence of int
-        Words of the cell memory at power-up, from the first on; the rest are 0, all cells in AP.
+        First words of the cell memory at power-up; the rest are 0, all cells in AP.
 
     Members
     -------
@@ -103,7 +102,7 @@ class SynapseArray(wiring.Component):
     Golden twin: ``golden.array.GoldenArray``.
     """
 
-    def __init__(self, config: ArrayConfig, init: Sequence[int] = ()):
+    def __init__(self, config: ArrayConfig, init=()):
         self._config, self._init = config, list(init)
         super().__init__({"port": In(array_port(config))})
 
@@ -379,9 +378,8 @@ class SynapseArray(wiring.Component):
 
     def _activity(self, m, index, first, operand, word, lanes, ticks, active):
         """The counters. Returns the one that the step asks for."""
-        port, config = self.port, self._config
+        port, config, (lengths, load) = self.port, self._config, ticks
         m.submodules.activity = activity = Activity(config)
-        lengths, load = ticks
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
         m.d.comb += [
             activity.en.eq(port.en),
@@ -396,8 +394,6 @@ class SynapseArray(wiring.Component):
             activity.ticks.eq(lengths),
             activity.select.eq(index),
         ]
-        m.d.comb += [
-            outcomes.eq(lane.outcomes)
-            for outcomes, lane in zip(activity.outcomes, lanes, strict=True)
-        ]
+        for outcomes, lane in zip(activity.outcomes, lanes, strict=True):
+            m.d.comb += outcomes.eq(lane.outcomes)
         return activity.count
