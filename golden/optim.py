@@ -21,6 +21,8 @@ class Optimiser(ABC):
     ----------
     BUFFERS : tuple of str
         Real numbers kept for each weight.
+    momentum : float
+        Decay of the running mean of gradients, b1 of Adam; 0.9 by default.
     state : dict of str to ndarray
         "<parameter>.<buffer>" for each parameter seen, and "<parameter>.steps", the number of its
         steps so far: all that a checkpoint must hold.
@@ -28,8 +30,8 @@ class Optimiser(ABC):
 
     BUFFERS: tuple[str, ...] = ()
 
-    def __init__(self, state: dict[str, Any] | None = None):
-        self.state = dict(state or {})
+    def __init__(self, state: dict[str, Any] | None = None, momentum: float = 0.9):
+        self.state, self.momentum = dict(state or {}), momentum
 
     @classmethod
     def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
@@ -59,19 +61,19 @@ class Adam(Optimiser):
     """
 
     BUFFERS = ("m", "v")
-    BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
+    BETA2, EPSILON = 0.999, 1e-8
 
     def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
         m, v = buffers
         xp = namespace(gradient)
         change = gradient - m
-        change *= 1 - self.BETA1
+        change *= 1 - self.momentum
         m += change
         change = xp.square(gradient)
         change -= v
         change *= 1 - self.BETA2
         v += change
-        rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.BETA1**count)
+        rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.momentum**count)
         root = xp.sqrt(v)
         root += self.EPSILON
         change = -rate * m
@@ -87,11 +89,10 @@ class Momentum(Optimiser):
     """
 
     BUFFERS = ("m",)
-    BETA = 0.9
 
     def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
         (m,) = buffers
-        m += (1 - self.BETA) * (gradient - m)
+        m += (1 - self.momentum) * (gradient - m)
         xp = namespace(m)
         scaled = _per_rms(m, learning_rate) * xp.astype(m, xp.float64)
         return xp.astype(scaled, m.dtype)

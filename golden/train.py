@@ -54,6 +54,9 @@ class TrainConfig:
         Of the first and the last epoch, falling exponentially in between.
     optimiser : {"adam", "momentum", "gradient"}
         See ``golden.optim``.
+    momentum : float
+        Decay of the optimiser's mean of gradients, 0 to 0.9999. A cell remembers its last flips
+        alone, so what is not averaged before is noise.
     rule : {"exact", "blind"}
         Which cells a pulse drives, see ``golden.cell``.
     activation : {"ternary", "binary"}
@@ -77,6 +80,7 @@ class TrainConfig:
     learning_rate: float = 0.2
     final_learning_rate: float = 5e-4
     optimiser: str = "adam"
+    momentum: float = 0.9
     rule: str = "exact"
     activation: str = "ternary"
     threshold: float = 0.5
@@ -91,6 +95,7 @@ class TrainConfig:
             fix(name, checks.integer(name, getattr(self, name), low))
         for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
             fix(name, checks.real(name, getattr(self, name), 1e-12, 100.0))
+        fix("momentum", checks.real("momentum", self.momentum, 0.0, 0.9999))
         fix("density", checks.real("density", self.density, 0.0, 1.0))
         checks.choice("optimiser", self.optimiser, tuple(OPTIMISERS))
         checks.choice("rule", self.rule, RULES)
@@ -190,7 +195,7 @@ class Trainer:
             window=config.window,
             steepness=environment.steepness,
         )
-        self.optimiser = OPTIMISERS[config.optimiser]()
+        self.optimiser = OPTIMISERS[config.optimiser](momentum=config.momentum)
         rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(4)]
         self.rngs = dict(zip(("start", "order", "coder", "augment"), rngs, strict=True))
         if isinstance(self.pool, FastPool):
@@ -235,7 +240,7 @@ class Trainer:
         meta, groups = checkpoint.load(path, self._identity)
         try:
             self.network.set_state(groups["network"])
-            self.optimiser = type(self.optimiser)(self._kept(groups.get("optimiser", {})))
+            self.optimiser.state = self._kept(groups.get("optimiser", {}))
             self._best = groups.get("best", {})
             for name, rng in self.rngs.items():
                 rng.bit_generator.state = meta["rngs"][name]

@@ -30,6 +30,7 @@ TRAIN_HELP = {
     "learning_rate": "of the first epoch",
     "final_learning_rate": "of the last epoch; exponential in between",
     "optimiser": "what turns gradients into weight changes",
+    "momentum": "decay of the optimiser's mean of gradients",
     "rule": "which junctions a pulse drives: knowing the weight, or always both",
     "activation": "of the hidden layers",
     "threshold": "r of a ternary activation",
