@@ -5,7 +5,6 @@ generator each for the start, the order of the samples and the rounding of pulse
 is killed and resumed therefore ends bit for bit like an unbroken one, on any kind of array.
 """
 
-import functools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checkpoint, checks, ptable, spec
+from golden import checkpoint, ptable, spec
 from golden.activity import COUNTERS
 from golden.array import GoldenArray, SynapseArray
 from golden.backend import Backend
@@ -31,75 +30,11 @@ from golden.network import Network, populations
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
 from golden.ptable import ProbabilityTable
+from golden.trainconfig import TrainConfig
 
-RULES = ("exact", "blind")
-ACTIVATIONS = ("ternary", "binary")
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
 WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best on validation
 _COUNT_EVERY = 50  # batches; whole matrices count the activity of one in so many
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """What decides a run, but for array and data; the defaults are tuned to the digits.
-
-    Parameters
-    ----------
-    network : str
-        All layers but the last, see ``golden.spec``.
-    epochs, batch : int
-        Passes over the training data; samples per weight update, at least 2 for batch norm's sake
-        (a last batch of one changes next to nothing).
-    learning_rate, final_learning_rate : float
-        Of the first and the last epoch, falling exponentially in between.
-    optimiser : {"adam", "momentum", "gradient"}
-        See ``golden.optim``.
-    momentum : float
-        Decay of the optimiser's mean of gradients, 0 to 0.9999. A cell remembers its last flips
-        alone, so what is not averaged before is noise.
-    rule : {"exact", "blind"}
-        Which cells a pulse drives, see ``golden.cell``.
-    activation : {"ternary", "binary"}
-        See ``golden.layers.Activation``.
-    threshold, window : float
-        Its r and a; a binary activation has no r.
-    density : float
-        Share of non-zero weights at the start, 0 to 1.
-    seed : int
-        Of all randomness.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If a parameter is not of its type or outside its range.
-    """
-
-    network: str = "128FC"
-    epochs: int = 100
-    batch: int = 200
-    learning_rate: float = 0.2
-    final_learning_rate: float = 5e-4
-    optimiser: str = "adam"
-    momentum: float = 0.9
-    rule: str = "exact"
-    activation: str = "ternary"
-    threshold: float = 0.5
-    window: float = 0.5
-    density: float = 0.1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        fix = functools.partial(object.__setattr__, self)
-        fix("network", spec.notation(spec.parse(self.network)))
-        for name, low in {"epochs": 1, "batch": 2, "seed": 0}.items():
-            fix(name, checks.integer(name, getattr(self, name), low))
-        for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
-            fix(name, checks.real(name, getattr(self, name), 1e-12, 100.0))
-        fix("momentum", checks.real("momentum", self.momentum, 0.0, 0.9999))
-        fix("density", checks.real("density", self.density, 0.0, 1.0))
-        checks.choice("optimiser", self.optimiser, tuple(OPTIMISERS))
-        checks.choice("rule", self.rule, RULES)
-        checks.choice("activation", self.activation, ACTIVATIONS)
 
 
 @dataclass(frozen=True)

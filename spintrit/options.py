@@ -8,7 +8,7 @@ from typing import Any
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
 from golden.optim import OPTIMISERS
-from golden.train import ACTIVATIONS, RULES
+from golden.trainconfig import ACTIVATIONS, RULES
 
 IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
 
