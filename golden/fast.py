@@ -14,6 +14,7 @@ import numpy as np
 
 from golden import cell, checks, ptable, thinning, trit
 from golden.activity import Counters
+from golden.array import GoldenArray
 from golden.backend import NUMPY, Backend, namespace
 from golden.config import ArrayConfig
 from golden.matrix import ArrayPool
@@ -350,7 +351,7 @@ class FastPool(ArrayPool):
         equip: Callable[[Any, int], None] | None = None,
         backend: Backend = NUMPY,
     ):
-        super().__init__(_none, config, table, seed, equip)
+        super().__init__(GoldenArray, config, table, seed, equip)
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
         self.backend = backend
 
@@ -375,7 +376,3 @@ class FastPool(ArrayPool):
 
     def _add(self) -> None:
         """There are no arrays to make."""
-
-
-def _none(config: ArrayConfig) -> Any:
-    raise NotImplementedError

@@ -14,7 +14,7 @@ from golden.optim import Gradient, Optimiser
 from golden.spec import Block
 from golden.weighted import Conv, Dense, Weighted
 
-_EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
+EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
 
 
 class Network:
@@ -105,7 +105,7 @@ class Network:
 
     def predict(self, u: np.ndarray) -> np.ndarray:
         """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
-        size = _EVALUATION_BATCH[u.ndim - 1]
+        size = EVALUATION_BATCH[u.ndim - 1]
         parts = range(0, len(u), size)
         scores = [self.backend.host(self.forward(u[start : start + size])) for start in parts]
         return np.concatenate(scores).argmax(axis=1)

@@ -21,6 +21,7 @@ from golden.train import TrainConfig
 from spintrit import device_cli, eval_cli, plot_cli, study_cli
 from spintrit.options import (
     ARRAY_HELP,
+    ARRAYS,
     CODER_HELP,
     IDEAL,
     NONIDEAL_HELP,
@@ -29,7 +30,6 @@ from spintrit.options import (
     fields,
 )
 
-ARRAYS = ("golden", "fast", "rtl", "both")
 DEMO_FOLDER = "build/demo"
 
 

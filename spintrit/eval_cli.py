@@ -8,8 +8,8 @@ from typing import Any
 from golden.backend import BACKENDS
 from golden.data.split import PARTS
 from golden.train import BEST, WEIGHTS
+from spintrit.options import ARRAYS
 
-ARRAYS = ("golden", "fast", "rtl", "both")
 _CHOICES = ("best", "last")
 _KINDS = {
     "golden": "numpy",

@@ -27,16 +27,14 @@ from golden.environment import Environment
 from golden.fast import FastPool
 from golden.lockstep import LockstepArray, Mismatch
 from golden.matrix import ArrayPool
-from golden.network import Network
+from golden.network import EVALUATION_BATCH, Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.train import BEST, WEIGHTS, TrainConfig
 from spintrit.run import CONFIG, TABLE, Source
 
 FILES = {"best": BEST, "last": WEIGHTS}
-# Samples at a time, by axes of a sample; few in RTL, so that progress shows.
-_PART = {1: 1024, 3: 250}
-_RTL_PART = {1: 16, 3: 1}
+_RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows
 # What decides an analog read; the cells that training left need nothing else of the environment.
 _READS = (
     "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
@@ -249,7 +247,7 @@ def evaluate(
     oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
 
     before, start = _rtl(kind, pool), time.perf_counter()
-    size = (_RTL_PART if kind in ("rtl", "both") else _PART)[x.ndim - 1]
+    size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
     right = compared = 0
     for at, scores in _scores(network, x, size, first, console):
         if oracle:

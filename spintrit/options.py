@@ -10,6 +10,7 @@ from golden.config import DRAW_BITS, SYNAPSES
 from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES
 
+ARRAYS = ("golden", "fast", "rtl", "both")
 IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
 
 ARRAY_HELP = {

@@ -23,7 +23,7 @@ COMMANDS = [
 
 
 def test_readme_commands_run(tmp_path, monkeypatch):
-    """All but those on the RTL, which tb/ runs."""
+    """All but those on the RTL, which need Verilator."""
     monkeypatch.chdir(tmp_path)
     run = [line for line in COMMANDS if "--array both" not in line]
     assert len(run) == len(COMMANDS) - 2 >= 5
