@@ -38,6 +38,9 @@ class Backend(Protocol):
     def take(self, x: Any, at: np.ndarray) -> np.ndarray:
         """The entries of ``x`` at flat indices, in numpy."""
 
+    def nonzero(self, x: Any) -> np.ndarray:
+        """Flat indices of the entries of ``x`` that are not 0, in numpy."""
+
     def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
         """Write ``values`` to flat indices of ``x``."""
 
@@ -71,6 +74,9 @@ class Numpy:
 
     def take(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
         return x.reshape(-1)[at]
+
+    def nonzero(self, x: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(x)
 
     def put(self, x: np.ndarray, at: np.ndarray, values: np.ndarray) -> None:
         x.reshape(-1)[at] = values

@@ -23,6 +23,7 @@ from golden.ptable import GXNOR_M, ProbabilityTable
 from golden.tally import Tally
 
 _GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
+_SPARSE = 0.02  # share of candidates from which on it is less work to look for changes
 _PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
 
 
@@ -140,9 +141,10 @@ class FastMatrix:
         *,
         blind: bool = False,
         factor: float = 1.0,
+        sparse: bool = False,
     ) -> int:
         """Pulse by real-valued weight changes, ``factor`` times (n_out, n_in), an array of the back
-        end.
+        end; ``sparse`` ones, most of which are 0, may be looked for one by one.
 
         ``rng`` rounds the codes. Returns cells switched. Raises ValueError if a change is not
         finite.
@@ -155,6 +157,7 @@ class FastMatrix:
             np.maximum(high, -low) * abs(factor),
             lambda at: factor * self.backend.take(change, at),
             table, rng, steepness, blind,
+            (lambda: self.backend.nonzero(change)) if sparse else None,
         )  # fmt: skip
 
     def change_by(
@@ -198,8 +201,10 @@ class FastMatrix:
         rng: np.random.Generator,
         steepness: float,
         blind: bool,
+        support: Callable[[], np.ndarray] | None = None,
     ) -> int:
-        """Pulse by changes of magnitude up to ``largest`` (n_out,), told for flat indices."""
+        """Pulse by changes of magnitude up to ``largest`` (n_out,), told for flat indices;
+        ``support`` tells which are not 0."""
         if not np.isfinite(largest).all():
             raise ValueError(f"change of {self.name} must be finite")
         self.tally.tick(Op.UPDATE)
@@ -211,7 +216,10 @@ class FastMatrix:
         rate = b if one else 1 - (1 - b) ** 2
         if one and config.cells == 2:
             rate = np.where(largest < config.step, rate, 1.0)
-        at = thinning.candidates(rate, self.n_in, self._rng)
+        if support and float(rate.sum()) > _SPARSE * self.n_out:
+            at, rate = support(), np.ones_like(rate)
+        else:
+            at = thinning.candidates(rate, self.n_in, self._rng)
         if not len(at):
             return 0
         bound = np.where(rate > thinning.DENSE, scale, np.rint(b * scale))[at // self.n_in]

@@ -110,9 +110,10 @@ class SynapseMatrix:
         steepness: float = GXNOR_M,
         *,
         blind: bool = False,
+        sparse: bool = False,
     ) -> int:
         """Code real-valued weight changes (n_out, n_in), see ``golden.ptable.encode``, and pulse.
-        Returns cells switched."""
+        Returns cells switched. An array pulses ``sparse`` changes like others."""
         kappa, code = encode(change, table, self.config, rng, steepness)
         return self.update(kappa, code, blind=blind)
 

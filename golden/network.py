@@ -150,6 +150,10 @@ class Network:
                 change = optimiser.step(f"{layer.name}.weight", layer.gradient(), learning_rate)
                 switched += matrix.change(change, *code, blind=blind)
                 continue
+            if optimiser.dead_zone:
+                change = optimiser.thresholded(layer.total(), layer.spread(), learning_rate)
+                switched += matrix.change(change, *code, blind=blind, sparse=True)
+                continue
             factor = optimiser.factor(layer.spread(), learning_rate)
             if isinstance(matrix, FastMatrix) and isinstance(layer, Dense):
                 d, u = layer.factors()

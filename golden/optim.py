@@ -4,6 +4,7 @@ GXNOR's dW is the *optimiser's* step, not the gradient [its published code]. An 
 is the host's and real-valued; ``bytes_per_weight`` says what it costs next to the synapse.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -23,6 +24,8 @@ class Optimiser(ABC):
         Real numbers kept for each weight.
     momentum : float
         Decay of the running mean of gradients, b1 of Adam; 0.9 by default.
+    dead_zone : float
+        See ``Gradient``; 0 by default.
     state : dict of str to ndarray
         "<parameter>.<buffer>" for each parameter seen, and "<parameter>.steps", the number of its
         steps so far: all that a checkpoint must hold.
@@ -30,8 +33,10 @@ class Optimiser(ABC):
 
     BUFFERS: tuple[str, ...] = ()
 
-    def __init__(self, state: dict[str, Any] | None = None, momentum: float = 0.9):
-        self.state, self.momentum = dict(state or {}), momentum
+    def __init__(
+        self, state: dict[str, Any] | None = None, momentum: float = 0.9, dead_zone: float = 0.0
+    ):
+        self.state, self.momentum, self.dead_zone = dict(state or {}), momentum, dead_zone
 
     @classmethod
     def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
@@ -106,6 +111,11 @@ class Gradient(Optimiser):
     rms lr, one that agrees more. That is what a near-memory update engine can do, which has the
     batch's inputs and errors and computes the gradient of one column at a time: the scale is known
     before the first pulse. For other parameters e is the rms of g over the layer.
+
+    With a dead zone k the step of a weight is -lr sgn(g) max(|g| / e - k, 0) / s(k): the rms of a
+    batch that does not agree is lr again, but its steps are few. Where the weights come to rest
+    depends on how much likelier a step is in one direction than in the other, not on lr: for
+    normally distributed g of mean m e that ratio is about exp(2 k m). No source.
     """
 
     def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
@@ -115,6 +125,22 @@ class Gradient(Optimiser):
     def factor(mean_square: float, learning_rate: float) -> float:
         """The step over the gradient, from e^2 in the same unit."""
         return -learning_rate / mean_square**0.5 if mean_square > 0 else 0.0
+
+    def thresholded(self, total: Any, mean_square: float, learning_rate: float) -> Any:
+        """The step of weights with the dead zone, from g and e^2 in the same unit."""
+        xp = namespace(total)
+        k = self.dead_zone
+        factor = self.factor(mean_square, learning_rate) / tail_rms(k)
+        beyond = xp.clip(xp.abs(total) - k * mean_square**0.5, 0, None)
+        return factor * xp.sign(total) * beyond
+
+
+def tail_rms(k: float) -> float:
+    """s(k): rms of max(|z| - k, 0) for a standard normal z, 1 for k = 0:
+    s^2 = 2 ((1 + k^2) Q(k) - k phi(k))."""
+    beyond = math.erfc(k / 2**0.5) / 2
+    density = math.exp(-k * k / 2) / (2 * math.pi) ** 0.5
+    return (2 * ((1 + k * k) * beyond - k * density)) ** 0.5
 
 
 def _per_rms(x: Any, learning_rate: float) -> float:

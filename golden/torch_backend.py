@@ -41,6 +41,9 @@ class Torch:
     def take(self, x: Any, at: np.ndarray) -> np.ndarray:
         return self.host(x.reshape(-1)[self.array(at)])
 
+    def nonzero(self, x: Any) -> np.ndarray:
+        return self.host(torch.nonzero(x.reshape(-1))[:, 0])
+
     def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
         x.view(-1)[self.array(at)] = self.array(values)
 

@@ -130,7 +130,9 @@ class Trainer:
             window=config.window,
             steepness=environment.steepness,
         )
-        self.optimiser = OPTIMISERS[config.optimiser](momentum=config.momentum)
+        self.optimiser = OPTIMISERS[config.optimiser](
+            momentum=config.momentum, dead_zone=config.dead_zone
+        )
         rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(4)]
         self.rngs = dict(zip(("start", "order", "coder", "augment"), rngs, strict=True))
         if isinstance(self.pool, FastPool):

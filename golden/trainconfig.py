@@ -28,6 +28,8 @@ class TrainConfig:
     momentum : float
         Decay of the optimiser's mean of gradients, 0 to 0.9999. A cell remembers its last flips
         alone, so what is not averaged before is noise.
+    dead_zone : float
+        k of state-free gradients, see ``golden.optim.Gradient``, 0 to 6.
     rule : {"exact", "blind"}
         Which cells a pulse drives, see ``golden.cell``.
     activation : {"ternary", "binary"}
@@ -52,6 +54,7 @@ class TrainConfig:
     final_learning_rate: float = 5e-4
     optimiser: str = "adam"
     momentum: float = 0.9
+    dead_zone: float = 0.0
     rule: str = "exact"
     activation: str = "ternary"
     threshold: float = 0.5
@@ -67,6 +70,7 @@ class TrainConfig:
         for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
             fix(name, checks.real(name, getattr(self, name), 1e-12, 100.0))
         fix("momentum", checks.real("momentum", self.momentum, 0.0, 0.9999))
+        fix("dead_zone", checks.real("dead_zone", self.dead_zone, 0.0, 6.0))
         fix("density", checks.real("density", self.density, 0.0, 1.0))
         checks.choice("optimiser", self.optimiser, tuple(OPTIMISERS))
         checks.choice("rule", self.rule, RULES)

@@ -11,11 +11,12 @@ from rich.table import Table
 
 from golden import backend, protocol, spec
 from golden.config import ArrayConfig
-from spintrit.bench_training import golden_step, torch_step
+from spintrit.bench_training import golden_step, step_cost, torch_step
 
 DENSE = ((784,), "512FC")
 BATCHES = (1, 64)
 CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
+VGG_SHAPE, VGG_BATCH = (32, 32, 3), 100
 SEED = 0
 ROUNDS = 7
 FORWARD_VECTORS = 2000
@@ -78,6 +79,18 @@ def _convolutions(has_torch: bool) -> Table:
     return table
 
 
+def _full_width(has_torch: bool) -> Table:
+    """Training of cifar-vgg at its full width with Adam."""
+    network = spec.load("cifar-vgg")[0]
+    table = Table(title=f"Training cifar-vgg, full width, batch {VGG_BATCH}, Adam, one thread")
+    for column in ("", "seconds a step", "peak memory, GiB"):
+        table.add_column(column, justify="right" if column else "left")
+    for compute in ("numpy", "torch") if has_torch else ("numpy",):
+        seconds, memory = step_cost(VGG_SHAPE, network, VGG_BATCH, "adam", compute)
+        table.add_row(f"golden, {compute}", f"{seconds:.2f}", f"{memory:.2f}")
+    return table
+
+
 def main(config: ArrayConfig | None = None) -> int:
     """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
     console = Console()
@@ -98,6 +111,7 @@ def main(config: ArrayConfig | None = None) -> int:
         dense.add_row(*row)
     console.print(dense)
     console.print(_convolutions(has_torch))
+    console.print(_full_width(has_torch))
 
     config = config or ArrayConfig()
     rtl = Table(title=f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second")

@@ -32,6 +32,7 @@ TRAIN_HELP = {
     "final_learning_rate": "of the last epoch; exponential in between",
     "optimiser": "what turns gradients into weight changes",
     "momentum": "decay of the optimiser's mean of gradients",
+    "dead_zone": "the gradient optimiser lets smaller ones than X times their rms be",
     "rule": "which junctions a pulse drives: knowing the weight, or always both",
     "activation": "of the hidden layers",
     "threshold": "r of a ternary activation",

@@ -186,6 +186,33 @@ def test_both_cells_of_a_blind_step_up_from_the_bottom(plausible, blind):
     assert plausible(int(flips.all(axis=-1).sum()), change.size, p if blind else 0.0, 1)
 
 
+class Sparse:
+    """A matrix that is told that most changes are 0."""
+
+    def __init__(self, matrix):
+        self._matrix = matrix
+
+    def __getattr__(self, name):
+        return getattr(self._matrix, name)
+
+    def change(self, *arguments, **options):
+        return self._matrix.change(*arguments, sparse=True, **options)
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["exact", "blind"])
+@pytest.mark.parametrize("largest", [2.5, 0.1, 0.003], ids=str)
+def test_sparse_changes_switch_alike(plausible, blind, largest):
+    """One by one, or by thinning where all are small."""
+    codes_of = TABLES["uneven"]
+    rng = np.random.default_rng(10)
+    change = rng.choice(np.append(SIZES[largest >= SIZES], largest), (300, 700))
+    change[rng.random(change.shape) < 0.9] = 0
+    change = (change * rng.choice([-1, 1], change.shape)).astype(np.float32)
+    matrix = matrix_of(TERNARY, codes_of, *change.shape)
+    start = rng.integers(0, 2, matrix.shape).astype(bool)
+    check(plausible, Sparse(matrix), change, start, codes_of, blind)
+
+
 class ByFactors:
     """A matrix whose changes are told as a product."""
 

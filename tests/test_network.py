@@ -1,5 +1,7 @@
 """The network: start, gradients through all layers, updates, state."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from floatnet import check_gradients
@@ -10,7 +12,7 @@ from golden.config import ArrayConfig
 from golden.layers import squared_hinge
 from golden.matrix import ArrayPool
 from golden.network import Network, populations
-from golden.optim import Adam, Momentum
+from golden.optim import Adam, Gradient, Momentum
 from golden.ptable import tanh_table
 from golden.spec import Block
 
@@ -129,7 +131,11 @@ def test_update_moves_batch_norm_by_the_optimisers_step():
 
 
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
-@pytest.mark.parametrize("optimiser", [Adam, Momentum])
+@pytest.mark.parametrize(
+    "optimiser",
+    [Adam, Momentum, Gradient, partial(Gradient, dead_zone=2.0)],
+    ids=["adam", "momentum", "gradient", "dead zone"],
+)
 def test_learns_a_separable_problem(synapse, optimiser):
     rng = np.random.default_rng(7)
     prototypes = rng.integers(-1, 2, (4, 16))

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import integrate, stats
 
-from golden.optim import OPTIMISERS, Adam, Gradient, Momentum, exponential_decay
+from golden.optim import OPTIMISERS, Adam, Gradient, Momentum, exponential_decay, tail_rms
 
 GRADIENTS = st.lists(
     st.lists(st.floats(-1e3, 1e3), min_size=3, max_size=3), min_size=1, max_size=12
@@ -59,6 +60,27 @@ def test_gradient_is_scaled_by_its_root_mean_square_alone(gradients):
 def test_gradients_factor_is_the_rate_over_the_root():
     assert Gradient.factor(4.0, 0.1) == pytest.approx(-0.05)
     assert Gradient.factor(0.0, 0.1) == 0
+
+
+@pytest.mark.parametrize("k", [0.0, 0.5, 2.0, 3.5])
+def test_the_rms_beyond_a_dead_zone_is_the_integral(k):
+    tail, _ = integrate.quad(lambda z: (z - k) ** 2 * stats.norm.pdf(z), k, k + 20)
+    assert tail_rms(k) == pytest.approx(math.sqrt(2 * tail), rel=1e-6)
+
+
+@given(GRADIENTS, st.floats(0.1, 4.0), st.floats(0.01, 100.0))
+def test_a_dead_zone_is_left_out_of_every_step(gradients, k, mean_square):
+    for gradient in gradients:
+        want = []
+        for g in gradient:
+            beyond = max(abs(g) / math.sqrt(mean_square) - k, 0.0) / tail_rms(k)
+            want.append(-0.01 * math.copysign(beyond, g))
+        step = Gradient(dead_zone=k).thresholded(np.array(gradient), mean_square, 0.01)
+        np.testing.assert_allclose(step, want, rtol=1e-9, atol=1e-12)
+
+
+def test_a_dead_zone_without_a_gradient_gives_no_step():
+    assert not Gradient(dead_zone=2.0).thresholded(np.zeros(3), 0.0, 0.1).any()
 
 
 def test_adam_starts_with_a_step_of_the_learning_rate():

@@ -113,10 +113,12 @@ def test_scores_loss_and_gradients_are_numpys(limit):
     np.testing.assert_array_equal(one.predict(x), other.predict(x))
 
 
-@pytest.mark.parametrize("name", OPTIMISERS)
+@pytest.mark.parametrize(
+    ("name", "zone"), [*((name, 0.0) for name in OPTIMISERS), ("gradient", 2.0)]
+)
 @pytest.mark.parametrize("blind", [False, True], ids=["exact", "blind"])
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
-def test_training_steps_end_in_numpys_cells(name, blind, synapse):
+def test_training_steps_end_in_numpys_cells(name, zone, blind, synapse):
     """Whole matrices compute in float32, so that a code could be rounded otherwise: at these seeds
     none is."""
     config = ArrayConfig(rows=16, cols=8, code_bits=4, synapse=synapse)
@@ -124,7 +126,7 @@ def test_training_steps_end_in_numpys_cells(name, blind, synapse):
     x, labels = batch()
     told = []
     for net in nets:
-        optimiser, rng = OPTIMISERS[name](), np.random.default_rng(6)
+        optimiser, rng = OPTIMISERS[name](dead_zone=zone), np.random.default_rng(6)
         net.pool.count(True)
         for _ in range(4):
             net.backward(squared_hinge(net.forward(x, train=True), labels)[1])
