@@ -96,13 +96,14 @@ def step_cost(
         return pool.apply(_step_cost, (shape, network, batch, optimiser, compute))
 
 
-def _step_cost(*arguments: Any) -> tuple[float, float]:
-    *what, compute = arguments
+def _step_cost(
+    shape: Sequence[int], network: str, batch: int, optimiser: str, compute: str
+) -> tuple[float, float]:
     if compute != "numpy":
         import torch
 
         torch.set_num_threads(1)
-    step = golden_step(*what, backend=backend.load(compute))
+    step = golden_step(shape, network, batch, optimiser, backend.load(compute))
     step()
     seconds = []
     for _ in range(3):

@@ -31,6 +31,7 @@ def write(folder: Path) -> None:
     for name in STUDIES:
         mine = [entry for entry in entries if entry["study"] == name]
         if not mine:
+            parts.append(unmeasured(name))
             continue
         picture = f"{name}.png"
         buffer = io.BytesIO()
@@ -45,8 +46,15 @@ _HEAD = """# Results of the studies
 
 Written by `spintrit study`; all figures are in accuracy.json and accuracy.csv. The epoch is chosen
 on the validation samples, the test is made with the weights of that epoch and with those of the
-last. Of a row with several seeds the mean is shown, and from the least to the most.
+last. Of a row with several seeds the mean is shown, and from the least to the most. The commands
+leave out `--data DIR` and `--out DIR`.
 """
+
+
+def unmeasured(name: str) -> str:
+    """The part of the page of a study without results."""
+    note = STUDIES[name].get("note", "Not run.")
+    return "\n".join([f"## {STUDIES[name]['title']}", "", f"`spintrit study {name}`. {note}", ""])
 
 
 def section(name: str, entries: Entries, picture: str) -> str:
@@ -56,6 +64,7 @@ def section(name: str, entries: Entries, picture: str) -> str:
         "",
         f"`spintrit study {name}`; {entries[0]['dataset']}, {entries[0]['network']}, "
         f"{entries[0]['synapses']:,} synapses.",
+        *filter(None, [STUDIES[name].get("note")]),
         "",
         "| | test, chosen epoch (%) | last epoch (%) | seeds | epochs | bytes/weight | command |",
         "|---|---|---|---|---|---|---|",

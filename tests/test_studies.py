@@ -132,9 +132,19 @@ def test_list_only_lists(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert spintrit("study optimiser --list --epochs 3 --backend torch") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == len(studies.jobs("optimiser"))
     assert all(line.endswith("--backend torch --epochs 3 --seed 0") for line in lines)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_page_says_what_is_missing(small, tmp_path, monkeypatch):
+    monkeypatch.setitem(SMALL, "other", SMALL["small"] | {"title": "Birds", "note": "No data."})
+    monkeypatch.setitem(SMALL, "third", SMALL["small"] | {"title": "Fish"})
+    (tmp_path / "accuracy.json").write_text("[]")
+    results.write(tmp_path)
+    page = (tmp_path / "README.md").read_text()
+    assert "## Birds\n\n`spintrit study other`. No data.\n" in page
+    assert "## Fish\n\n`spintrit study third`. Not run.\n" in page
 
 
 def test_damaged_results_are_refused(tmp_path):
