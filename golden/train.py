@@ -126,7 +126,7 @@ class Trainer:
             spec.parse(config.network),
             split.classes,
             limit=split.limit,
-            threshold=config.threshold if config.activation == "ternary" else 0.0,
+            threshold=config.activation_threshold,
             window=config.window,
             steepness=environment.steepness,
         )

@@ -62,6 +62,11 @@ class TrainConfig:
     density: float = 0.1
     seed: int = 0
 
+    @property
+    def activation_threshold(self) -> float:
+        """``threshold``; 0 for a binary activation, as ``golden.layers.Activation`` takes it."""
+        return self.threshold if self.activation == "ternary" else 0.0
+
     def __post_init__(self) -> None:
         fix = functools.partial(object.__setattr__, self)
         fix("network", spec.notation(spec.parse(self.network)))

@@ -82,11 +82,6 @@ class Trained:
         """Outputs of the last layer."""
         return len(self.weights[_last(self.config)])
 
-    @property
-    def threshold(self) -> float:
-        """r of the activations, 0 for binary ones."""
-        return self.config.threshold if self.config.activation == "ternary" else 0.0
-
     def network(self, pool: Any) -> Network:
         """The network in the synapses of ``pool``, programmed.
 
@@ -99,7 +94,7 @@ class Trained:
         try:
             network = Network(
                 pool, self.shape, spec.parse(self.config.network), self.classes,
-                limit=self.limit, threshold=self.threshold, window=self.config.window,
+                limit=self.limit, threshold=self.config.activation_threshold, window=self.config.window,
             )  # fmt: skip
             network.set_weights(self.weights)
         except KeyError as missing:

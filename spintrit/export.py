@@ -80,7 +80,7 @@ def export(
         "network": trained.config.network,
         "weights": WEIGHTS,
         "activation": trained.config.activation,
-        "threshold": trained.threshold,
+        "threshold": trained.config.activation_threshold,
         "batch_norm_epsilon": BN_EPSILON,
         "array_config": asdict(config),
         "arrays": [mem_name(number) for number in range(pool.size)],
