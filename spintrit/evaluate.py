@@ -94,7 +94,8 @@ class Trained:
         try:
             network = Network(
                 pool, self.shape, spec.parse(self.config.network), self.classes,
-                limit=self.limit, threshold=self.config.activation_threshold, window=self.config.window,
+                limit=self.limit, threshold=self.config.activation_threshold,
+                window=self.config.window,
             )  # fmt: skip
             network.set_weights(self.weights)
         except KeyError as missing:
