@@ -46,8 +46,9 @@ _HEAD = """# Results of the studies
 
 Written by `spintrit study`; all figures are in accuracy.json and accuracy.csv. The epoch is chosen
 on the validation samples, the test is made with the weights of that epoch and with those of the
-last. Of a row with several seeds the mean is shown, and from the least to the most. The commands
-leave out `--data DIR` and `--out DIR`.
+last. Of a row with several seeds the mean is shown, and from the least to the most. One standard
+error of 10,000 test samples is 0.10 points at 99 %, 0.3 at 90 %, 0.46 at 70 %. The commands leave
+out `--data DIR` and `--out DIR`.
 """
 
 
@@ -125,11 +126,15 @@ def _dots(name: str, entries: Entries) -> Figure:
         colour = _COLOURS[place % len(_COLOURS)]
         axis.plot(mine, [place] * len(mine), "o", color=colour, ms=5, alpha=0.8)
         axis.plot(np.mean(mine), place, "|", color=colour, ms=16, mew=2)
-        axis.annotate(f"{np.mean(mine):.2f}", (np.mean(mine), place), (0, 8),
+        axis.annotate(f"{np.mean(mine):.2f}", (np.mean(mine), place), (0, 10),
                       textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
-    axis.set_yticks(range(len(rows)), rows)
+    memory = {entry["row"]: entry["optimiser_bytes_per_weight"] for entry in entries}
+    told = len(set(memory.values())) > 1
+    labels = [f"{row}\n({memory[row]} bytes a weight)" if told else row for row in rows]
+    axis.set_yticks(range(len(rows)), labels)
     axis.set_ylim(len(rows) - 0.4, -0.8)
     axis.margins(x=0.15)
+    axis.set_xlim(right=min(axis.get_xlim()[1], 100))
     axis.set(xlabel="test accuracy at the epoch chosen on validation (%)")
     axis.set_title(STUDIES[name]["title"], fontsize=9)
     axis.grid(axis="x", color="#DDDDDD", lw=0.6)
