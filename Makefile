@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WORKERS ?= 2
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test torch lint bench clean
 
 demo: $(READY)
 	$(BIN)/spintrit demo
@@ -13,6 +13,10 @@ demo: $(READY)
 # tests: fast, no simulator. tb: Verilator and cocotb.
 test: $(READY)
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90 tests tb
+
+# PyTorch, for the back ends torch and cuda; tests and bench then use it, too.
+torch: $(READY)
+	$(PYTHON) setup_env.py $(VENV) requirements-torch.txt
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,5 @@
-"""Make the virtual environment with the pinned tool chain: ``python3 setup_env.py FOLDER``.
+"""Make the virtual environment with the pinned tool chain: ``python3 setup_env.py FOLDER``, or
+add to one that is there: ``python3 setup_env.py FOLDER REQUIREMENTS``.
 
 Needs Python 3.11 or later with nothing but its standard library: where Debian keeps ``ensurepip``
 in a package of its own, pip comes straight from PyPI, checked against the hash below.
@@ -13,6 +14,7 @@ import tempfile
 import urllib.request
 import venv
 from pathlib import Path
+from typing import Any
 
 PIP_URL = (
     "https://files.pythonhosted.org/packages/ef/7d/"
@@ -22,22 +24,26 @@ PIP_SHA256 = "3790624780082365f47549d032f3770eeb2b1e8bd1f7b2e02dace1afa361b4ed"
 ROOT = Path(__file__).parent
 
 
-def main(folder: Path) -> None:
-    """Check the tools, then make and fill the environment in ``folder``."""
+def main(folder: Path, more: Path | None = None) -> None:
+    """Check the tools, then make and fill the environment in ``folder``; or only add what the file
+    ``more`` lists, with what that asks for."""
     if sys.version_info < (3, 11):  # noqa: UP036  (whoever runs this may have any)
         raise SystemExit(f"spintrit needs Python 3.11 or later, not {sys.version.split()[0]}")
     missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
     if missing:
         raise SystemExit(f"spintrit needs {', '.join(missing)} on PATH: install and try again")
     with_pip = importlib.util.find_spec("ensurepip") is not None
-    venv.create(folder, clear=True, with_pip=with_pip)
+    if more:
+        wanted: list[list[Any]] = [["-r", more]]
+    else:
+        venv.create(folder, clear=True, with_pip=with_pip)
+        wanted = [["--no-deps", "-r", ROOT / "requirements.txt"], ["--no-deps", "-e", ROOT]]
     python = folder / "bin" / "python"
     with tempfile.TemporaryDirectory() as scratch:
         pip = [python, "-m", "pip"] if with_pip else [python, _pip_wheel(Path(scratch)) / "pip"]
-        install = [*pip, "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
-        for what in (["-r", ROOT / "requirements.txt"], ["-e", ROOT]):
-            done = subprocess.run([*install, *what], check=False)
-            if done.returncode:
+        for what in wanted:
+            install = [*pip, "install", "--quiet", "--disable-pip-version-check", *what]
+            if subprocess.run(install, check=False).returncode:
                 raise SystemExit(f"pip could not install {what[-1]}: is PyPI within reach?")
 
 
@@ -58,4 +64,4 @@ def _pip_wheel(folder: Path) -> Path:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(*map(Path, sys.argv[1:]))

@@ -15,6 +15,7 @@ from spintrit.records import SUMMARY
 
 STUDIES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "studies.toml").read_text())
 ACCURACY = "accuracy.json"
+COMMAND = "command"  # file of a run's folder: what the study called
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,14 @@ def jobs(name: str, seeds: list[int] | None = None) -> list[Job]:
     return found
 
 
-def changed(job: Job, options: str) -> Job:
-    """The same run with other options, which come last and so replace earlier ones."""
-    return replace(job, options=f"{job.options} {options}")
+def changed(job: Job, option: str, value: Any) -> Job:
+    """The same run with another value of ``option``, which is put last if it was not there."""
+    words = shlex.split(job.options)
+    if option in words:
+        words[words.index(option) + 1] = str(value)
+    else:
+        words += [option, str(value)]
+    return replace(job, options=shlex.join(words))
 
 
 def result(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
@@ -118,7 +124,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 def run(
     todo: list[Job], out: Path, train: Callable[[list[str]], int], extra: list[str]
 ) -> list[dict[str, Any]]:
-    """Run what is not finished in ``out``, going on with what was begun.
+    """Run what is not finished in ``out``, going on with what was begun by the same command.
 
     Parameters
     ----------
@@ -138,11 +144,14 @@ def run(
     results = []
     for job in todo:
         folder = out / job.study / job.folder
-        summary = finished(folder)
+        same = (folder / COMMAND).exists() and (folder / COMMAND).read_text() == job.command
+        summary = finished(folder) if same else None
         if summary is None:
             arguments = ["train", *shlex.split(job.options), "--seed", str(job.seed)]
-            again = ["--resume"] if (folder / "checkpoint.npz").exists() else []
-            status = train([*arguments, *extra, "--out", str(folder), *again])
+            folder.mkdir(parents=True, exist_ok=True)
+            write_atomically(folder / COMMAND, job.command.encode())
+            again = "--resume" if same else "--overwrite"
+            status = train([*arguments, *extra, "--out", str(folder), again])
             summary = finished(folder)
             if status or summary is None:
                 raise RuntimeError(f"study {job.study}: {job.command} failed, status {status}")

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
         "--dataset", metavar="NAME", help="images in the place of the study's data set"
     )
     study.add_argument(
-        "--backend", choices=BACKENDS, default="numpy", help="what computes whole matrices [numpy]"
+        "--backend", choices=BACKENDS, help="what computes whole matrices [the study's own]"
     )
     study.add_argument(
         "--out", type=Path, default=Path(OUT), metavar="DIR", help=f"folder of the runs [{OUT}]"
@@ -51,16 +51,15 @@ def _study(arguments: argparse.Namespace) -> int:
     from spintrit import cli, results, studies
 
     todo = studies.jobs(arguments.study, arguments.seeds)
-    if arguments.backend != "numpy":
-        fast = "--array fast"
-        todo = [
-            studies.changed(job, f"--backend {arguments.backend}") if fast in job.options else job
-            for job in todo
-        ]
-    if arguments.epochs is not None:
-        todo = [studies.changed(job, f"--epochs {arguments.epochs}") for job in todo]
-    if arguments.dataset:
-        todo = [studies.changed(job, f"--dataset {arguments.dataset}") for job in todo]
+    for option in ("backend", "epochs", "dataset"):
+        value = getattr(arguments, option)
+        if value is not None:
+            todo = [
+                studies.changed(job, f"--{option}", value)
+                if option != "backend" or "--array fast" in job.options
+                else job
+                for job in todo
+            ]
     if arguments.rows:
         todo = [job for job in todo if any(text in job.row for text in arguments.rows)]
         if not todo:

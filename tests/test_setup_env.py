@@ -48,16 +48,42 @@ def test_no_network_is_one_line(setup_env, tmp_path, monkeypatch):
         setup_env._pip_wheel(tmp_path)
 
 
-def test_every_requirement_is_pinned_and_covers_the_extras():
+def test_more_requirements_leave_the_environment_as_it_is(setup_env, tmp_path, monkeypatch):
+    ran = []
+
+    def run(command, check):
+        ran.append([str(word) for word in command])
+        return subprocess.CompletedProcess(command, len(ran) - 1)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(setup_env, "_pip_wheel", lambda scratch: tmp_path)
+    setup_env.main(tmp_path / "venv", tmp_path / "more.txt")
+    [command] = ran
+    assert command[0] == str(tmp_path / "venv" / "bin" / "python")
+    assert command[-2:] == ["-r", str(tmp_path / "more.txt")]
+    assert "--no-deps" not in command
+    assert not (tmp_path / "venv").exists()
+    with pytest.raises(SystemExit, match=r"^pip could not install .*more\.txt: is PyPI within"):
+        setup_env.main(tmp_path / "venv", tmp_path / "more.txt")
+
+
+@pytest.mark.parametrize(
+    ("file", "used"),
+    [
+        ("requirements.txt", ("test", "demo", "device", "rtl", "lint")),
+        ("requirements-torch.txt", ("torch",)),
+    ],
+)
+def test_every_requirement_is_pinned_and_covers_the_extras(file, used):
     import tomllib
 
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    lines = (ROOT / file).read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert all("==" in pin for pin in pins)
     names = {pin.partition("==")[0].lower().replace("_", "-") for pin in pins}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    used = ("test", "demo", "device", "rtl", "lint")
-    for need in [*project["dependencies"], *(need for extra in used for need in extras[extra])]:
+    own = project["dependencies"] if file == "requirements.txt" else []
+    for need in [*own, *(need for extra in used for need in extras[extra])]:
         name = need.partition(">=")[0]
         assert name in names or name.startswith("spintrit["), need

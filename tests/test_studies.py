@@ -102,6 +102,32 @@ def test_a_study_is_run_once_and_leaves_its_results(small, tmp_path, monkeypatch
     assert json.loads(Path("found/accuracy.json").read_text()) == entries
 
 
+def test_a_run_of_another_command_does_not_count(small, tmp_path):
+    [first, *_] = studies.jobs("small")
+    called = []
+
+    def train(arguments):
+        called.append(arguments)
+        return cli.main(arguments)
+
+    [before] = studies.run([first], tmp_path, train, [])
+    [after] = studies.run([studies.changed(first, "--epochs", 1)], tmp_path, train, [])
+    assert (before["epochs"], after["epochs"]) == (2, 1)
+    assert (before["command"], after["command"]) == (
+        "spintrit train --epochs 2 --network 8FC --device ideal --seed 0",
+        "spintrit train --epochs 1 --network 8FC --device ideal --seed 0",
+    )
+    (tmp_path / "small" / first.folder / "summary.json").unlink()  # as if it had been killed
+    studies.run([studies.changed(first, "--epochs", 1)], tmp_path, train, [])
+    assert [arguments[-1] for arguments in called] == ["--overwrite", "--overwrite", "--resume"]
+
+
+def test_changed_options_take_the_place_of_others(small):
+    [first, *_] = studies.jobs("small")
+    changed = studies.changed(studies.changed(first, "--network", "my net.toml"), "--rule", "blind")
+    assert changed.options == "--epochs 2 --network 'my net.toml' --device ideal --rule blind"
+
+
 def test_curves_show_every_run(small):
     entries = [
         {"study": "small", "row": f"stuck cells {x}", "sweep": "stuck cells", "x": x,
@@ -134,6 +160,11 @@ def test_list_only_lists(capsys, tmp_path, monkeypatch):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(studies.jobs("optimiser"))
     assert all(line.endswith("--backend torch --epochs 3 --seed 0") for line in lines)
+    assert spintrit("study cifar10 --list --epochs 3 --backend numpy --dataset images") == 0
+    assert capsys.readouterr().out.splitlines()[0] == (
+        "spintrit train --array fast --backend numpy --dataset images --network cifar-vgg "
+        "--width 0.25 --epochs 3 --device ideal --seed 0"
+    )
     assert not list(tmp_path.iterdir())
 
 
