@@ -54,7 +54,7 @@ out `--data DIR` and `--out DIR`.
 
 def unmeasured(name: str) -> str:
     """The part of the page of a study without results."""
-    note = STUDIES[name].get("note", "Not run.")
+    note = " ".join(["Not run.", *filter(None, [STUDIES[name].get("note")])])
     return "\n".join([f"## {STUDIES[name]['title']}", "", f"`spintrit study {name}`. {note}", ""])
 
 

@@ -174,7 +174,7 @@ def test_the_page_says_what_is_missing(small, tmp_path, monkeypatch):
     (tmp_path / "accuracy.json").write_text("[]")
     results.write(tmp_path)
     page = (tmp_path / "README.md").read_text()
-    assert "## Birds\n\n`spintrit study other`. No data.\n" in page
+    assert "## Birds\n\n`spintrit study other`. Not run. No data.\n" in page
     assert "## Fish\n\n`spintrit study third`. Not run.\n" in page
 
 
