@@ -3,11 +3,13 @@
 Nothing is pickled. Every member of the archive carries a CRC, so a damaged file is noticed.
 """
 
+import contextlib
 import errno
 import hashlib
 import io
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,30 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+@contextlib.contextmanager
+def alone(folder: Path, *, wait: bool = True) -> Iterator[int]:
+    """Hold a lock on ``folder``, as far as its file system has such a thing; gives its descriptor.
+
+    Raises
+    ------
+    BlockingIOError
+        If another process holds it and we are not to ``wait``.
+    """
+    import fcntl  # not on every system, and `import golden` is to work there
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:
+            pass
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def npz(arrays: dict[str, np.ndarray]) -> bytes:

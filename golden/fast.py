@@ -286,6 +286,7 @@ class FastMatrix:
         at = np.flatnonzero(flips.any(axis=1))
         switched = self._flip(at, self._bits[at], flips[at])
         self.counters.switched -= switched  # of updates alone
+        self.tally.aged(switched)
         return switched
 
     def state(self) -> dict[str, np.ndarray]:

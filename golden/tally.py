@@ -88,6 +88,12 @@ class Tally:
         self.activity.pulses(bits, kappa.ravel(), code.ravel(), table.ticks, blind)
         self.activity.add(columns_updated=sum(cols for *_, cols in self._places))
 
+    def aged(self, switched: int) -> None:
+        """Count an AGE of all columns that switched so many cells."""
+        if self.on:
+            columns = sum(width for _, _, width, *_ in self._places)
+            self.activity.add(columns_aged=columns, cells_aged=switched)
+
     def _lines(self, direction: str, driven: np.ndarray, batch: int, bits: np.ndarray) -> None:
         """Count a read that drove each line so often, as ``GoldenArray`` does part by part."""
         forward, cells = direction == "forward", self._config.cells

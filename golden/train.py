@@ -234,7 +234,7 @@ class Trainer:
 
     def _train_epoch(self) -> dict[str, Any]:
         config, network, blind = self.config, self.network, self.config.rule == "blind"
-        augment = crop_flip if self.split.augment else None
+        augment = self.split.augment
         cycles, activity = self._cycles(), self._activity()
         rate = exponential_decay(
             config.learning_rate, config.final_learning_rate, self.epoch, config.epochs
@@ -246,8 +246,8 @@ class Trainer:
             chosen = order[start : start + config.batch]
             labels = self.split.y_train[chosen]
             x = self.split.x_train[chosen]
-            if augment:
-                x = augment(x, self.rngs["augment"])
+            if augment != "none":
+                x = crop_flip(x, self.rngs["augment"], flip=augment == "crop-flip")
             counted += self._counting(number)
             scores = network.forward(x, train=True)
             batch_loss, gradient = squared_hinge(scores, labels)

@@ -27,7 +27,7 @@ class TrainConfig:
         See ``golden.optim``.
     momentum : float
         Decay of the optimiser's mean of gradients, 0 to 0.9999. A cell remembers its last flips
-        alone, so what is not averaged before is noise.
+        alone, so what is not averaged before is noise. Without effect on state-free gradients.
     dead_zone : float
         k of state-free gradients, see ``golden.optim.Gradient``, 0 to 6.
     rule : {"exact", "blind"}
@@ -78,5 +78,9 @@ class TrainConfig:
         fix("dead_zone", checks.real("dead_zone", self.dead_zone, 0.0, 6.0))
         fix("density", checks.real("density", self.density, 0.0, 1.0))
         checks.choice("optimiser", self.optimiser, tuple(OPTIMISERS))
+        if self.dead_zone and self.optimiser != "gradient":
+            raise ValueError(
+                f"dead_zone = {self.dead_zone:g} needs optimiser gradient, not {self.optimiser}"
+            )
         checks.choice("rule", self.rule, RULES)
         checks.choice("activation", self.activation, ACTIVATIONS)

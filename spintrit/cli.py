@@ -15,6 +15,7 @@ from golden.backend import BACKENDS
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import DATASETS
+from golden.data.augment import AUGMENTS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
@@ -34,7 +35,10 @@ DEMO_FOLDER = "build/demo"
 
 
 class _Parser(argparse.ArgumentParser):
-    """Errors in one line."""
+    """Errors in one line; options in full, since a network's settings depend on one."""
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **{"allow_abbrev": False} | options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
@@ -101,6 +105,10 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     train.add_argument(
         "--input-bits", type=int, default=0, metavar="N",
         help="width of a signed input, 2 for trits; 0 is the data set's own [0]",
+    )  # fmt: skip
+    train.add_argument(
+        "--augment", choices=AUGMENTS, default="",
+        help="random moves and mirroring of training images [the data set's own]",
     )  # fmt: skip
     _add_folder(train, "build/train")
     options = train.add_argument_group("training")
@@ -188,7 +196,10 @@ def _train(arguments: argparse.Namespace) -> int:
         coder=fields(CoderConfig, arguments),
         nonideal=fields(NonIdealities, arguments),
     )
-    source = Source(dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits)
+    source = Source(
+        dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits,
+        augment=arguments.augment,
+    )  # fmt: skip
     return _run(
         arguments.array, config, array, arguments, arguments.overwrite,
         source=source, cells=cells, compute=arguments.backend,
@@ -197,7 +208,7 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _training(argv: Sequence[str] | None) -> dict[str, Any]:
     """The settings of the network that the command line names."""
-    early = _Parser(add_help=False, allow_abbrev=False)
+    early = _Parser(add_help=False)
     early.add_argument("--network", default=TrainConfig.network)
     source = early.parse_known_args(argv)[0].network
     settings = spec.load(source)[1]
@@ -232,12 +243,16 @@ def _bench(_: argparse.Namespace) -> int:
     ).returncode
 
 
+def call(argv: Sequence[str] | None = None) -> int:
+    """Run a command, let errors pass; returns the exit status."""
+    arguments = parser(_training(argv)).parse_args(argv)
+    return arguments.act(arguments)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status: 1 for a difference, 2 for what cannot be done."""
-    arguments = argparse.Namespace()
     try:
-        arguments = parser(_training(argv)).parse_args(argv)
-        return arguments.act(arguments)
+        return call(argv)
     except Mismatch as mismatch:
         print(f"spintrit: RTL and golden model differ: {mismatch}", file=sys.stderr)
         return 1
@@ -249,6 +264,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"spintrit: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = "; --resume goes on" if hasattr(arguments, "resume") else ""
-        print(f"spintrit: stopped{hint}", file=sys.stderr)
+        hints = dict.fromkeys(("train", "demo"), "; --resume goes on")
+        hints["study"] = "; the same command goes on"
+        named = (sys.argv[1:] if argv is None else argv) or [""]
+        print(f"spintrit: stopped{hints.get(named[0], '')}", file=sys.stderr)
         return 130

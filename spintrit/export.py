@@ -87,6 +87,9 @@ def export(
         "layers": layers,
     }
     out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob("array*.mem"):  # of a network of more arrays
+        if old.name not in {mem_name(number) for number in range(pool.size)}:
+            old.unlink()
     write_atomically(out / WEIGHTS, npz(trained.weights))
     for number, array in enumerate(pool.arrays):
         text = mem_text(config, array.read(), f"array {number} of {pool.size}")

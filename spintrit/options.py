@@ -31,13 +31,13 @@ TRAIN_HELP = {
     "learning_rate": "of the first epoch",
     "final_learning_rate": "of the last epoch; exponential in between",
     "optimiser": "what turns gradients into weight changes",
-    "momentum": "decay of the optimiser's mean of gradients",
+    "momentum": "decay of the mean of gradients, of adam and momentum",
     "dead_zone": "the gradient optimiser lets smaller ones than X times their rms be",
     "rule": "which junctions a pulse drives: knowing the weight, or always both",
     "activation": "of the hidden layers",
-    "threshold": "r of a ternary activation",
+    "threshold": "r of a ternary activation; a binary one has none",
     "window": "half-width a of the derivative's window",
-    "density": "share of non-zero weights at the start",
+    "density": "share of non-zero weights at the start, of ternary synapses",
     "seed": "of all randomness",
 }
 CODER_HELP = {

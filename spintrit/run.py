@@ -1,10 +1,11 @@
 """One training run in one folder: the trainer with a progress bar, and what it came to."""
 
+import contextlib
 import functools
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -22,7 +23,7 @@ from rich.progress import (
 
 from golden import backend, costs, curve, data, device, energy, tablefile
 from golden.array import GoldenArray, SynapseArray
-from golden.checkpoint import write_atomically
+from golden.checkpoint import alone, write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import Split
@@ -37,8 +38,8 @@ from spintrit.options import IDEAL
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
 
-CONFIG, TABLE = "config.json", "table.json"
-RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CHECKPOINT, METRICS, WEIGHTS, BEST)
+CONFIG, TABLE, CLOCK = "config.json", "table.json", "seconds.json"
+RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, CHECKPOINT, METRICS, WEIGHTS, BEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +52,13 @@ class Source:
         See ``golden.data.load``, as for the others.
     root : Path, optional
     input_bits : int
+    augment : str
     """
 
     dataset: str = "digits"
     root: Path | None = None
     input_bits: int = 0
+    augment: str = ""
 
     def load(self, console: Console) -> Split:
         """The data; downloads with a progress bar."""
@@ -71,8 +74,9 @@ class Source:
                 progress.update(tasks[name], completed=done, total=total)
 
             return data.load(
-                self.dataset, root=self.root, input_bits=self.input_bits, progress=show
-            )
+                self.dataset, root=self.root, input_bits=self.input_bits, augment=self.augment,
+                progress=show,
+            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +114,8 @@ def environment(
         for name in ("coder", "step_s"):
             value = getattr(coder, name)
             if value != getattr(CoderConfig(), name):
-                raise ValueError(f"{name} = {value!r} cannot be had with a table, which is fixed")
+                fixed = "a table, which is fixed" if cells.table else f"device {IDEAL}"
+                raise ValueError(f"{name} = {value!r} cannot be had with {fixed}")
     provenance: dict[str, Any] = {**asdict(coder), "nonideal": asdict(settings)}
     shape = None
     if cells.table:
@@ -172,7 +177,8 @@ def run(
     """Train on arrays of ``kind`` and leave everything in the folder ``out``.
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
-    summary.json, learning.png and table.json are added here. ``compute`` is the back end of whole
+    summary.json, seconds.json (at the end of each epoch, all processes of the run together),
+    learning.png and table.json are added here. ``compute`` is the back end of whole
     matrices, kind "fast" (see ``golden.backend``).
 
     Returns
@@ -183,8 +189,8 @@ def run(
     Raises
     ------
     ValueError
-        If ``out`` holds a run already and neither ``resume`` nor ``overwrite`` is given, or for any
-        argument that the trainer refuses.
+        If ``out`` holds a run already and neither ``resume`` nor ``overwrite`` is given, if another
+        process runs in it, or for any argument that the trainer refuses.
     golden.lockstep.Mismatch
         If the RTL differs from the golden model; summary.json tells the difference.
     OSError
@@ -193,8 +199,11 @@ def run(
         If the RTL gives no answer, or an error.
     """
     console = console or Console()
-    if (out / CHECKPOINT).exists() and not (resume or overwrite):
-        raise ValueError(f"out {str(out)!r} holds a run already: give --resume or --overwrite")
+    held = [name for name in RUN_FILES if (out / name).exists()]
+    if held and not (resume or overwrite):
+        raise ValueError(
+            f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
+        )
     if kind != "fast" and compute != "numpy":
         raise ValueError(f"backend {compute} needs array fast, not {kind}")
     split = source.load(console)
@@ -204,90 +213,121 @@ def run(
         raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
     array = around.config
     out.mkdir(parents=True, exist_ok=True)
-    if kind in ("rtl", "both"):
-        from sim import library
+    with _alone(out):
+        if kind in ("rtl", "both"):
+            from sim import library
 
-        with console.status("compiling the RTL array (once per design) ..."):
-            library.build(array)
+            with console.status("compiling the RTL array (once per design) ..."):
+                library.build(array)
 
-    progress = Progress(
-        TextColumn("epoch"),
-        MofNCompleteColumn(),
-        BarColumn(),
-        TextColumn("{task.fields[state]}"),
-        TimeRemainingColumn(),
-        console=console,
-    )
-    task = progress.add_task("train", total=config.epochs, state="")
+        progress = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        task = progress.add_task("train", total=config.epochs, state="")
 
-    def on_epoch(entry: dict[str, Any]) -> None:
-        state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
-        progress.update(task, completed=entry["epoch"], state=state)
+        def on_epoch(entry: dict[str, Any]) -> None:
+            state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
+            progress.update(task, completed=entry["epoch"], state=state)
+            if not console.is_terminal:  # where no bar moves
+                console.print(f"epoch {entry['epoch']} of {config.epochs}  {state}")
+            seconds.append(round(seconds[first_epoch] + time.perf_counter() - start, 3))
+            write_atomically(out / CLOCK, json.dumps(seconds).encode())
 
-    def on_batch(epoch: int, batch: int, batches: int) -> None:
-        progress.update(task, completed=epoch - 1 + batch / batches)
+        def on_batch(epoch: int, batch: int, batches: int) -> None:
+            progress.update(task, completed=epoch - 1 + batch / batches)
 
-    trainer = Trainer(
-        config, array, split, maker(kind), out, environment=around,
-        backend=backend.load(compute) if kind == "fast" else None,
-        on_batch=on_batch, on_epoch=on_epoch,
-    )  # fmt: skip
-    first_epoch = trainer.resume() if resume else 0
-    # What an earlier run came to must not stand beside the files of this one.
-    for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
-        (out / name).unlink(missing_ok=True)
-    tablefile.save(kept, out / TABLE)
-    progress.update(task, completed=first_epoch)
-    start = time.perf_counter()
-    summary: dict[str, Any] = {
-        "array": kind,
-        "backend": compute,
-        "dataset": split.name,
-        "data": {"name": source.dataset, "input_bits": split.input_bits, "shape": split.shape},
-        "seed": config.seed,
-        "versions": versions(compute),
-        "train_config": asdict(config),
-        "array_config": asdict(array),
-        "device": kept.device.name if kept.device else None,
-        "table": kept.provenance,
-        "nonideal": asdict(cells.nonideal),
-        "arrays": trainer.pool.size,
-        "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
-        "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
-    }
-    text = json.dumps(summary, indent=2) + "\n"
-    write_atomically(out / CONFIG, text.encode())
-    summary |= {"resumed_after_epoch": first_epoch, "complete": False}
+        trainer = Trainer(
+            config, array, split, maker(kind), out, environment=around,
+            backend=backend.load(compute) if kind == "fast" else None,
+            on_batch=on_batch, on_epoch=on_epoch,
+        )  # fmt: skip
+        first_epoch = trainer.resume() if resume else 0
+        seconds = _seconds(out / CLOCK, first_epoch)
+        # What an earlier run came to must not stand beside the files of this one.
+        for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
+            (out / name).unlink(missing_ok=True)
+        tablefile.save(kept, out / TABLE)
+        progress.update(task, completed=first_epoch)
+        start = time.perf_counter()
+        summary: dict[str, Any] = {
+            "array": kind,
+            "backend": compute,
+            "dataset": split.name,
+            "data": {
+                "name": source.dataset,
+                "input_bits": split.input_bits,
+                "shape": split.shape,
+                "augment": split.augment,
+            },
+            "seed": config.seed,
+            "versions": versions(compute),
+            "train_config": asdict(config),
+            "array_config": asdict(array),
+            "device": kept.device.name if kept.device else None,
+            "table": kept.provenance,
+            "nonideal": asdict(cells.nonideal),
+            "arrays": trainer.pool.size,
+            "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
+            "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
+        }
+        text = json.dumps(summary, indent=2) + "\n"
+        write_atomically(out / CONFIG, text.encode())
+        summary |= {"resumed_after_epoch": first_epoch, "complete": False}
+        try:
+            with progress:
+                result = trainer.run()
+            if kind == "both":
+                summary["differences"] = 0
+            summary |= {
+                "complete": True,
+                "test_accuracy": result.test_accuracy,
+                "last_test_accuracy": result.last_test_accuracy,
+                "chosen_epoch": result.chosen_epoch,
+                "val_accuracy": result.val_accuracy,
+                "test_samples": len(split.y_test),
+                "cells_switched": result.cells_switched,
+                **({"cycles_by_formula": result.cycles} if kind in ("golden", "fast") else {}),
+                **_spent(trainer, kept, cells.nonideal),
+            }
+        except Mismatch as mismatch:
+            summary["differences"] = mismatch.count
+            summary["first_difference"] = {
+                "what": mismatch.what,
+                **mismatch.where,
+                "expected": mismatch.expected,
+                "got": mismatch.got,
+            }
+            raise
+        finally:
+            summary |= _activity(kind, trainer.pool.arrays)
+            summary["seconds"] = round(seconds[first_epoch] + time.perf_counter() - start, 3)
+            write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+        draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
+        return summary
+
+
+def _seconds(path: Path, epochs: int) -> list[float]:
+    """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""
     try:
-        with progress:
-            result = trainer.run()
-        if kind == "both":
-            summary["differences"] = 0
-        summary |= {
-            "complete": True,
-            "test_accuracy": result.test_accuracy,
-            "last_test_accuracy": result.last_test_accuracy,
-            "chosen_epoch": result.chosen_epoch,
-            "val_accuracy": result.val_accuracy,
-            "test_samples": len(split.y_test),
-            "cells_switched": result.cells_switched,
-            **_spent(trainer, kept, cells.nonideal),
-        }
-    except Mismatch as mismatch:
-        summary["differences"] = mismatch.count
-        summary["first_difference"] = {
-            "what": mismatch.what,
-            **mismatch.where,
-            "expected": mismatch.expected,
-            "got": mismatch.got,
-        }
-        raise
-    finally:
-        summary |= _activity(kind, trainer.pool.arrays)
-        summary["seconds"] = round(time.perf_counter() - start, 3)
-        write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
-    draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
-    return summary
+        kept = [float(value) for value in json.loads(path.read_bytes())][: epochs + 1] or [0.0]
+    except (OSError, ValueError, TypeError):
+        kept = [0.0]
+    return kept + kept[-1:] * (epochs + 1 - len(kept))
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes from a run's folder; raises ValueError if one is at work in it."""
+    try:
+        with alone(out, wait=False):
+            yield
+    except BlockingIOError:
+        raise ValueError(f"out {str(out)!r} is another process's, which runs in it") from None
 
 
 def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[str, Any]:
@@ -315,7 +355,7 @@ def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[s
 def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
     """What the arrays have done in this process, by hardware cycles and comparisons."""
     if kind in ("golden", "fast"):
-        return {"cycles_by_formula": sum(array.counters.cycles for array in arrays)}
+        return {}
     activity: dict[str, Any] = {}
     if kind == "both":
         activity["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]

@@ -105,7 +105,9 @@ def result(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
         "last_test_accuracy": summary["last_test_accuracy"],
         "test_samples": summary["test_samples"],
         "cells_switched": summary["cells_switched"],
-        "total_j_per_train_sample": summary.get("total_j_per_train_sample"),
+        "total_j_per_train_sample": None
+        if summary.get("energy_assumes_default_device")
+        else summary.get("total_j_per_train_sample"),
         "seconds": summary["seconds"],
         "versions": summary["versions"],
         "command": job.command,
@@ -132,7 +134,7 @@ def run(
     out : Path
         Runs go to ``out/<study>/<row>-seed<N>``.
     train : callable
-        ``train(arguments)`` is the command line's ``spintrit``; returns its exit status.
+        ``train(arguments)`` is ``spintrit.cli.call``; returns its exit status.
     extra : list of str
         More options, which are not the study's: where data are.
 

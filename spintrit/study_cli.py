@@ -7,7 +7,7 @@ from typing import Any
 from golden.backend import BACKENDS
 from spintrit.studies import STUDIES
 
-OUT, RESULTS = "build/studies", "docs/results"
+OUT, RESULTS = "build/studies", "build/results"
 
 
 def add(commands: Any) -> None:
@@ -70,7 +70,7 @@ def _study(arguments: argparse.Namespace) -> int:
         return 0
     extra = ["--data", str(arguments.data)] if arguments.data else []
     for job in todo:
-        [result] = studies.run([job], arguments.out, cli.main, extra)
+        [result] = studies.run([job], arguments.out, cli.call, extra)
         studies.record([result], arguments.results)
     results.write(arguments.results)
     return 0

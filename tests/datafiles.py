@@ -57,3 +57,15 @@ def write_idx(folder: Path, packed: bool = True, spelling: str = "-idx") -> list
         else:
             (folder / name).write_bytes(content)
     return arrays
+
+
+def write_svhn(folder: Path, packed: bool = True) -> list[np.ndarray]:
+    """A small set of 40 and 20 images in SVHN's format; returns its arrays."""
+    from scipy.io import savemat
+
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = [*some(40, 32, 32, 3), *some(20, 32, 32, 3, seed=1)]
+    for part, x, y in (("train", *arrays[:2]), ("test", *arrays[2:])):
+        content = {"X": x.transpose(1, 2, 3, 0), "y": np.where(y, y, 10).astype(np.uint8)[:, None]}
+        savemat(folder / f"{part}_32x32.mat", content, do_compression=packed)
+    return arrays

@@ -3,14 +3,17 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import error_of, spintrit
 
+from golden import checkpoint
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
@@ -28,7 +31,7 @@ def test_train_writes_a_run(tmp_path, monkeypatch, capsys):
     files = {path.name for path in Path("run").iterdir()}
     assert files == {
         "summary.json", "metrics.jsonl", "weights.npz", "checkpoint.npz", "learning.png",
-        "table.json", "config.json", "best.npz",
+        "table.json", "config.json", "best.npz", "seconds.json",
     }  # fmt: skip
     summary = json.loads(Path("run/summary.json").read_text())
     assert summary["seed"] == 3
@@ -49,8 +52,8 @@ def test_train_refuses_to_overwrite_resumes_and_overwrites(tmp_path, capsys):
     before = (tmp_path / "run" / "weights.npz").read_bytes()
     capsys.readouterr()
     assert error_of(line, capsys) == (
-        f"spintrit: error: out '{tmp_path / 'run'}' holds a run already: "
-        "give --resume or --overwrite\n"
+        f"spintrit: error: out '{tmp_path / 'run'}' holds a run already "
+        "(config.json): give --resume or --overwrite\n"
     )
     assert spintrit(f"{line} --resume") == 0
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
@@ -232,7 +235,7 @@ def test_every_field_has_an_option_and_its_default():
         ("--coder other", r"argument --coder: invalid choice: 'other'"),
         ("--device default --table x", r"not allowed with argument"),
         ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
-        ("--device ideal --coder linear", r"coder = 'linear' cannot be had with a table"),
+        ("--device ideal --coder linear", r"coder = 'linear' cannot be had with device ideal"),
         ("--retention-s 1 --retention-k 2000", r"retention_k = 2000 is too hot"),
         ("--read-disturb --no-counters", r"asks for an array with counters = True"),
     ],
@@ -289,3 +292,67 @@ def test_help_and_module_entry(command):
     )  # fmt: skip
     assert done.stdout.startswith(f"usage: spintrit {command}".rstrip())
     assert not done.stderr
+
+
+def test_foreign_files_are_not_overwritten(tmp_path, capsys):
+    (tmp_path / "weights.npz").write_bytes(b"dear to somebody")
+    told = error_of(f"{QUICK} --out {tmp_path}", capsys)
+    assert "holds a run already (weights.npz): " in told
+    assert (tmp_path / "weights.npz").read_bytes() == b"dear to somebody"
+
+
+def test_a_folder_is_one_process_s(tmp_path, capsys):
+    with checkpoint.alone(tmp_path):
+        told = error_of(f"{QUICK} --out {tmp_path}", capsys)
+    assert told == (f"spintrit: error: out '{tmp_path}' is another process's, which runs in it\n")
+    assert not list(tmp_path.iterdir())
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+
+
+def test_options_are_not_abbreviated(tmp_path, capsys):
+    """A network's own settings would be lost on the way."""
+    net = tmp_path / "net.toml"
+    net.write_text('layers = "8FC"\n[training]\nepochs = 1\n')
+    told = error_of(f"train --netw {net} --out {tmp_path / 'run'}", capsys)
+    assert "unrecognized arguments: --netw" in told
+    assert spintrit(f"train --network {net} --out {tmp_path / 'run'}") == 0
+    assert len((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()) == 1
+
+
+def test_epochs_are_told_where_no_bar_moves(tmp_path, capsys):
+    assert spintrit(f"{QUICK} --out {tmp_path}") == 0
+    shown = capsys.readouterr().out
+    assert "epoch 1 of 2  loss " in shown
+    assert "epoch 2 of 2  loss " in shown
+
+
+def test_a_killed_command_resumes_to_the_same_files_and_counts(tmp_path):
+    options = "train --array fast --epochs 40 --network 32FC --seed 3"
+    assert spintrit(f"{options} --out {tmp_path / 'whole'}") == 0
+    command = [sys.executable, "-m", "spintrit", *options.split(), "--out", str(tmp_path / "cut")]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
+        metrics = tmp_path / "cut" / "metrics.jsonl"
+        # A line comes before its checkpoint, so the second tells of the first.
+        while child.poll() is None and not (
+            metrics.exists() and metrics.read_bytes().count(b"\n") > 1
+        ):
+            time.sleep(0.005)
+        child.kill()
+    assert child.returncode == -signal.SIGKILL
+    assert spintrit(f"{options} --out {tmp_path / 'cut'} --resume") == 0
+    names = {path.name for path in (tmp_path / "whole").iterdir()}
+    assert names == {path.name for path in (tmp_path / "cut").iterdir()}
+    for name in names - {"summary.json", "seconds.json"}:
+        one, other = ((tmp_path / run / name).read_bytes() for run in ("whole", "cut"))
+        assert name == "learning.png" or one == other, name
+    one, other = (
+        json.loads((tmp_path / run / "summary.json").read_text()) for run in ("whole", "cut")
+    )
+    assert 1 <= other["resumed_after_epoch"] < 40
+    told = json.loads((tmp_path / "cut" / "seconds.json").read_text())
+    assert len(told) == 41
+    assert sorted(told) == told
+    assert other["seconds"] >= told[-1] > 0
+    for summary in (one, other):
+        del summary["seconds"], summary["resumed_after_epoch"]
+    assert one == other

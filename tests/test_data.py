@@ -152,11 +152,11 @@ def test_held_out_cannot_be_more_than_all(count):
         held_out(np.array([0, 1, 0]), count)
 
 
-def crop_flip_one_by_one(x, rng, pad):
+def crop_flip_one_by_one(x, rng, pad, mirrored):
     """The oracle: every image for itself, by slices."""
     batch, height, width, channels = x.shape
     down, right = rng.integers(0, 2 * pad + 1, (2, batch))
-    flip = rng.integers(0, 2, batch)
+    flip = rng.integers(0, 2, batch) if mirrored else [0] * batch
     out = np.empty_like(x)
     for n in range(batch):
         canvas = np.zeros((height + 2 * pad, width + 2 * pad, channels), x.dtype)
@@ -170,12 +170,14 @@ def crop_flip_one_by_one(x, rng, pad):
     st.tuples(st.integers(0, 4), st.integers(1, 6), st.integers(1, 6), st.integers(1, 3)),
     st.integers(0, 4),
     st.integers(0, 2**32),
+    st.booleans(),
 )
-def test_crop_flip_equals_a_loop(shape, pad, seed):
+def test_crop_flip_equals_a_loop(shape, pad, seed, flip):
     x = np.random.default_rng(seed).integers(-127, 128, shape).astype(np.int8)
     before = x.copy()
-    have = crop_flip(x, np.random.default_rng(seed), pad)
-    np.testing.assert_array_equal(have, crop_flip_one_by_one(x, np.random.default_rng(seed), pad))
+    have = crop_flip(x, np.random.default_rng(seed), pad, flip=flip)
+    want = crop_flip_one_by_one(x, np.random.default_rng(seed), pad, flip)
+    np.testing.assert_array_equal(have, want)
     assert have.dtype == np.int8
     np.testing.assert_array_equal(x, before)
 
@@ -198,14 +200,15 @@ def test_split_keeps_small_types():
     split = Split("tiny", 4, **good())
     assert [array.dtype for array in split.arrays()] == [np.int8, np.int64] * 3
     assert (split.shape, split.inputs, split.input_bits, split.limit) == ((5,), 5, 2, 1)
-    assert not split.augment
+    assert split.augment == "none"
 
 
 def test_split_of_images():
     arrays = good(3, 4, 2)
     arrays["x_val"][0, 2, 3, 1] = -127
-    split = Split("tiny", 4, **arrays, input_bits=8, augment=True)
-    assert (split.shape, split.inputs, split.limit, split.augment) == ((3, 4, 2), 24, 127, True)
+    split = Split("tiny", 4, **arrays, input_bits=8, augment="crop-flip")
+    assert (split.shape, split.inputs, split.limit) == ((3, 4, 2), 24, 127)
+    assert split.augment == "crop-flip"
     with pytest.raises(ValueError, match=r"^x_val\[0, 2, 3, 1\] must be in -63 to 63, not -127$"):
         dataclasses.replace(split, input_bits=7)
 
@@ -228,8 +231,8 @@ def test_split_does_not_copy_what_fits():
         ({"y_val": np.arange(4)}, ValueError, r"y_val must have shape \(3,?\), not \(4,\)"),
         ({"y_test": np.array([0, 4])}, ValueError, r"y_test\[1\] must be in 0 to 3, not 4"),
         ({"input_bits": 9}, ValueError, r"input_bits must be in 2 to 8, not 9"),
-        ({"augment": 1}, TypeError, r"augment must be a bool, not 1"),
-        ({"augment": True}, ValueError, r"augment needs images, not vectors: tiny"),
+        ({"augment": "flip"}, ValueError, r"augment must be one of none, crop, crop-flip, not .*"),
+        ({"augment": "crop"}, ValueError, r"augment needs images, not vectors: tiny"),
     ],
 )  # fmt: skip
 def test_split_refuses_what_does_not_fit(change, error, message):

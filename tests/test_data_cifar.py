@@ -90,7 +90,7 @@ def test_cifar(root, small_batches, form, packed):
     x, y = write_cifar(root, form, packed)
     split = load("cifar10", root=root, validation=30)
     assert (split.name, split.classes, split.shape) == ("cifar10", 10, (32, 32, 3))
-    assert (split.input_bits, split.augment) == (8, True)
+    assert (split.input_bits, split.augment) == (8, "crop-flip")
     same_samples(split, x[:-BATCH], y[:-BATCH], x[-BATCH:], y[-BATCH:])
     # A row of the file: red, green, blue, each by rows.
     assert split.x_test[0, 0, 1, 2] == quantise(x[-BATCH, 0, 1, 2:], 8)[0]

@@ -1,5 +1,6 @@
 """IDX files and SVHN, written here in their original formats, read, and damaged; where they lie."""
 
+import dataclasses
 import gzip
 import io
 import struct
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from datafiles import STEMS, idx_bytes, same_samples, some, write_idx
+from datafiles import STEMS, idx_bytes, same_samples, some, write_idx, write_svhn
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def test_idx_sets(root, name, folder, packed):
     x, y, x_test, y_test = write_idx(root / folder, packed)
     split = load(name, root=root, validation=10)
     assert (split.name, split.classes, split.shape) == (name, 10, (5, 4, 1))
-    assert (split.input_bits, split.augment) == (2, False)
+    assert (split.input_bits, split.augment) == (2, "none")
     assert np.bincount(split.y_val).tolist() == [1] * 10
     same_samples(split, x[..., None], y, x_test[..., None], y_test)
     assert load(name, root=root, validation=10, input_bits=5).limit == 15
@@ -128,8 +129,30 @@ def test_missing_files_are_named_with_their_source(root, name):
     message, source = str(caught.value), download.SOURCES[name]
     assert message.startswith(f"no {name} in {root}: ")
     assert message.endswith(f"{', '.join(source.files)} from {source.mirrors[0]} into {root}")
-    assert ("apt install dataset-fashion-mnist" in message) == (name == "fashion-mnist")
+    assert "apt install" not in message  # it would not be looked for there
     assert "\n" not in message
+
+
+def test_a_package_serves_where_the_variable_names_another_folder(root, tmp_path, monkeypatch):
+    source = download.SOURCES["fashion-mnist"]
+    monkeypatch.setenv("SPINTRIT_DATA", str(root))
+    system = tmp_path / "system"
+    monkeypatch.setitem(
+        download.SOURCES, "fashion-mnist", dataclasses.replace(source, system=system)
+    )
+    with pytest.raises(FileNotFoundError, match=r": apt install dataset-fashion-mnist, or put "):
+        load("fashion-mnist")
+    x, *_ = write_idx(system)
+    assert len(load("fashion-mnist").x_train) == len(x) - 4
+    write_idx(root / "fashion-mnist")
+    (system / "train-labels-idx1-ubyte.gz").write_bytes(b"damaged")
+    load("fashion-mnist")  # the folder named comes first
+
+
+def test_a_tenth_is_for_validation_and_augmentation_can_be_chosen(root):
+    write_svhn(root)
+    split = load("svhn", root=root, augment="none")
+    assert (len(split.x_train), len(split.x_val), split.augment) == (36, 4, "none")
 
 
 def test_missing_files_without_download_name_the_cache(tmp_path):
@@ -169,17 +192,6 @@ def test_validation_leaves_something_to_train(root, validation):
         load("mnist", root=root, validation=validation)
 
 
-def write_svhn(folder, packed=True):
-    from scipy.io import savemat
-
-    folder.mkdir(parents=True, exist_ok=True)
-    arrays = [*some(40, 32, 32, 3), *some(20, 32, 32, 3, seed=1)]
-    for part, x, y in (("train", *arrays[:2]), ("test", *arrays[2:])):
-        content = {"X": x.transpose(1, 2, 3, 0), "y": np.where(y, y, 10).astype(np.uint8)[:, None]}
-        savemat(folder / f"{part}_32x32.mat", content, do_compression=packed)
-    return arrays
-
-
 @pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("folder", [".", "svhn", "SVHN"])
 def test_svhn(root, folder, packed):
@@ -187,7 +199,7 @@ def test_svhn(root, folder, packed):
     (root / folder / "extra_32x32.mat").write_bytes(b"not read")
     split = load("svhn", root=root, validation=10)
     assert (split.name, split.classes, split.shape) == ("svhn", 10, (32, 32, 3))
-    assert (split.input_bits, split.augment) == (8, False)
+    assert (split.input_bits, split.augment) == (8, "crop")
     same_samples(split, *arrays)
 
 

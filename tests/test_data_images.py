@@ -63,7 +63,7 @@ def test_images(root, shape, form, packed):
     split = load("images", root=write_images(root, files, packed))
     colour = len(shape) == 3
     assert (split.name, split.classes, split.shape) == ("two-pets", 2, (4, 6, 3 if colour else 1))
-    assert (split.input_bits, split.augment) == (8 if colour else 2, colour)
+    assert (split.input_bits, split.augment) == ((8, "crop-flip") if colour else (2, "none"))
     assert len(split.x_val) == 2
     x = x if colour else x[..., None]
     same_samples(split, x[:20], np.repeat([0, 1], 10), x[20:], [0, 0, 1, 1])

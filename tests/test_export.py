@@ -120,6 +120,14 @@ def test_same_bytes_again_and_other_files_are_left(run, tmp_path):
     assert contents[0]["other.txt"] == b"mine"
 
 
+def test_arrays_of_an_earlier_export_go(run, tmp_path):
+    (tmp_path / "array77.mem").write_text("old")
+    (tmp_path / "array.txt").write_text("somebody's")
+    assert spintrit(f"export {run} -o {tmp_path}") == 0
+    arrays = json.loads((tmp_path / "layout.json").read_text())["arrays"]
+    assert sorted(path.name for path in tmp_path.glob("array*")) == sorted(["array.txt", *arrays])
+
+
 def test_what_cannot_be_exported(run, tmp_path, capsys):
     assert "not the folder of a run" in error_of(f"export {tmp_path} -o {tmp_path}", capsys)
     assert "cols must be a multiple of" in error_of(f"export {run} -o {tmp_path} --cols 7", capsys)

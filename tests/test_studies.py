@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from commands import error_of, spintrit
+from datafiles import write_svhn
 
 from spintrit import cli, results, studies
 
@@ -120,6 +121,39 @@ def test_a_run_of_another_command_does_not_count(small, tmp_path):
     (tmp_path / "small" / first.folder / "summary.json").unlink()  # as if it had been killed
     studies.run([studies.changed(first, "--epochs", 1)], tmp_path, train, [])
     assert [arguments[-1] for arguments in called] == ["--overwrite", "--overwrite", "--resume"]
+
+
+def test_a_stopped_study_says_how_to_go_on(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
+    with monkeypatch.context() as patch:
+
+        def stop(*_):
+            raise KeyboardInterrupt
+
+        patch.setattr("golden.train.Trainer._train_epoch", stop)
+        assert spintrit("study small --rows ideal --seeds 0") == 130
+    assert capsys.readouterr().err == "spintrit: stopped; the same command goes on\n"
+    assert spintrit("study small --rows ideal --seeds 0") == 0
+    assert Path("build/results/README.md").exists()
+
+
+def test_a_study_whose_run_fails_says_why(small, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
+    told = error_of("study small --rows ideal --dataset mnist --data .", capsys)
+    assert told.startswith("spintrit: error: no mnist in .: ")
+
+
+def test_street_numbers_train_on_small_files(tmp_path, monkeypatch):
+    """SVHN's study as it is but for one epoch and the back end, in the original format."""
+    monkeypatch.chdir(tmp_path)
+    write_svhn(tmp_path / "svhn")
+    options = "--epochs 1 --backend numpy --data . --rows software"
+    assert spintrit(f"study svhn {options}") == 0
+    [entry] = json.loads(Path("build/results/accuracy.json").read_text())
+    assert (entry["dataset"], entry["test_samples"]) == ("svhn", 20)
+    assert entry["network"] == ("32C3p1-32C3p1-MP2-64C3p1-64C3p1-MP2-128C3p1-128C3p1-MP2-256FC")
 
 
 def test_changed_options_take_the_place_of_others(small):

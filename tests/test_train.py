@@ -209,6 +209,7 @@ def test_digits_are_learnt():
         ),
         ({"rule": "both"}, ValueError, "rule must be one of exact, blind, not 'both'"),
         ({"activation": None}, ValueError, "activation must be one of ternary, binary, not None"),
+        ({"dead_zone": 3}, ValueError, "dead_zone = 3 needs optimiser gradient, not adam"),
     ],
     ids=str,
 )
@@ -339,7 +340,7 @@ def images(augment, bits=2):
 @pytest.mark.parametrize("bits", [2, 8])
 def test_images_train_a_convolution(backend, bits):
     config = replace(CONFIG, network="4C3-MP2-6FC", epochs=8)
-    run = Trainer(config, ArrayConfig(rows=16, cols=8), images(False, bits), backend=backend)
+    run = Trainer(config, ArrayConfig(rows=16, cols=8), images("none", bits), backend=backend)
     assert run.run().val_accuracy > 0.6
 
 
@@ -351,7 +352,7 @@ def test_an_augmented_run_moves_its_training_images_alone(backend, tmp_path):
         array = ArrayConfig(rows=16, cols=8)
         return Trainer(config, array, split, out=out, backend=backend, **options)
 
-    first = run(images(True))
+    first = run(images("crop-flip"))
     seen, forward = [], first.network.forward
     first.network.forward = lambda x, train=False: (
         seen.append((x, train)), forward(x, train=train))[1]  # fmt: skip
@@ -360,10 +361,10 @@ def test_an_augmented_run_moves_its_training_images_alone(backend, tmp_path):
     assert all(image.tobytes() in known for x, train in seen if not train for image in x)
     moved = [image.tobytes() not in known for x, train in seen if train for image in x]
     assert np.mean(moved) > 0.8
-    assert result.metrics != run(images(False)).run().metrics
+    assert result.metrics != run(images("none")).run().metrics
     with pytest.raises(Stop):
-        run(images(True), tmp_path, on_batch=stop_at(2, 2)).run()
-    resumed = run(images(True), tmp_path)
+        run(images("crop-flip"), tmp_path, on_batch=stop_at(2, 2)).run()
+    resumed = run(images("crop-flip"), tmp_path)
     assert resumed.resume() == 1
     assert resumed.run() == result
 

@@ -5,6 +5,7 @@ numpy to be imported.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from golden import checks
@@ -41,6 +42,7 @@ def load(
     input_bits: int = 0,
     download: bool = True,
     validation: int | None = None,
+    augment: str = "",
     progress: Progress | None = None,
 ) -> Split:
     """The data set ``name``, one of ``DATASETS``.
@@ -56,7 +58,11 @@ def load(
     download : bool
         Whether missing files may be fetched; only ever into the cache.
     validation : int
-        Training samples held out for validation; else 300 (digits), a tenth (images), 5,000.
+        Training samples held out for validation; else 300 of the digits, of other sets a tenth, at
+        most 5,000.
+    augment : str
+        What is done to training images, one of ``golden.data.augment.AUGMENTS``; else what suits
+        the data set.
     progress : callable
         ``progress(file_name, done_bytes, total_bytes)`` while fetching; the total may be None.
 
@@ -76,20 +82,21 @@ def load(
     if name == "digits":
         if input_bits not in (0, 2):
             raise ValueError(f"input_bits must be 2 for the digits, not {input_bits}")
-        return digits(validation)
+        split = digits(validation)
+        return replace(split, augment=augment) if augment else split
     if name == "images":
         raw = images.read(images.find(root))
     else:
         find, read = _FILES[name]
         raw = read(name, locate(name, SOURCES[name], find, root, download, progress))
-    return _split(raw, input_bits, validation, share=name == "images")
+    return _split(raw, input_bits, validation, augment)
 
 
-def _split(raw: Raw, input_bits: int, validation: int | None, share: bool) -> Split:
-    """Quantised, with validation samples held out of the training part: a tenth, if ``share``."""
+def _split(raw: Raw, input_bits: int, validation: int | None, augment: str) -> Split:
+    """Quantised, with validation samples held out of the training part."""
     count = len(raw.y_train)
     if validation is None:
-        validation = max(1, count // 10) if share else VALIDATION
+        validation = min(max(1, count // 10), VALIDATION)
     validation = checks.integer("validation", validation, 1, count - 1)
     bits = input_bits or (2 if raw.x_train.shape[3] == 1 else 8)
     held = held_out(raw.y_train, validation)
@@ -97,5 +104,5 @@ def _split(raw: Raw, input_bits: int, validation: int | None, share: bool) -> Sp
     return Split(
         raw.name, raw.classes,
         x_train[~held], raw.y_train[~held], x_train[held], raw.y_train[held], x_test, raw.y_test,
-        input_bits=bits, augment=raw.augment,
+        input_bits=bits, augment=augment or raw.augment,
     )  # fmt: skip

@@ -4,8 +4,12 @@ import numpy as np
 
 from golden import checks
 
+AUGMENTS = ("none", "crop", "crop-flip")
 
-def crop_flip(x: np.ndarray, rng: np.random.Generator, pad: int = 4) -> np.ndarray:
+
+def crop_flip(
+    x: np.ndarray, rng: np.random.Generator, pad: int = 4, *, flip: bool = True
+) -> np.ndarray:
     """Each image moved at random, zeros coming in at the edges, and half of them mirrored.
 
     Parameters
@@ -15,6 +19,8 @@ def crop_flip(x: np.ndarray, rng: np.random.Generator, pad: int = 4) -> np.ndarr
         Draws B offsets down, B offsets to the right, then B flips.
     pad : int
         An image moves by up to so many pixels each way.
+    flip : bool
+        Whether any are mirrored.
 
     Returns
     -------
@@ -25,9 +31,9 @@ def crop_flip(x: np.ndarray, rng: np.random.Generator, pad: int = 4) -> np.ndarr
         raise ValueError(f"x must have 4 dimensions, not shape {x.shape}")
     batch, height, width, _ = x.shape
     down, right = rng.integers(0, 2 * pad + 1, (2, batch, 1))
-    flip = rng.integers(0, 2, (batch, 1)).astype(bool)
+    mirrored = rng.integers(0, 2, (batch, 1)) > 0 if flip else np.zeros((batch, 1), bool)
     padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     columns = np.arange(width)
     rows = down + np.arange(height)
-    columns = right + np.where(flip, columns[::-1], columns)
+    columns = right + np.where(mirrored, columns[::-1], columns)
     return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]

@@ -96,4 +96,4 @@ def read(name: str, paths: list[Path]) -> Raw:
         x[at] = pixels.reshape(BATCH, *SHAPE).transpose(0, 2, 3, 1)
         y[at] = labels
     last = len(x) - BATCH
-    return Raw(name, CLASSES, x[:last], y[:last], x[last:], y[last:], True)
+    return Raw(name, CLASSES, x[:last], y[:last], x[last:], y[last:], "crop-flip")

@@ -1,6 +1,5 @@
-"""Fetching published files: mirrors, resume, checksums; with the standard library alone."""
+"""Fetching published files: mirrors, resume, checksums; urllib does the rest."""
 
-import contextlib
 import hashlib
 import http.client
 import os
@@ -9,9 +8,11 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from golden.checkpoint import alone
 
 Progress = Callable[[str, int, int | None], None]
 """Called with a file's name, the bytes that are there, and its length if the server tells it."""
@@ -46,9 +47,9 @@ class Source:
     system: Path | None = None
     package: str = ""
 
-    def advice(self, folder: Path) -> str:
-        """What to do without a download, in one line."""
-        package = f"{self.package}, or " if self.package else ""
+    def advice(self, folder: Path, *, system: bool = True) -> str:
+        """What to do without a download, in one line; ``system``: its folder is looked at, too."""
+        package = f"{self.package}, or " if self.package and system else ""
         return f"{package}put {', '.join(self.files)} from {self.mirrors[0]} into {folder}"
 
 
@@ -121,7 +122,7 @@ def fetch(name: str, source: Source, folder: Path, progress: Progress | None = N
         If the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder) as descriptor:
+    with alone(folder) as descriptor:
         for file, md5 in source.files.items():
             if (folder / file).exists():
                 continue
@@ -138,20 +139,6 @@ def fetch(name: str, source: Source, folder: Path, progress: Progress | None = N
                     f"cannot download {name} ({why}): {source.advice(folder)}, or give --data or "
                     "SPINTRIT_DATA"
                 )
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[int]:
-    """Hold a lock on ``folder``, as far as its file system has such a thing."""
-    import fcntl  # not on every system, and `import golden.data` is to work there
-
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with contextlib.suppress(OSError):
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _from_mirror(url: str, target: Path, md5: str, progress: Progress | None) -> str | None:

@@ -95,4 +95,4 @@ def read(name: str, paths: list[Path]) -> Raw:
             f"{paths[2]} holds images of {x_test.shape[1:3]} pixels, {paths[0]} of "
             f"{x_train.shape[1:3]}"
         )
-    return Raw(name, CLASSES, x_train, y_train, x_test, y_test, False)
+    return Raw(name, CLASSES, x_train, y_train, x_test, y_test, "none")

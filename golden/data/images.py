@@ -141,5 +141,6 @@ def _raw(name: str, files: Files, content: Callable[[str], bytes], where: Path) 
     ]
     count = len(labels[0])
     return Raw(
-        name, len(classes), x[:count], labels[0], x[count:], labels[1], x.shape[3] == 3
+        name, len(classes), x[:count], labels[0], x[count:], labels[1],
+        "crop-flip" if x.shape[3] == 3 else "none",
     )  # fmt: skip

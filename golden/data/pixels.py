@@ -18,7 +18,7 @@ class Raw(NamedTuple):
     y_train: np.ndarray
     x_test: np.ndarray
     y_test: np.ndarray
-    augment: bool
+    augment: str
 
 
 def ternarise(pixels: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -58,23 +58,20 @@ def locate(
     download: bool,
     progress: Progress | None,
 ) -> list[Path]:
-    """The files of a data set; fetched into the cache if the user names no folder.
+    """The files of a data set: in ``root``, else in the folder SPINTRIT_DATA, else in the system's;
+    without either name also in the cache, into which they are fetched.
 
     Raises
     ------
     OSError
         If they are not there or cannot be fetched; the message tells which to put where.
     """
-    given = given_root(root)
-    if given is None:
-        found = find(source.system) if source.system else None
-        if found:
-            return found
-        base = cache_root()
-    else:
-        base = given
+    given, system = given_root(root), source.system if root is None else None
+    base = given or cache_root()
     # Named folders come first: MNIST and Fashion-MNIST have the same file names.
-    for folder in (*(base / folder for folder in source.folders), base):
+    named = [*(base / folder for folder in source.folders), base]
+    order = [*named, *filter(None, [system])] if given else [*filter(None, [system]), *named]
+    for folder in order:
         found = find(folder)
         if found:
             return found
@@ -85,4 +82,4 @@ def locate(
         if found:
             return found
     where = base if given else base / name
-    raise FileNotFoundError(f"no {name} in {base}: {source.advice(where)}")
+    raise FileNotFoundError(f"no {name} in {base}: {source.advice(where, system=root is None)}")

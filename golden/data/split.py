@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks
+from golden.data.augment import AUGMENTS
 
 PARTS = ("train", "val", "test")
 _SEED = 20180531  # of the validation samples; no run's seed changes them
@@ -34,7 +35,7 @@ class Split:
     x_test: np.ndarray
     y_test: np.ndarray
     input_bits: int = 2
-    augment: bool = False
+    augment: str = "none"
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All inputs and labels, in the order above."""
@@ -43,10 +44,9 @@ class Split:
     def __post_init__(self) -> None:
         checks.integer("classes", self.classes, 2)
         checks.integer("input_bits", self.input_bits, 2, 8)
-        if not isinstance(self.augment, bool):
-            raise TypeError(f"augment must be a bool, not {self.augment!r}")
+        checks.choice("augment", self.augment, AUGMENTS)
         shape: tuple[int | None, ...] = (None,) * (3 if np.ndim(self.x_train) == 4 else 1)
-        if self.augment and len(shape) != 3:
+        if self.augment != "none" and len(shape) != 3:
             raise ValueError(f"augment needs images, not vectors: {self.name}")
         for part in PARTS:
             x = getattr(self, f"x_{part}")
