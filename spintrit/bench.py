@@ -11,10 +11,15 @@ from rich.table import Table
 
 from golden import backend, protocol, spec
 from golden.config import ArrayConfig
-from spintrit.bench_training import golden_step, step_cost, torch_step
+from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
 
 DENSE = ((784,), "512FC")
-BATCHES = (1, 64)
+DENSE_ROWS = (  # batch, optimiser, PyTorch's, learning rates
+    (1, "gradient", "SGD", LEARNING_RATES),
+    (64, "gradient", "SGD", LEARNING_RATES),
+    (64, "gradient", "SGD", (0.006,)),
+    (64, "adam", "Adam", LEARNING_RATES),
+)
 CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
 VGG_SHAPE, VGG_BATCH = (32, 32, 3), 100
 SEED = 0
@@ -62,6 +67,29 @@ def library_rates(config: ArrayConfig) -> tuple[float, float, float]:
     return bare_rate, library_rate, statistics.median(bare / library for bare, library in rates)
 
 
+def _dense(has_torch: bool) -> Table:
+    """Training of 784-512-10."""
+    table = Table(title=f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second")
+    for column in (
+        "batch",
+        "optimiser, learning rate",
+        "golden",
+        "PyTorch fp32",
+        "ratio",
+    ):
+        table.add_column(column, justify="left" if "," in column else "right")
+    for batch, optimiser, other, rates in DENSE_ROWS:
+        told = " to ".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
+        step = golden_step(*DENSE, batch, optimiser, rates=rates)
+        ours = per_second(step, batch)
+        row = [str(batch), f"{optimiser}, {told}", f"{ours:,.0f}", "not installed", "-"]
+        if has_torch:
+            theirs = per_second(torch_step(*DENSE, batch, optimiser), batch)
+            row[3:] = [f"{other} {theirs:,.0f}", f"{ours / theirs:.2f}"]
+        table.add_row(*row)
+    return table
+
+
 def _convolutions(has_torch: bool) -> Table:
     """Training of mnist-cnn with Adam."""
     table = Table(title=f"Training mnist-cnn, batch {CNN_BATCH}, Adam, one thread")
@@ -99,17 +127,7 @@ def main(config: ArrayConfig | None = None) -> int:
         import torch
 
         torch.set_num_threads(1)
-    dense = Table(title=f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second")
-    for column in ("batch", "golden (gradient)", "PyTorch fp32 SGD", "golden / PyTorch"):
-        dense.add_column(column, justify="right")
-    for batch in BATCHES:
-        ours = per_second(golden_step(*DENSE, batch, "gradient"), batch)
-        row = [str(batch), f"{ours:,.0f}", "not installed", "-"]
-        if has_torch:
-            theirs = per_second(torch_step(*DENSE, batch, "gradient"), batch)
-            row[2:] = [f"{theirs:,.0f}", f"{ours / theirs:.2f}"]
-        dense.add_row(*row)
-    console.print(dense)
+    console.print(_dense(has_torch))
     console.print(_convolutions(has_torch))
     console.print(_full_width(has_torch))
 
