@@ -45,11 +45,10 @@ def write(folder: Path) -> None:
 _HEAD = """# Results of the studies
 
 Written by `spintrit study NAME --results docs/results`; all figures are in accuracy.json and
-accuracy.csv. The epoch is chosen
-on the validation samples, the test is made with the weights of that epoch and with those of the
-last. Of a row with several seeds the mean is shown, and from the least to the most. One standard
-error of 10,000 test samples is 0.10 points at 99 %, 0.3 at 90 %, 0.46 at 70 %. The commands leave
-out `--data DIR` and `--out DIR`.
+accuracy.csv. The epoch is chosen on the validation samples, the test is made with the weights of
+that epoch and with those of the last. Of a row with several seeds the mean is shown, and from the
+least to the most. One standard error of 10,000 test samples is 0.10 points at 99 %, 0.3 at 90 %,
+0.46 at 70 %. The commands leave out `--data DIR` and `--out DIR`.
 """
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from golden.checkpoint import write_atomically
+from golden.checkpoint import alone, write_atomically
 from spintrit.records import SUMMARY
 
 STUDIES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "studies.toml").read_text())
@@ -172,6 +172,12 @@ def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     OSError
         If a file cannot be written.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):  # other studies may be running
+        return _record(results, folder)
+
+
+def _record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     path = folder / ACCURACY
     try:
         earlier = json.loads(path.read_text()) if path.exists() else []
@@ -190,7 +196,6 @@ def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
         return order.get((entry["study"], entry["row"]), len(order)), entry["seed"]
 
     every = sorted([*kept, *results], key=place)
-    folder.mkdir(parents=True, exist_ok=True)
     write_atomically(path, (json.dumps(every, indent=1) + "\n").encode())
     columns = [name for name in every[0] if name != "versions"] if every else []
     text = io.StringIO()
