@@ -58,10 +58,18 @@ def unmeasured(name: str) -> str:
     return "\n".join([f"## {STUDIES[name]['title']}", "", f"`spintrit study {name}`. {note}", ""])
 
 
+def titled(name: str, entries: Entries) -> str:
+    """A study's title, with the data set where it is not the study's own."""
+    title, dataset = STUDIES[name]["title"], entries[0]["dataset"]
+    own = f"--dataset {dataset} " in f"{STUDIES[name]['common']} "
+    return title if own else f"{title} (data: {dataset})"
+
+
 def section(name: str, entries: Entries, picture: str) -> str:
     """A study's part of the page."""
+    title = titled(name, entries)
     lines = [
-        f"## {STUDIES[name]['title']}",
+        f"## {title}",
         "",
         f"`spintrit study {name}`; {entries[0]['dataset']}, {entries[0]['network']}, "
         f"{entries[0]['synapses']:,} synapses.",
@@ -77,7 +85,7 @@ def section(name: str, entries: Entries, picture: str) -> str:
         cells = [_range(mine, "test_accuracy"), _range(mine, "last_test_accuracy"), seeds]
         cells += [str(mine[0]["epochs"]), str(mine[0]["optimiser_bytes_per_weight"])]
         lines.append(f"| {row} | {' | '.join(cells)} | `{command}` |")
-    return "\n".join([*lines, "", f"![{STUDIES[name]['title']}]({picture})", ""])
+    return "\n".join([*lines, "", f"![{title}]({picture})", ""])
 
 
 def _range(entries: Entries, key: str) -> str:
@@ -136,6 +144,6 @@ def _dots(name: str, entries: Entries) -> Figure:
     axis.margins(x=0.15)
     axis.set_xlim(right=min(axis.get_xlim()[1], 100))
     axis.set(xlabel="test accuracy at the epoch chosen on validation (%)")
-    axis.set_title(STUDIES[name]["title"], fontsize=9)
+    axis.set_title(titled(name, entries), fontsize=9)
     axis.grid(axis="x", color="#DDDDDD", lw=0.6)
     return shown
