@@ -7,10 +7,14 @@ import threading
 import urllib.parse
 
 import pytest
+from commands import spintrit
 from datafiles import STEMS, write_idx
+from rich.console import Console
+from rich.progress import Progress
 
 from golden.data import SOURCES, download, load
 from golden.data.download import DownloadError, Source, fetch
+from spintrit import run
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -265,3 +269,23 @@ def test_load_fetches_nothing_unasked(mnist, tmp_path, monkeypatch, how):
     with pytest.raises(FileNotFoundError, match=r"^no mnist in "):
         load("mnist", root=tmp_path if how == "argument" else None, download=how != "forbidden")
     assert not server.asked
+
+
+def test_downloads_move_a_bar(mnist, monkeypatch):
+    server, _ = mnist
+    shown = []
+    monkeypatch.setattr(Progress, "add_task", lambda self, name, **_: shown.append(name) or 0)
+    moved = []
+    monkeypatch.setattr(Progress, "update", lambda self, task, **told: moved.append(told))
+    split = run.Source(dataset="mnist").load(Console())
+    assert shown == [name for name, _ in server.asked]
+    assert sorted(shown) == sorted(f"{stem}.gz" for stem in STEMS)
+    assert moved[-1]["completed"] == moved[-1]["total"] > 0
+    assert len(split.y_test) == 20
+
+
+def test_a_command_trains_on_what_it_fetched(mnist, tmp_path):
+    out = tmp_path / "run"
+    options = "--array fast --network 4FC --epochs 1 --batch 10"
+    assert spintrit(f"train --dataset mnist {options} --out {out}") == 0
+    assert (out / "summary.json").exists()
