@@ -107,7 +107,7 @@ def _curves(entries: Entries, sweeps: list[str]) -> Figure:
     columns = min(3, len(sweeps))
     rows = -(-len(sweeps) // columns)
     shown = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
-    axes = shown.subplots(rows, columns, squeeze=False, sharey=True).ravel()
+    axes = shown.subplots(rows, columns, squeeze=False).ravel()
     for axis, sweep in zip(axes, sweeps, strict=False):
         mine = sorted((e for e in entries if e["sweep"] == sweep), key=lambda e: e["x"])
         xs = sorted({entry["x"] for entry in mine})
@@ -119,6 +119,9 @@ def _curves(entries: Entries, sweeps: list[str]) -> Figure:
         if positive and xs[0] == 0 and positive[-1] / positive[0] >= 100:
             axis.set_xscale("symlog", linthresh=positive[0])
         axis.set(xlabel=sweep, ylabel="test accuracy (%)" if axis in axes[::columns] else None)
+        # Each has its own range, but none so small that chance looks like a trend.
+        middle, half = (max(dots) + min(dots)) / 2, max((max(dots) - min(dots)) * 0.55, 1.5)
+        axis.set_ylim(middle - half, middle + half)
         axis.grid(axis="y", color="#DDDDDD", lw=0.6)
     for axis in axes[len(sweeps) :]:
         axis.set_visible(False)
