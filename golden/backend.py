@@ -47,13 +47,6 @@ class Backend(Protocol):
     def extremes(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest entry of each row of x (n, m), float64 in numpy."""
 
-    def unfold(self, x: Any, kernel: int, padding: int) -> Any:
-        """Patches (batch, height, width, kernel^2 channels) of images (batch, y, x, channels)
-        with zeros around them."""
-
-    def fold(self, patches: Any, shape: tuple[int, ...], kernel: int, padding: int) -> Any:
-        """Sum of patches where they lie in images of ``shape``: the transpose of ``unfold``."""
-
     def pool(self, x: Any, side: int) -> tuple[Any, Any]:
         """Max pooling, and what ``unpool`` wants; see ``golden.pooling.pool``."""
 
@@ -85,6 +78,8 @@ class Numpy:
         return x.min(axis=1).astype(np.float64), x.max(axis=1).astype(np.float64)
 
     def unfold(self, x: np.ndarray, kernel: int, padding: int) -> np.ndarray:
+        """Patches (batch, height, width, kernel^2 channels) of images (batch, y, x, channels)
+        with zeros around them."""
         if padding:
             x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
         windows = sliding_window_view(x, (kernel, kernel), axis=(1, 2))
@@ -94,6 +89,7 @@ class Numpy:
     def fold(
         self, patches: np.ndarray, shape: tuple[int, ...], kernel: int, padding: int
     ) -> np.ndarray:
+        """Sum of patches where they lie in images of ``shape``: the transpose of ``unfold``."""
         batch, height, width, channels = shape
         full = (batch, height + 2 * padding, width + 2 * padding, channels)
         image = np.zeros(full, patches.dtype)

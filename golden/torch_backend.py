@@ -51,12 +51,6 @@ class Torch:
         least, most = torch.aminmax(x, dim=1)
         return self.host(least).astype(np.float64), self.host(most).astype(np.float64)
 
-    def unfold(self, x: Any, kernel: int, padding: int) -> Any:
-        raise NotImplementedError("PyTorch convolves without patches")
-
-    def fold(self, patches: Any, shape: tuple[int, ...], kernel: int, padding: int) -> Any:
-        raise NotImplementedError("PyTorch convolves without patches")
-
     def pool(self, x: Any, side: int) -> tuple[Any, Any]:
         largest, best = torch.nn.functional.max_pool2d(
             _channels_first(x), side, return_indices=True

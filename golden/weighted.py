@@ -210,7 +210,7 @@ class Conv(Weighted):
             sums = namespace(x).round(sums)  # whole numbers whatever the algorithm
             self._count(Op.FORWARD, sums, lambda: self._host_patches(x), self.limit)
         else:
-            patches = self.backend.unfold(x, self.kernel, self.padding)
+            patches = NUMPY.unfold(x, self.kernel, self.padding)
             sums = self._sums(patches.reshape(-1, self.matrix.n_in))
             sums = sums.reshape(*patches.shape[:3], self.matrix.n_out)
         pooled = sums
@@ -246,7 +246,7 @@ class Conv(Weighted):
         errors = self._errors(self._d.reshape(-1, self.matrix.n_out))
         errors = errors.reshape(*self._shape[:3], -1)
         shape = tuple(self._x.shape)
-        return self._scaled(self.backend.fold(errors, shape, self.kernel, self.padding))
+        return self._scaled(NUMPY.fold(errors, shape, self.kernel, self.padding))
 
     def total(self) -> Any:
         if self._convolver:

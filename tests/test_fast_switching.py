@@ -316,15 +316,18 @@ def test_cells_age_by_their_state(plausible, config, rates):
 
 
 def test_ageing_is_counted_as_arrays_count_it():
-    """A matrix of 3 x 2 arrays of 64 x 64, the last of which has 22 columns in use."""
     matrix = matrix_of(TERNARY, TABLES["tanh"], 86, 150)
-    assert matrix.age(np.array([100, 100])) >= 0
+    arrays = ArrayPool(GoldenArray, TERNARY, TABLES["tanh"], 0)
+    arrays.matrix("layer", 150, 86)
+    used = sum(arrays.used(number) for number in range(len(arrays.arrays)))
+    matrix.age(np.array([100, 100]))
     assert matrix.activity()["columns_aged"] == 0
     matrix.tally.on = True
     told = matrix.age(np.array([1 << 14, 1 << 13]))
     assert told > 0
     counts = matrix.activity()
-    assert (counts["columns_aged"], counts["cells_aged"]) == (3 * 86, told)
+    assert (counts["columns_aged"], counts["cells_aged"]) == (used, told)
+    assert used == 3 * 86
 
 
 def test_cells_age_by_their_variant_and_stuck_ones_do_not(plausible):

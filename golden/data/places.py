@@ -70,8 +70,7 @@ def locate(
     base = given or cache_root()
     # Named folders come first: MNIST and Fashion-MNIST have the same file names.
     named = [*(base / folder for folder in source.folders), base]
-    order = [*named, *filter(None, [system])] if given else [*filter(None, [system]), *named]
-    for folder in order:
+    for folder in filter(None, [*named, system] if given else [system, *named]):
         found = find(folder)
         if found:
             return found
