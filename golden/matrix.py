@@ -199,6 +199,10 @@ class ArrayPool:
                 self._free -= width
                 col += cols
 
+    def cycles(self) -> int:
+        """Clock cycles of all arrays' commands."""
+        return sum(array.counters.cycles for array in self.arrays)
+
     def used(self, number: int) -> int:
         """Columns of array ``number`` that belong to a matrix, from the first on."""
         last = number == len(self.arrays) - 1

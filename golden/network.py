@@ -1,7 +1,8 @@
 """A gated-XNOR network whose weights live in synapse arrays."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -9,7 +10,7 @@ from numpy.typing import DTypeLike
 from golden import checks, ptable, spec, trit
 from golden.backend import NUMPY, Backend
 from golden.fast import FastMatrix
-from golden.layers import Activation, BatchNorm, Layer
+from golden.layers import Activation, BatchNorm, Layer, squared_hinge
 from golden.optim import Gradient, Optimiser
 from golden.spec import Block
 from golden.weighted import Conv, Dense, Weighted
@@ -17,7 +18,106 @@ from golden.weighted import Conv, Dense, Weighted
 EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
 
 
-class Network:
+class Step(NamedTuple):
+    """What a training step came to: mean loss, classes told (batch,), cells switched."""
+
+    loss: float
+    classes: np.ndarray
+    switched: int
+
+
+class SynapseNetwork(ABC):
+    """What a trainer knows of a network: weights in the matrices of ``weighted``, on the arrays of
+    ``pool``, and a few numbers for each column."""
+
+    pool: Any
+    backend: Backend = NUMPY
+    weighted: Sequence[Any]  # each with ``name`` and ``matrix``
+
+    def initialise(self, rng: np.random.Generator, density: float) -> None:
+        """Program random weights.
+
+        Ternary: each is non-zero with probability ``density``, +1 and -1 alike, and the zeros are
+        0w and 0s alike. Binary: +1 and -1 alike, and ``density`` has no effect.
+        """
+        for layer in self.weighted:
+            matrix = layer.matrix
+            shape = (matrix.n_out, matrix.n_in)
+            bits = rng.integers(0, 2, (*shape, matrix.config.cells), dtype=np.uint8)
+            if matrix.config.cells == 2:
+                bits[..., 1] = bits[..., 0] ^ (rng.random(shape) < density)
+            matrix.program(bits)
+
+    @abstractmethod
+    def train_step(
+        self, u: np.ndarray, labels: np.ndarray, optimiser: Optimiser, learning_rate: float,
+        rng: np.random.Generator, *, blind: bool = False,
+    ) -> Step:  # fmt: skip
+        """Forward, backward and update on a batch; ``rng`` rounds the pulse codes."""
+
+    @abstractmethod
+    def predict(self, u: np.ndarray) -> np.ndarray:
+        """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
+
+    def read(self) -> dict[str, np.ndarray]:
+        """Cell bits of every layer, bool, (n_out, n_in, cells)."""
+        return {layer.name: layer.matrix.read() for layer in self.weighted}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """All that inference needs, by name: "<layer>.cells" (n_out, n_in, cells) bool,
+        "<layer>.weights" (n_out, n_in) int8, and the numbers for each column: batch norm's
+        "<layer>.gamma", "beta", "mean", "variance", or an accelerator's "<layer>.thresholds"."""
+        arrays = self.host_norms()
+        for layer, bits in self.read().items():
+            arrays |= {f"{layer}.cells": bits, f"{layer}.weights": trit.weights(bits)}
+        return arrays
+
+    def set_weights(self, arrays: dict[str, np.ndarray]) -> None:
+        """Program what ``weights`` gave.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a part is missing or does not fit; some may be set then.
+        """
+        self._set_norms(arrays)
+        for layer in self.weighted:
+            layer.matrix.program(arrays[f"{layer.name}.cells"])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that ``update`` changes: batch norms, and the state of each array."""
+        arrays = self.host_norms()
+        for number, array in enumerate(self.pool.arrays):
+            arrays |= {f"array{number}.{name}": part for name, part in array.state().items()}
+        return arrays
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a ``state``.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If a part is missing or does not fit; some may be set then.
+        """
+        self._set_norms(state)
+        for number, array in enumerate(self.pool.arrays):
+            prefix = f"array{number}."
+            parts = {name: part for name, part in state.items() if name.startswith(prefix)}
+            try:
+                array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
+            except KeyError as missing:
+                raise KeyError(f"{prefix}{missing.args[0]}") from None
+
+    @abstractmethod
+    def host_norms(self) -> dict[str, np.ndarray]:
+        """Copies of the numbers for each column, "<layer>.<what>"."""
+
+    @abstractmethod
+    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
+        """Set what ``host_norms`` gave; raises KeyError or ValueError if a part does not fit."""
+
+
+class Network(SynapseNetwork):
     """Layers "layer1", "layer2", ...: weights, batch norm and, but for the last, activation.
 
     Parameters
@@ -80,20 +180,6 @@ class Network:
             self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend))
             self.layers += [self.weighted[-1], self.norms[-1]]
 
-    def initialise(self, rng: np.random.Generator, density: float) -> None:
-        """Program random weights.
-
-        Ternary: each is non-zero with probability ``density``, +1 and -1 alike, and the zeros are
-        0w and 0s alike. Binary: +1 and -1 alike, and ``density`` has no effect.
-        """
-        for layer in self.weighted:
-            matrix = layer.matrix
-            shape = (matrix.n_out, matrix.n_in)
-            bits = rng.integers(0, 2, (*shape, matrix.config.cells), dtype=np.uint8)
-            if matrix.config.cells == 2:
-                bits[..., 1] = bits[..., 0] ^ (rng.random(shape) < density)
-            matrix.program(bits)
-
     def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
         """Scores (batch, classes), an array of the back end, of integers u (batch, *shape)."""
         limit = self.weighted[0].limit
@@ -103,8 +189,17 @@ class Network:
             x = layer.forward(x, train=train)
         return x
 
+    def train_step(
+        self, u: np.ndarray, labels: np.ndarray, optimiser: Optimiser, learning_rate: float,
+        rng: np.random.Generator, *, blind: bool = False,
+    ) -> Step:  # fmt: skip
+        scores = self.forward(u, train=True)
+        loss, gradient = squared_hinge(scores, labels)
+        self.backward(gradient)
+        switched = self.update(optimiser, learning_rate, rng, blind=blind)
+        return Step(loss, self.backend.host(scores).argmax(axis=1), switched)
+
     def predict(self, u: np.ndarray) -> np.ndarray:
-        """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
         size = EVALUATION_BATCH[u.ndim - 1]
         parts = range(0, len(u), size)
         scores = [self.backend.host(self.forward(u[start : start + size])) for start in parts]
@@ -166,10 +261,6 @@ class Network:
                 norm.parameters[name] += change
         return switched
 
-    def read(self) -> dict[str, np.ndarray]:
-        """Cell bits of every layer, bool, (n_out, n_in, cells)."""
-        return {layer.name: layer.matrix.read() for layer in self.weighted}
-
     def norm_arrays(self) -> dict[str, Any]:
         """Batch norm parameters and statistics, "<layer>.<what>"; the back end's arrays
         themselves."""
@@ -179,52 +270,7 @@ class Network:
             for what, array in (norm.parameters | norm.statistics).items()
         }
 
-    def weights(self) -> dict[str, np.ndarray]:
-        """All that inference needs, by name: "<layer>.cells" (n_out, n_in, cells) bool,
-        "<layer>.weights" (n_out, n_in) int8, and batch norm's "<layer>.gamma", "beta", "mean",
-        "variance"."""
-        arrays = self._host_norms()
-        for layer, bits in self.read().items():
-            arrays |= {f"{layer}.cells": bits, f"{layer}.weights": trit.weights(bits)}
-        return arrays
-
-    def set_weights(self, arrays: dict[str, np.ndarray]) -> None:
-        """Program what ``weights`` gave.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If a part is missing or does not fit; some may be set then.
-        """
-        self._set_norms(arrays)
-        for layer in self.weighted:
-            layer.matrix.program(arrays[f"{layer.name}.cells"])
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Everything that ``update`` changes: batch norms, and the state of each array."""
-        arrays = self._host_norms()
-        for number, array in enumerate(self.pool.arrays):
-            arrays |= {f"array{number}.{name}": part for name, part in array.state().items()}
-        return arrays
-
-    def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``.
-
-        Raises
-        ------
-        KeyError, TypeError, ValueError
-            If a part is missing or does not fit; some may be set then.
-        """
-        self._set_norms(state)
-        for number, array in enumerate(self.pool.arrays):
-            prefix = f"array{number}."
-            parts = {name: part for name, part in state.items() if name.startswith(prefix)}
-            try:
-                array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
-            except KeyError as missing:
-                raise KeyError(f"{prefix}{missing.args[0]}") from None
-
-    def _host_norms(self) -> dict[str, np.ndarray]:
+    def host_norms(self) -> dict[str, np.ndarray]:
         arrays = self.norm_arrays()
         return {name: self.backend.host(array).copy() for name, array in arrays.items()}
 

@@ -23,10 +23,9 @@ from golden.data import Split
 from golden.data.augment import crop_flip
 from golden.environment import Environment
 from golden.fast import FastPool
-from golden.layers import squared_hinge
 from golden.lockstep import Mismatch
 from golden.matrix import ArrayPool
-from golden.network import Network, populations
+from golden.network import Network, SynapseNetwork, populations
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
 from golden.ptable import ProbabilityTable
@@ -79,6 +78,8 @@ class Trainer:
     backend : Backend, optional
         Whole matrices (``golden.fast``) on this back end instead of arrays. Activity is then an
         estimate, from one batch in 50.
+    chip : callable, optional
+        Makes a network that trains by itself, on an accelerator (``golden.accel``), instead.
     on_batch, on_epoch : callable, optional
         Called after each batch with (epoch, batch, batches), counted from 1, and after each epoch,
         once it is on disk, with its metrics.
@@ -100,6 +101,7 @@ class Trainer:
         table: ProbabilityTable | None = None,
         environment: Environment | None = None,
         backend: Backend | None = None,
+        chip: Callable[[TrainConfig, Split, Environment], SynapseNetwork] | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
     ):
@@ -115,21 +117,26 @@ class Trainer:
             array, None, NonIdealities(), CoderConfig(), table=table or ptable.tanh_table(array)
         )
         self.environment, array, table = environment, environment.config, environment.table
-        self.pool: ArrayPool
-        if backend:
-            self.pool = FastPool(array, table, config.seed, environment.equip, backend)
+        self.pool: Any
+        self.network: SynapseNetwork
+        if chip:
+            self.network = chip(config, split, environment)
+            self.pool = self.network.pool
         else:
-            self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
-        self.network = Network(
-            self.pool,
-            split.shape,
-            spec.parse(config.network),
-            split.classes,
-            limit=split.limit,
-            threshold=config.activation_threshold,
-            window=config.window,
-            steepness=environment.steepness,
-        )
+            if backend:
+                self.pool = FastPool(array, table, config.seed, environment.equip, backend)
+            else:
+                self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
+            self.network = Network(
+                self.pool,
+                split.shape,
+                spec.parse(config.network),
+                split.classes,
+                limit=split.limit,
+                threshold=config.activation_threshold,
+                window=config.window,
+                steepness=environment.steepness,
+            )
         self.optimiser = OPTIMISERS[config.optimiser](
             momentum=config.momentum, dead_zone=config.dead_zone
         )
@@ -145,7 +152,7 @@ class Trainer:
         self._identity = {
             **{f"array {name}": value for name, value in asdict(array).items()},
             **asdict(config),
-            "matrices": backend.name if backend else "arrays",
+            "matrices": "chip" if chip else backend.name if backend else "arrays",
             "augment": split.augment,
             "table": checkpoint.digest(*table.arrays()),
             **environment.identity(),
@@ -249,14 +256,13 @@ class Trainer:
             if augment != "none":
                 x = crop_flip(x, self.rngs["augment"], flip=augment == "crop-flip")
             counted += self._counting(number)
-            scores = network.forward(x, train=True)
-            batch_loss, gradient = squared_hinge(scores, labels)
-            network.backward(gradient)
-            switched += network.update(self.optimiser, rate, self.rngs["coder"], blind=blind)
+            step = network.train_step(
+                x, labels, self.optimiser, rate, self.rngs["coder"], blind=blind
+            )
             self.environment.after_batch(self.pool)
-            loss += batch_loss * len(chosen)
-            classes = network.backend.host(scores).argmax(axis=1)
-            right += int(np.count_nonzero(classes == labels))
+            loss += step.loss * len(chosen)
+            switched += step.switched
+            right += int(np.count_nonzero(step.classes == labels))
             if self._on_batch:
                 self._on_batch(self.epoch + 1, number, len(starts))
         activity = {
@@ -295,9 +301,7 @@ class Trainer:
         """Keep the weights if no epoch was better on validation."""
         if all(val_accuracy >= entry["val_accuracy"] for entry in self.metrics):
             cells = {f"{layer}.cells": part for layer, part in bits.items()}
-            norms = self.network.norm_arrays()
-            host = self.network.backend.host
-            self._best = cells | {name: host(array).copy() for name, array in norms.items()}
+            self._best = cells | self.network.host_norms()
 
     def _counting(self, batch: int) -> bool:
         """Whether the activity of batch ``batch``, from 1, is counted; 0 stands for none.
@@ -333,7 +337,7 @@ class Trainer:
         return total
 
     def _cycles(self) -> int:
-        return sum(array.counters.cycles for array in self.pool.arrays)
+        return self.pool.cycles()
 
     def _save(self) -> None:
         if self.out:

@@ -6,8 +6,10 @@ import os
 import platform
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -16,7 +18,8 @@ from sim.toolchain import MAKE_FLAGS, ToolError, Verilator, find_verilator
 from synth.generate import TOP_NAME, array_verilog
 
 _DRIVER = Path(__file__).with_name("driver.cpp")
-_LIBRARY = "array.so"
+_LIBRARY = "design.so"
+Functions = Mapping[str, tuple[Any, list[Any]]]
 _FLAGS = [
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"),
     *("-CFLAGS", "-fPIC -fno-math-errno"),
@@ -49,9 +52,15 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     OSError
         If the cache folder cannot be written.
     """
-    verilator = find_verilator()
     text = array_verilog(config) if verilog is None else verilog
-    parts = [text, _DRIVER.read_text(), verilator.identity, platform.machine(), *_FLAGS]
+    return build_with(text, TOP_NAME, "Varray", _DRIVER)
+
+
+def build_with(text: str, top: str, prefix: str, driver: Path) -> Path:
+    """Compile Verilog with module ``top`` and a C++ driver that includes ``prefix``.h, as
+    ``build``."""
+    verilator = find_verilator()
+    parts = [text, driver.read_text(), verilator.identity, platform.machine(), *_FLAGS]
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     folder = cache_folder() / digest
     library = folder / _LIBRARY
@@ -61,8 +70,8 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
         made = Path(scratch) / "made"
         made.mkdir()
-        (made / f"{TOP_NAME}.v").write_text(text)
-        _compile(verilator, made, Path(scratch) / "obj")
+        (made / f"{top}.v").write_text(text)
+        _compile(verilator, made, Path(scratch) / "obj", top, prefix, driver)
         try:
             if not library.exists():
                 shutil.rmtree(folder, ignore_errors=True)
@@ -73,34 +82,45 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     return library
 
 
-def _compile(verilator: Verilator, made: Path, objects: Path) -> None:
+def _compile(
+    verilator: Verilator, made: Path, objects: Path, top: str, prefix: str, driver: Path
+) -> None:
     library = made / _LIBRARY
     verilator.run(
         "--cc", "--exe", "--build", "-j", str(os.cpu_count() or 1),
         *_FLAGS,
-        "--prefix", "Varray", "--top-module", TOP_NAME, "--Mdir", str(objects),
+        "--prefix", prefix, "--top-module", top, "--Mdir", str(objects),
         "-LDFLAGS", "-shared",
         "-o", str(library.resolve()),
-        str((made / f"{TOP_NAME}.v").resolve()), str(_DRIVER.resolve()),
+        str((made / f"{top}.v").resolve()), str(driver.resolve()),
     )  # fmt: skip
     if not library.exists():
         raise ToolError(f"Verilator made no library {library}")
     shutil.rmtree(objects)
 
 
+HANDLE, WORDS, COUNT = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
+_COMMON = {
+    "spintrit_open": (HANDLE, []),
+    "spintrit_close": (None, [HANDLE]),
+    "spintrit_cycles": (ctypes.c_uint64, [HANDLE]),
+}
+_ARRAY = {
+    "spintrit_command": (COUNT, [HANDLE, WORDS, COUNT, WORDS, COUNT, COUNT]),
+    "spintrit_bare": (None, [HANDLE, WORDS, WORDS, COUNT]),
+}
+
+
 @cache
 def load(library: Path) -> ctypes.CDLL:
-    """The library with its functions' types declared."""
+    """An array's library with its functions' types declared."""
+    return load_with(library, _ARRAY)
+
+
+def load_with(library: Path, functions: Functions) -> ctypes.CDLL:
+    """A library with the types of its functions, result and arguments, declared."""
     cdll = ctypes.CDLL(str(library))
-    handle, words, count = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
-    signatures = {
-        "spintrit_open": (handle, []),
-        "spintrit_close": (None, [handle]),
-        "spintrit_cycles": (ctypes.c_uint64, [handle]),
-        "spintrit_command": (count, [handle, words, count, words, count, count]),
-        "spintrit_bare": (None, [handle, words, words, count]),
-    }
-    for name, (result, arguments) in signatures.items():
+    for name, (result, arguments) in {**_COMMON, **functions}.items():
         function = getattr(cdll, name)
         function.restype, function.argtypes = result, arguments
     return cdll

@@ -121,10 +121,19 @@ def array_verilog(config: ArrayConfig, name: str = TOP_NAME, init: Sequence[int]
     ValueError
         If ``name`` is not a plain Verilog identifier.
     """
+    return headed(str(config), component_verilog(FlatArray(config, init), checked_name(name)))
+
+
+def checked_name(name: str) -> str:
+    """``name``, if it is a plain Verilog identifier; raises ValueError otherwise."""
     if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) or name in _KEYWORDS.split():
         raise ValueError(f"name must be a Verilog identifier, not {name!r}")
+    return name
+
+
+def headed(parameters: str, verilog: str) -> str:
+    """Verilog under a line that tells its parameters."""
     return (
-        f"// {config}\n"
-        "// The whole hierarchy is in this file.\n/* verilator lint_off DECLFILENAME */\n"
-        + component_verilog(FlatArray(config, init), name)
+        f"// {parameters}\n"
+        "// The whole hierarchy is in this file.\n/* verilator lint_off DECLFILENAME */\n" + verilog
     )

@@ -10,6 +10,8 @@ _COMPARISONS = ("$eq", "$ne", "$lt", "$le", "$gt", "$ge")
 _SUMS = ("$add", "$sub")
 _CELL = re.compile(r"^  cell (\$\w+) .*?^  end$", re.MULTILINE | re.DOTALL)
 _SLICE = re.compile(r"(\S+) \[(\d+)(?::\d+)?\]")
+_LEADING = re.compile(r"\{ (?:\d+'([01])|([^\s']+)(?: \[(\d+))?)")
+_DECLARED = re.compile(r"^  wire (?:width (\d+) )?.*?(\S+)$", re.MULTILINE)
 _MODULE = re.compile(r"^module .*?^end$", re.MULTILINE | re.DOTALL)
 _WIRE = re.compile(r"^  wire width (\d+) (\$\S+)$", re.MULTILINE)
 _REFERENCE = re.compile(r"(?<!\d )(?<=[ {])(\$\S+)(?: \[(\d+)(?::\d+)?\])?")
@@ -19,8 +21,13 @@ _CONSTANT = re.compile(r"\d+'([01]+)")
 def tidy(rtlil: str) -> str:
     """RTLIL text in which both operands of a comparison, and those and the result of a sum, are of
     one width, and no unnamed wire is wider than what is used of it."""
-    rtlil = _CELL.sub(lambda match: _cell(match[0], match[1]), rtlil)
-    return _MODULE.sub(lambda match: _trim(match[0]), rtlil)
+    return _MODULE.sub(lambda match: _trim(_module(match[0])), rtlil)
+
+
+def _module(text: str) -> str:
+    """A module with its cells' operands extended."""
+    wires = {name: int(width or 1) for width, name in _DECLARED.findall(text)}
+    return _CELL.sub(lambda match: _cell(match[0], match[1], wires), text)
 
 
 def _trim(module: str) -> str:
@@ -36,14 +43,14 @@ def _trim(module: str) -> str:
     return _WIRE.sub(declaration, module)
 
 
-def _cell(text: str, kind: str) -> str:
+def _cell(text: str, kind: str, wires: dict[str, int]) -> str:
     if kind not in _COMPARISONS + _SUMS:
         return text
     width = {port: _parameter(text, f"{port}_WIDTH") for port in "ABY"}
     target = max(width.values()) if kind in _SUMS else max(width["A"], width["B"])
     for port in "AB":
         if width[port] < target:
-            extended = _extend(text, port, width[port], target)
+            extended = _extend(text, port, width[port], target, wires)
             text = re.sub(rf"(?<=connect \\{port} ).*", lambda _: extended, text)  # noqa: B023
             text = re.sub(rf"(?<=\\{port}_WIDTH )\d+", str(target), text)
     return text
@@ -55,7 +62,7 @@ def _parameter(text: str, name: str) -> int:
     return int(found[1])
 
 
-def _extend(text: str, port: str, width: int, target: int) -> str:
+def _extend(text: str, port: str, width: int, target: int, wires: dict[str, int]) -> str:
     found = re.search(rf"connect \\{port} (.*)", text)
     assert found is not None, f"a cell without {port}"
     operand = found[1]
@@ -65,7 +72,10 @@ def _extend(text: str, port: str, width: int, target: int) -> str:
         return f"{{ {zeros} {operand} }}"
     if constant := _CONSTANT.fullmatch(operand):
         return f"{target}'{constant[1][0] * extra}{constant[1]}"
-    if part := _SLICE.fullmatch(operand):
+    if leading := _LEADING.match(operand):  # a concatenation's sign is its first bit
+        name, high = leading[2], leading[3]
+        sign = f"1'{leading[1]}" if leading[1] else f"{name} [{high or wires[name] - 1}]"
+    elif part := _SLICE.fullmatch(operand):
         sign = f"{part[1]} [{part[2]}]"
     elif " " not in operand and "'" not in operand:
         sign = f"{operand} [{width - 1}]"

@@ -1,0 +1,96 @@
+"""The accelerator's integer arithmetic, element by element."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden.accel.config import CHANGE_FRACTION, ERROR_LIMIT, FRACTION
+from golden.config import ArrayConfig
+from golden.ptable import code_values
+
+
+class Bounds(NamedTuple):
+    """A column's thresholds and window, int64 of any one shape, ``FRACTION`` bits behind the point:
+    +1 above ``upper``, -1 below ``lower``; within the window if the distance from ``mean`` lies in
+    [``inner``, ``outer``]."""
+
+    mean: np.ndarray
+    upper: np.ndarray
+    lower: np.ndarray
+    inner: np.ndarray
+    outer: np.ndarray
+
+
+def statistics(totals: np.ndarray, factor: int, shift: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and mean absolute deviation over axis 0, ``FRACTION`` bits behind the point, rounded
+    down; the deviation is at least the smallest number.
+
+    ``factor`` / 2^``shift`` is 2^FRACTION over the number of totals.
+    """
+    mean = totals.sum(axis=0) * factor >> shift
+    deviations = np.abs((totals << FRACTION) - mean).sum(axis=0)
+    return mean, np.maximum(deviations * factor >> shift + FRACTION, 1)
+
+
+def bounds(mean: np.ndarray, spread: np.ndarray, r: int, inner: int, outer: int) -> Bounds:
+    """Thresholds at ``r`` spreads from the mean, the window's bounds likewise; 8 bits behind the
+    point."""
+    reach = spread * r >> 8
+    return Bounds(mean, mean + reach, mean - reach, spread * inner >> 8, spread * outer >> 8)
+
+
+def half_even(x: np.ndarray, shift: int) -> np.ndarray:
+    """x / 2^shift, rounded to the nearest, halves to even."""
+    down = x >> shift
+    rest = x - (down << shift)
+    half = 1 << shift >> 1
+    return down + ((rest > half) | ((rest == half) & (down & 1 == 1)) & (shift > 0))
+
+
+def requantise(x: np.ndarray, shift: int) -> np.ndarray:
+    """Errors of 8 bits: ``half_even``, clipped to +-127, int8."""
+    return np.clip(half_even(x, shift), -ERROR_LIMIT, ERROR_LIMIT).astype(np.int8)
+
+
+def log2(x: int) -> int:
+    """log2 of a positive integer, 8 bits behind the point, linear between powers of two.
+
+    At most 0.09 too low. Source: Mitchell, IRE Trans. Electronic Computers EC-11, 1962.
+    """
+    lead = x.bit_length() - 1
+    return lead << 8 | (x << 8 >> lead) & 0xFF
+
+
+def rate(logarithm: int) -> tuple[int, int]:
+    """2^(logarithm / 256) as factor and right shift, by the same approximation."""
+    whole = logarithm >> 8
+    return 256 + (logarithm & 0xFF), min(max(8 - whole, 0), 63)
+
+
+def levels(array: ArrayConfig) -> np.ndarray:
+    """Changes that the pulse codes stand for, ``CHANGE_FRACTION`` bits behind the point, (codes,)
+    int64; those of code 0 and of the full pulse are 0 and one step."""
+    nu = np.concatenate(([0.0], code_values(array.codes), [1.0]))
+    return np.rint(nu * (1 << CHANGE_FRACTION)).astype(np.int64)
+
+
+def split(size: np.ndarray, draws: np.ndarray, array: ArrayConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Whole steps and pulse code of changes.
+
+    Parameters
+    ----------
+    size : ndarray of int64
+        Steps, ``CHANGE_FRACTION`` bits behind the point, not negative.
+    draws : ndarray of the same shape
+        Random, of ``draw_bits`` bits: the code is the upper of two neighbours with the probability
+        that makes its expected level right.
+    array : ArrayConfig
+    """
+    one = 1 << CHANGE_FRACTION
+    size = np.minimum(size, array.max_kappa * one)
+    kappa, rest = size // one, size % one
+    values = levels(array)
+    low = np.searchsorted(values[1:-1], rest, side="right")
+    gap = values[low + 1] - values[low]
+    up = (rest - values[low] << array.draw_bits) > draws.astype(np.int64) * gap
+    return kappa, low + up

@@ -1,0 +1,263 @@
+"""From a network to the accelerator's programs: where each layer lies, and its instructions."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from golden import spec
+from golden.accel import arithmetic
+from golden.accel.config import FRACTION, SCALE_SHIFT, SCORE_FRACTION, AcceleratorConfig
+from golden.accel.program import WORDS, Code, Instruction
+from golden.config import ArrayConfig
+from golden.optim import tail_rms
+from golden.spec import Block
+
+# The mean absolute deviation of normally distributed numbers is their standard deviation over this.
+DEVIATION = math.sqrt(math.pi / 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a program needs to know of training: see ``golden.train.TrainConfig``."""
+
+    threshold: float = 0.5
+    window: float = 0.5
+    blind: bool = False
+    dead_zone: float = 0.0
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer's place.
+
+    ``n_in`` counts inputs of the kernel, ``channels`` those of a pixel; ``form`` holds what all its
+    instructions share; ``size`` is that of an input with its padding, in pixels.
+    """
+
+    name: str
+    n_in: int
+    n_out: int
+    channels: int
+    size: tuple[int, int]
+    form: Instruction
+
+    def rows(self, array: ArrayConfig) -> np.ndarray:
+        """Where the inputs of the kernel lie: tap rows + lane, (n_in,)."""
+        word = self.form.in_pixel * array.rows
+        pixels = self.n_in // self.channels
+        return (np.arange(pixels)[:, None] * word + np.arange(self.channels)).ravel()
+
+
+class Plan:
+    """A network in an accelerator's memories.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        All layers, the output layer included.
+    shape : sequence of int
+        Of an input, (n,) or (height, width, channels).
+    config : AcceleratorConfig
+    batch : int
+        Samples that the memories are to hold.
+    settings : Settings
+
+    Raises
+    ------
+    ValueError
+        If the network does not fit, naming the memory and its size.
+    """
+
+    def __init__(
+        self,
+        blocks: Sequence[Block],
+        shape: Sequence[int],
+        config: AcceleratorConfig,
+        batch: int,
+        settings: Settings,
+    ):
+        self.config, self.settings = config, settings
+        self.layers = _place(blocks, shape, config.array.rows, config.tiles, batch)
+        self.batch = batch
+        for name, (used, have) in self.demand().items():
+            if used > have:
+                raise ValueError(f"{name} must be at least {used} for this network, not {have}")
+
+    def demand(self) -> dict[str, tuple[int, int]]:
+        """Words used and available, by parameter of the configuration."""
+        config, used = self.config, _demand(self.layers, self.batch)
+        used["program_words"] = WORDS * (4 * len(self.layers) + 1)
+        have = {name: getattr(config.array if name == "cols" else config, name) for name in used}
+        return {name: (used[name], have[name]) for name in used}
+
+    @property
+    def infer_at(self) -> int:
+        """Word where the program of inference lies, behind that of training."""
+        return WORDS * 3 * len(self.layers)
+
+    def inputs(self, u: np.ndarray) -> np.ndarray:
+        """Words of ACTIVATIONS, (words, rows) int8, of inputs (batch, n) or (batch, height, width,
+        channels) from ``layers[0].form.in_base`` on."""
+        first, rows = self.layers[0], self.config.array.rows
+        u = u.reshape(len(u), 1, 1, -1) if u.ndim == 2 else u
+        pad = first.form.padding
+        words = np.zeros((len(u), *first.size, first.form.in_pixel * rows), np.int8)
+        height, width, channels = u.shape[1:]
+        words[:, pad : pad + height, pad : pad + width, :channels] = u
+        return words.reshape(-1, rows)
+
+    def infer_program(self, batch: int) -> list[Instruction]:
+        """Forward alone, with the stored thresholds."""
+        return [self._forward(layer, batch, train=False) for layer in self.layers]
+
+    def train_program(self, batch: int, learning_rate: float) -> list[Instruction]:
+        """A whole training step: forward, backward, update."""
+        forward = [self._forward(layer, batch, train=True) for layer in self.layers]
+        backward = [
+            replace(layer.form, code=Code.BACKWARD, error_shift=_error_shift(layer))
+            for layer in reversed(self.layers[1:])
+        ]
+        update = [self._update(layer, batch, learning_rate) for layer in self.layers]
+        return forward + [self._sized(step, batch) for step in backward] + update
+
+    def states(self) -> np.ndarray:
+        """Logarithms of the sums' sizes for the first update, a guess: (layers,) int64."""
+        guesses = []
+        for layer in self.layers:
+            count = layer.form.positions * self.batch  # positions of a sample until sized
+            size = layer.n_in * layer.n_out * max(1, round(10 * count**0.5))
+            guesses.append(arithmetic.log2(size))
+        return np.array(guesses)
+
+    def columns(self, layer: Layer, tile: int) -> slice:
+        """Outputs of a layer that lie in a tile, in the order of its columns from ``form.cells``
+        (plus tap groups) on."""
+        return slice(tile, layer.n_out, self.config.tiles)
+
+    def _sized(self, step: Instruction, batch: int) -> Instruction:
+        return replace(step, positions=step.positions * batch)
+
+    def _forward(self, layer: Layer, batch: int, *, train: bool) -> Instruction:
+        settings, last = self.settings, layer is self.layers[-1]
+        step = self._sized(replace(layer.form, code=Code.FORWARD, train=int(train)), batch)
+        factor, shift = reciprocal(step.positions)
+        step = replace(step, mean_factor=factor, mean_shift=shift)
+        if last:
+            # Balanced classes have targets of this mean; scores get it, and their deviation.
+            mean = -(layer.n_out - 2) / layer.n_out
+            one = 1 << SCORE_FRACTION
+            scale = math.sqrt(max(1 - mean * mean, 0.25)) * one / DEVIATION
+            return replace(
+                step, score=1, offset=round(one * mean), scale=round(scale * (1 << SCALE_SHIFT))
+            )
+        inner = max(settings.threshold - settings.window, 0.0)
+        sizes = settings.threshold, inner, settings.threshold + settings.window
+        bound, inner, outer = (min(round(256 * DEVIATION * x), 0xFFFF) for x in sizes)
+        binary = int(settings.threshold == 0)
+        return replace(step, binary=binary, bound=bound, inner=int(inner), outer=outer)
+
+    def _update(self, layer: Layer, batch: int, learning_rate: float) -> Instruction:
+        settings, array = self.settings, self.config.array
+        step = self._sized(replace(layer.form, code=Code.UPDATE, blind=int(settings.blind)), batch)
+        factor, shift = reciprocal(step.positions * step.places)
+        scale = learning_rate / tail_rms(settings.dead_zone) / array.step
+        rate = 10 + math.log2(scale * layer.n_in * layer.n_out / DEVIATION)
+        return replace(
+            step, mean_factor=factor, mean_shift=shift, rate=round(256 * rate),
+            dead=min(round(settings.dead_zone * scale * (1 << 18)), (1 << 24) - 1),
+        )  # fmt: skip
+
+
+def sized(
+    blocks: Sequence[Block], shape: Sequence[int], array: ArrayConfig, tiles: int, batch: int
+) -> AcceleratorConfig:
+    """The smallest accelerator for a network and batch.
+
+    Raises
+    ------
+    ValueError
+        If a memory would need more than 65,535 words.
+    """
+    layers = _place(blocks, shape, array.rows, tiles, batch)
+    used = _demand(layers, batch)
+    cols = max(used.pop("cols"), 2)
+    for name, value in {"cols": cols, **used}.items():
+        if value > 0xFFFF:
+            raise ValueError(
+                f"{name} = {value} is beyond 65535: give fewer samples a batch than {batch}"
+            )
+    words = WORDS * (4 * len(layers) + 1)
+    sizes = {name: max(value, 2) for name, value in used.items()}
+    config: dict[str, Any] = {"program_words": words, **sizes}
+    return AcceleratorConfig(array=replace(array, cols=cols), tiles=tiles, **config)
+
+
+def reciprocal(n: int) -> tuple[int, int]:
+    """Factor (16 bits) and shift of 2^FRACTION / n."""
+    shift = 15 - FRACTION + (n - 1).bit_length()
+    factor = round((1 << FRACTION + shift) / n)
+    return (factor, shift) if factor < 1 << 16 else (factor >> 1, shift - 1)
+
+
+def _error_shift(layer: Layer) -> int:
+    """So that errors of a layer with a third of its weights at work use their eight bits."""
+    fan = layer.n_out * (layer.n_in // layer.channels)
+    return max(0, round(math.log2(max(fan / 3, 1)) / 2))
+
+
+def _place(
+    blocks: Sequence[Block], shape: Sequence[int], rows: int, tiles: int, batch: int
+) -> list[Layer]:
+    """Layers one behind the other in each memory; ``positions`` are those of one sample."""
+    shapes = spec.shapes(blocks, shape)
+    images = [tuple(each) if len(each) == 3 else (1, 1, *each) for each in shapes]
+    layers: list[Layer] = []
+    cells = base = errors = thresholds = 0
+    for number, block in enumerate(blocks):
+        if block.pool > 2:
+            raise ValueError(f"network: {block} pools by more than 2, which on-chip cannot")
+        height, width, channels = images[number]
+        out_height, out_width, n_out = images[number + 1]
+        last = number == len(blocks) - 1
+        kernel = (block.kernel, block.kernel) if block.kernel else (height, width)
+        ahead = 0 if last else blocks[number + 1].padding
+        word, out_word = -(-channels // rows), -(-n_out // rows)
+        size = height + 2 * block.padding, width + 2 * block.padding
+        out_size = out_height + 2 * ahead, out_width + 2 * ahead
+        groups, taps = -(-n_out // tiles), kernel[0] * kernel[1] * word
+        here = base + batch * size[0] * size[1] * word  # where outputs begin
+        in_positions = height * width * word if number else 0
+        form = Instruction(
+            plain=int(last), pool=int(block.pool == 2), state=number, padding=block.padding,
+            cells=cells, groups=groups, columns=n_out, positions=out_height * out_width,
+            in_base=base, in_sample=size[0] * size[1] * word, in_row=size[1] * word, in_pixel=word,
+            out_base=here + (ahead * out_size[1] + ahead) * out_word if not last else 0,
+            out_sample=out_size[0] * out_size[1] * out_word, out_row=out_size[1] * out_word,
+            out_pixel=out_word, errors=errors + batch * in_positions, in_errors=errors,
+            tap_row=kernel[1] * word * groups, tap_pixel=word * groups,
+            error_sample=out_height * out_width * out_word, error_row=out_width * out_word,
+            thresholds=thresholds, height=out_height, width=out_width,
+            kernel_height=kernel[0], kernel_width=kernel[1], in_height=height, in_width=width,
+        )  # fmt: skip
+        n_in = kernel[0] * kernel[1] * channels
+        layers.append(Layer(f"layer{number + 1}", n_in, n_out, channels, size, form))
+        cells += taps * groups
+        thresholds += groups
+        errors += batch * in_positions
+        base = here
+    return layers
+
+
+def _demand(layers: list[Layer], batch: int) -> dict[str, int]:
+    last = layers[-1].form
+    outputs = [layer.form for layer in layers]
+    return {
+        "cols": last.cells + last.taps * last.groups,
+        "activation_words": last.in_base + batch * last.in_sample,
+        "error_words": last.errors + batch * last.positions * last.out_pixel,
+        "positions": max(batch * form.positions for form in outputs),
+        "threshold_words": last.thresholds + last.groups,
+    }

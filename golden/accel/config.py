@@ -1,0 +1,87 @@
+"""The parameters of an accelerator, and the widths that follow from them."""
+
+from dataclasses import dataclass, field
+
+from golden import checks
+from golden.config import ArrayConfig
+
+FRACTION = 8  # bits behind the point of means, spreads and thresholds
+TOTAL_BITS = 20  # of a sum over all row tiles, signed
+THRESHOLD_BITS = TOTAL_BITS + FRACTION  # of a stored threshold, signed
+SCORE_BITS, SCORE_FRACTION = 16, 5  # of a score, signed; one is 32
+SCALE_SHIFT = 20  # a score is (sum - mean) * scale >> this
+ERROR_LIMIT = 127
+SLACK_LIMIT = 1023  # what the loss counts of a slack, at most
+AVERAGE_SHIFT = 3  # stored thresholds move by 1/8 of the difference to the batch's
+CHANGE_FRACTION = 18  # bits behind the point of a weight change
+STATES = 32  # words that an update keeps for each layer
+MAX_POOL = 2
+NEAR, WHERE = 0, 1  # bits of a window word: within the window; place of the pool's maximum (two)
+WINDOW_BITS = 3
+ADDRESS_BITS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class AcceleratorConfig:
+    """Arrays and memories of an accelerator.
+
+    Parameters
+    ----------
+    array : ArrayConfig
+        Of each tile: ``columns_per_cycle`` 1 and ``error_bits`` 8, since tiles work side by side.
+    tiles : int
+        Arrays that work in step: a power of two, at most ``array.rows``. Output i of a layer lies
+        in tile i mod tiles.
+    activation_words : int
+        Memory of inputs and activations, words of ``array.rows`` trits, 2 to 65535.
+    error_words : int
+        Memory of errors, words of ``array.rows`` bytes, 2 to 65535.
+    positions : int
+        Sums of one column that are held: samples times output pixels, 2 to 65535.
+    threshold_words : int
+        Words of a threshold for each tile, 2 to 65535.
+    program_words : int
+        32 bits each, 2 to 65535.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or outside its range.
+    """
+
+    array: ArrayConfig = field(default_factory=lambda: ArrayConfig(cols=2048))
+    tiles: int = 1
+    activation_words: int = 4096
+    error_words: int = 1024
+    positions: int = 256
+    threshold_words: int = 256
+    program_words: int = 512
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.array, ArrayConfig):
+            raise TypeError(f"array must be an ArrayConfig, not {self.array!r}")
+        for name, value in {"columns_per_cycle": 1, "error_bits": 8}.items():
+            if getattr(self.array, name) != value:
+                raise ValueError(
+                    f"array.{name} must be {value}, not {getattr(self.array, name)}: "
+                    "tiles work side by side"
+                )
+        checks.integer("tiles", self.tiles, 1, self.array.rows)
+        if self.tiles & (self.tiles - 1) or self.array.rows % self.tiles:
+            raise ValueError(
+                f"tiles must be a power of two that divides rows = {self.array.rows}, "
+                f"not {self.tiles}"
+            )
+        for name in ("activation_words", "error_words", "positions", "threshold_words",
+                     "program_words"):  # fmt: skip
+            checks.integer(name, getattr(self, name), 2, (1 << ADDRESS_BITS) - 1)
+
+    @property
+    def sum_bits(self) -> int:
+        """Width of a column's sum of totals over all positions, signed."""
+        return TOTAL_BITS + self.positions.bit_length()
+
+    @property
+    def product_bits(self) -> int:
+        """Width of a lane's sum of error times input over all positions, signed."""
+        return self.array.error_bits + 2 + self.positions.bit_length()

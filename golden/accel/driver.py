@@ -1,0 +1,172 @@
+"""The accelerator as a Python object over a transport: simulated RTL, a board's serial line."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from golden import checks, protocol
+from golden.accel import packets
+from golden.accel.config import AcceleratorConfig
+from golden.accel.interface import Accelerator, Counts, ProgramError, Space
+from golden.accel.packets import HEADER
+from golden.array import SynapseArray
+from golden.config import ArrayConfig
+from golden.framed import FramedArray
+from golden.protocol import Op
+from golden.registers import FAULT_TEXTS, Fault, by_name
+
+_REGISTERS = by_name()
+
+
+class Transport(ABC):
+    """How words get to an accelerator and back."""
+
+    @abstractmethod
+    def write_register(self, address: int, value: int) -> None:
+        """Raises RuntimeError if the accelerator refuses it or does not answer."""
+
+    @abstractmethod
+    def read_register(self, address: int) -> int:
+        """Raises as ``write_register``."""
+
+    @abstractmethod
+    def send(self, words: np.ndarray) -> None:
+        """Send a packet, uint32; raises RuntimeError if it is not taken."""
+
+    @abstractmethod
+    def receive(self) -> np.ndarray:
+        """The next packet, uint32; raises RuntimeError if none comes."""
+
+
+class TileArray(FramedArray):
+    """A tile of an accelerator by FRAME packets. Its cycles are those of the commands' formula."""
+
+    def __init__(self, config: ArrayConfig, transport: Transport, number: int):
+        super().__init__(config)
+        self._transport, self._number = transport, number
+
+    def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
+        self._transport.send(packets.frame(self._number, frame))
+        answer = self._transport.receive()
+        parts = -(-protocol.result_bits(self.config) // 32)
+        fault = protocol.field(HEADER, "fault", int(answer[0]))
+        if fault:
+            raise RuntimeError(f"tile {self._number}: {FAULT_TEXTS[Fault(fault)]}")
+        words = answer[1:].reshape(-1, parts)
+        if not 1 <= len(words) <= results + 1:
+            raise RuntimeError(f"tile {self._number} answered with {len(words)} words")
+        self._count_cycles(frame, words)
+        return words[:-1], int(words[-1, 0]) | int(words[-1, 1]) << 32
+
+    def _count_cycles(self, frame: np.ndarray, words: np.ndarray) -> None:
+        header = int(frame[0, 0]) | int(frame[0, 1]) << 32
+        op = Op(protocol.field(protocol.HEADER, "op", header))
+        count = protocol.field(protocol.HEADER, "count", header)
+        data = len(frame) - 1
+        batch = data // count if op is Op.BACKWARD else data
+        self.counters.cycles += protocol.cycles(op, self.config, count, batch)
+
+
+class AcceleratorDriver(Accelerator):
+    """An accelerator at the other end of a ``transport``.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or one of another configuration; the register is named.
+    RuntimeError
+        If it does not answer.
+    """
+
+    def __init__(self, config: AcceleratorConfig, transport: Transport):
+        super().__init__(config)
+        self.transport = transport
+        for name, value in constants(config).items():
+            register, field = name.split(".")
+            found = self._field(register, field)
+            if found != value:
+                raise ValueError(f"{register}.{field} must be {value}, not {found}")
+        self._control(clear=1, reset_counters=1)
+        self._tiles = [TileArray(config.array, transport, n) for n in range(config.tiles)]
+
+    def tile(self, number: int) -> SynapseArray:
+        return self._tiles[checks.integer("number", number, 0, self.config.tiles - 1)]
+
+    def counts(self) -> Counts:
+        values = {}
+        for name in Counts.__dataclass_fields__:
+            low = self._read_register(name.upper())
+            values[name] = low | self._read_register(f"{name.upper()}_HIGH") << 32
+        return Counts(**values)
+
+    def status(self) -> tuple[Fault, int]:
+        """The first fault since it was last cleared, and where it was found."""
+        return Fault(self._field("STATUS", "cause")), self._field("STATUS", "what")
+
+    def _read_register(self, name: str) -> int:
+        return self.transport.read_register(_REGISTERS[name].address)
+
+    def _field(self, register: str, name: str) -> int:
+        (field,) = (f for f in _REGISTERS[register].fields if f.name == name)
+        return (self._read_register(register) & field.mask) >> field.low
+
+    def _control(self, **bits: int) -> None:
+        register = _REGISTERS["CONTROL"]
+        value = sum(bits.get(field.name, 0) << field.low for field in register.fields)
+        self.transport.write_register(register.address, value)
+
+    def _refused(self) -> None:
+        """Raise RuntimeError if there is a fault, and clear it."""
+        fault, what = self.status()
+        if fault:
+            self._control(clear=1)
+            raise RuntimeError(f"the accelerator refused {what:#06x}: {FAULT_TEXTS[fault]}")
+
+    def _write(self, space: Space, values: np.ndarray, first: int) -> None:
+        self.transport.send(packets.write(space, first, values, self.config))
+        self._refused()
+
+    def _read(self, space: Space, first: int, count: int) -> np.ndarray:
+        self.transport.send(packets.read(space, first, count))
+        answer = self.transport.receive()
+        bits = packets.space_words(self.config)[space][1]
+        if len(answer) != 1 + count * -(-bits // 32):
+            self._refused()
+            raise RuntimeError(f"the accelerator answered with {len(answer)} words")
+        return packets.from_words(space, answer[1:].reshape(count, -1), self.config)
+
+    def _seed(self, states: np.ndarray) -> None:
+        self._write(Space.GENERATORS, states, 0)
+
+    def _generators(self) -> np.ndarray:
+        return self._read(Space.GENERATORS, 0, self.config.tiles)
+
+    def _run(self, pc: int, batch: int) -> np.ndarray:
+        for name, value in (("PC", pc), ("BATCH", batch)):
+            self.transport.write_register(_REGISTERS[name].address, value)
+        self._control(start=1)
+        answer = self.transport.receive()
+        fault = Fault(protocol.field(HEADER, "fault", int(answer[0])))
+        if fault:
+            _, where = self.status()
+            self._control(clear=1)
+            raise ProgramError(where, FAULT_TEXTS[fault])
+        return packets.results_of(answer[1:])
+
+
+def constants(config: AcceleratorConfig) -> dict[str, int]:
+    """What the constant registers of an accelerator read as, by "REGISTER.field"."""
+    array = config.array
+    return {
+        "SHAPE.rows": array.rows,
+        "SHAPE.cols": array.cols,
+        "LAYOUT.tiles": config.tiles,
+        "LAYOUT.cells": array.cells,
+        "LAYOUT.code_bits": array.code_bits,
+        "LAYOUT.draw_bits": array.draw_bits,
+        "LAYOUT.error_bits": array.error_bits,
+        "MEMORY.activation_words": config.activation_words,
+        "MEMORY.error_words": config.error_words,
+        "MEMORY2.positions": config.positions,
+        "MEMORY2.program_words": config.program_words,
+    }

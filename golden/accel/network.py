@@ -1,0 +1,172 @@
+"""A network that an accelerator trains: the host gives samples, labels and a learning rate."""
+
+from typing import Any
+
+import numpy as np
+
+from golden.accel.compiler import Plan
+from golden.accel.config import SCORE_FRACTION
+from golden.accel.interface import Accelerator, Space
+from golden.accel.program import assemble
+from golden.config import ArrayConfig
+from golden.network import Step, SynapseNetwork
+from golden.optim import Optimiser
+from golden.ptable import ProbabilityTable
+
+
+class ChipMatrix:
+    """The weights of a layer in an accelerator's tiles, as a matrix (n_in, n_out)."""
+
+    def __init__(self, accelerator: Accelerator, plan: Plan, number: int):
+        self._accelerator, self._plan = accelerator, plan
+        self._layer = layer = plan.layers[number]
+        self.name, self.n_in, self.n_out = layer.name, layer.n_in, layer.n_out
+        self.config: ArrayConfig = accelerator.config.array
+
+    def program(self, bits: np.ndarray) -> None:
+        """Write cell bits of shape (n_out, n_in, cells)."""
+        form, array, layer = self._layer.form, self.config, self._layer
+        for number in range(self._accelerator.config.tiles):
+            part = bits[self._plan.columns(layer, number)]
+            full = np.zeros((form.groups, form.taps * array.rows, array.cells), np.uint8)
+            full[: len(part), layer.rows(array)] = part
+            columns = full.reshape(form.groups, form.taps, array.rows, array.cells)
+            columns = columns.swapaxes(0, 1).reshape(-1, array.rows, array.cells)
+            self._accelerator.tile(number).program(columns, form.cells)
+
+    def read(self) -> np.ndarray:
+        """Cell bits, (n_out, n_in, cells), bool."""
+        form, array, layer = self._layer.form, self.config, self._layer
+        bits = np.empty((self.n_out, self.n_in, array.cells), bool)
+        for number in range(self._accelerator.config.tiles):
+            columns = self._accelerator.tile(number).read(form.cells, form.taps * form.groups)
+            columns = columns.reshape(form.taps, form.groups, array.rows, array.cells)
+            full = columns.swapaxes(0, 1).reshape(form.groups, -1, array.cells)
+            own = self._plan.columns(layer, number)
+            bits[own] = full[: len(range(*own.indices(self.n_out))), layer.rows(array)]
+        return bits
+
+
+class ChipLayer:
+    """A layer's name and matrix."""
+
+    def __init__(self, matrix: ChipMatrix):
+        self.name, self.matrix = matrix.name, matrix
+
+
+class ChipPool:
+    """The tiles of an accelerator, as the arrays of a trainer."""
+
+    def __init__(self, accelerator: Accelerator, table: ProbabilityTable):
+        self.accelerator, self.table = accelerator, table
+        self.config = accelerator.config.array
+        self.arrays: list[Any] = [accelerator.tile(i) for i in range(accelerator.config.tiles)]
+        self.size = len(self.arrays)
+
+    def cycles(self) -> int:
+        """Clock cycles of programs, and of the commands that tiles got from the host."""
+        commands = sum(array.counters.cycles for array in self.arrays)
+        return self.accelerator.counts().cycles + commands
+
+    def used(self, number: int) -> int:
+        """Columns of a tile that belong to a matrix."""
+        return self.config.cols
+
+
+class ChipNetwork(SynapseNetwork):
+    """The layers of a ``plan`` on an accelerator.
+
+    Parameters
+    ----------
+    accelerator : Accelerator
+    plan : Plan
+    table : ProbabilityTable
+    seed : int
+        Tile k gets the streams of array k (see ``golden.matrix.ArrayPool``), the coders those
+        behind the last.
+    """
+
+    def __init__(self, accelerator: Accelerator, plan: Plan, table: ProbabilityTable, seed: int):
+        self._accelerator, self._plan = accelerator, plan
+        self.pool = ChipPool(accelerator, table)
+        array = accelerator.config.array
+        each = array.rows * array.cells
+        for number, tile in enumerate(self.pool.arrays):
+            tile.load_table(table)
+            tile.seed(seed, number * each)
+        accelerator.seed(seed, len(self.pool.arrays) * each)
+        self.weighted = [
+            ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
+        ]
+        accelerator.write(Space.STATES, plan.states())
+        self._loaded: dict[int, Any] = {}
+
+    def train_step(
+        self, u: np.ndarray, labels: np.ndarray, optimiser: Optimiser, learning_rate: float,
+        rng: np.random.Generator, *, blind: bool = False,
+    ) -> Step:  # fmt: skip
+        """A batch of at most the plan's size; the accelerator does all, ``rng`` is not used."""
+        before = self._accelerator.counts()
+        self._load(0, (len(u), learning_rate))
+        self._accelerator.write(Space.LABELS, labels)
+        classes = self._run(0, u)
+        after = self._accelerator.counts()
+        one = 1 << 2 * SCORE_FRACTION
+        terms = len(u) * self._plan.layers[-1].n_out
+        return Step(
+            (after.loss - before.loss) / one / terms, classes, after.switched - before.switched
+        )
+
+    def predict(self, u: np.ndarray) -> np.ndarray:
+        size = self._plan.batch
+        classes = []
+        for start in range(0, len(u), size):
+            part = u[start : start + size]
+            self._load(self._plan.infer_at, (len(part),))
+            classes.append(self._run(self._plan.infer_at, part))
+        return np.concatenate(classes)
+
+    def _load(self, at: int, settings: tuple[Any, ...]) -> None:
+        """Write the program of training or inference for a batch, unless it is there."""
+        if self._loaded.get(at) == settings:
+            return
+        plan = self._plan
+        program = plan.infer_program(*settings) if at else plan.train_program(*settings)
+        self._accelerator.write(Space.PROGRAM, assemble(program), at)
+        self._loaded[at] = settings
+
+    def _run(self, pc: int, u: np.ndarray) -> np.ndarray:
+        words = self._plan.inputs(u)
+        self._accelerator.write(Space.ACTIVATIONS, words, self._plan.layers[0].form.in_base)
+        return self._accelerator.run(pc, len(u))[:, 0]
+
+    def host_norms(self) -> dict[str, np.ndarray]:
+        parts = self._accelerator.read(Space.THRESHOLDS)
+        found = {}
+        for layer in self._plan.layers:
+            own = parts[layer.form.thresholds : layer.form.thresholds + layer.form.groups]
+            found[f"{layer.name}.thresholds"] = own.reshape(-1, own.shape[-1])[: layer.n_out]
+        return found
+
+    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
+        tiles = self._accelerator.config.tiles
+        for layer in self._plan.layers:
+            name = f"{layer.name}.thresholds"
+            new = arrays[name]
+            if new.shape != (layer.n_out, 3):
+                raise ValueError(f"{name} must have shape {(layer.n_out, 3)}, not {new.shape}")
+            full = np.zeros((layer.form.groups * tiles, 3), np.int64)
+            full[: layer.n_out] = new
+            self._accelerator.write(
+                Space.THRESHOLDS, full.reshape(-1, tiles, 3), layer.form.thresholds
+            )
+
+    def state(self) -> dict[str, np.ndarray]:
+        accelerator = self._accelerator
+        own = {"sizes": accelerator.read(Space.STATES), "coders": accelerator.generators()}
+        return super().state() | own
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        super().set_state(state)
+        self._accelerator.write(Space.STATES, state["sizes"])
+        self._accelerator.set_generators(state["coders"])

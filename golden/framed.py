@@ -1,0 +1,90 @@
+"""An array behind command frames: what compiled RTL, an accelerator's tile and a board share."""
+
+from abc import abstractmethod
+
+import numpy as np
+
+from golden import protocol
+from golden.array import SynapseArray
+from golden.protocol import HEADER, TRAILER, Cause, Op
+
+
+class FramedArray(SynapseArray):
+    """``SynapseArray`` by frames of ``golden.protocol``, one a call."""
+
+    @abstractmethod
+    def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
+        """Send a frame and take its answer.
+
+        Parameters
+        ----------
+        frame : ndarray of shape (words, ceil(data_bits / 32)), uint32
+        results : int
+            Most result words that the command may give.
+
+        Returns
+        -------
+        words : ndarray of shape (n, ceil(result_bits / 32)), uint32
+            Result words.
+        trailer : int
+
+        Raises
+        ------
+        RuntimeError
+            If the array does not answer; it is of no further use then.
+        """
+
+    def _run(self, frame: np.ndarray, results: int = 0) -> tuple[np.ndarray, int]:
+        words, trailer = self.command(frame, results)
+        cause = protocol.field(TRAILER, "cause", trailer)
+        if cause:  # cleared, so that it does not stick to later commands
+            self.command(protocol.frame(self.config, protocol.control(HEADER, op=Op.STATUS)), 0)
+        if cause or len(words) != results:
+            raise RuntimeError(
+                f"the array answered with error {Cause(cause).name} "
+                f"and {len(words)} results, not {results}"
+            )
+        return words, trailer
+
+    def _program(self, bits: np.ndarray, first: int) -> None:
+        self._run(protocol.program_frame(self.config, bits, first))
+
+    def _read(self, first: int, count: int) -> np.ndarray:
+        words, _ = self._run(protocol.read_frame(self.config, first, count), count)
+        return protocol.bits_of(self.config, words)
+
+    def _forward(self, u: np.ndarray, first: int, count: int) -> np.ndarray:
+        frame = protocol.forward_frame(self.config, u, first, count)
+        results = protocol.steps(Op.FORWARD, self.config, count, len(u))
+        return protocol.sums_of(self.config, self._run(frame, results)[0], count)
+
+    def _backward(self, d: np.ndarray, first: int) -> np.ndarray:
+        words, _ = self._run(protocol.backward_frame(self.config, d, first), len(d))
+        return protocol.errors_of(self.config, words)
+
+    def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int:
+        _, trailer = self._run(protocol.update_frame(self.config, kappa, code, first, blind))
+        return protocol.field(TRAILER, "switched", trailer)
+
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
+        self._run(protocol.table_frame(self.config, thresholds, ticks, first))
+
+    def _load_variants(self, variants: np.ndarray, first: int) -> None:
+        self._run(protocol.variants_frame(self.config, variants, first))
+
+    def _age(self, first: int, count: int) -> int:
+        _, trailer = self._run(protocol.age_frame(self.config, first, count))
+        return protocol.field(TRAILER, "switched", trailer)
+
+    def _activity(self) -> dict[str, int]:
+        results = protocol.steps(Op.COUNTERS, self.config)
+        frame = protocol.frame(self.config, protocol.control(HEADER, op=Op.COUNTERS))
+        return protocol.counts_of(self._run(frame, results)[0])
+
+    def _set_generators(self, states: np.ndarray) -> None:
+        self._run(protocol.seed_frame(self.config, states))
+
+    def _generators(self) -> np.ndarray:
+        results = protocol.steps(Op.GENERATORS, self.config)
+        frame = protocol.frame(self.config, protocol.control(HEADER, op=Op.GENERATORS))
+        return protocol.states_of(self.config, self._run(frame, results)[0])

@@ -1,0 +1,1 @@
+"""The accelerator: tiles, memories and the engines that run its programs."""

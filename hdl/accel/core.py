@@ -1,0 +1,323 @@
+"""The accelerator without its bus: tiles, memories, engines, and a port for the host."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+from golden.accel.config import NEAR, WHERE, WINDOW_BITS, AcceleratorConfig
+from golden.accel.interface import Counts, Space
+from golden.accel.packets import space_words
+from golden.accel.program import Code
+from golden.lfsr import STATE_BITS
+from golden.protocol import Op
+from hdl.accel.columns import Columns
+from hdl.accel.issue import Issue
+from hdl.accel.layouts import total_layout
+from hdl.accel.loops import ADDRESS_BITS, delayed
+from hdl.accel.outer import Outer
+from hdl.accel.requantise import Requantise
+from hdl.accel.sequencer import Sequencer
+from hdl.accel.tile import Tile
+from hdl.accel.totals import Totals
+from hdl.count import add_up
+
+COUNTERS = tuple(Counts.__dataclass_fields__)
+_PENDING = 2  # columns between the tiles and their thresholds: the memory of totals has two banks
+
+
+def host_port(config: AcceleratorConfig) -> wiring.Signature:
+    """The host's way to the memories while no program runs, seen from the host.
+
+    ``word`` is that of ``space`` and ``address`` a cycle ago.
+    """
+    width = max(bits for _, bits in space_words(config).values())
+    return wiring.Signature(
+        {
+            "space": Out(4),
+            "address": Out(ADDRESS_BITS),
+            "write": Out(1),
+            "data": Out(width),
+            "word": In(width),
+        }
+    )
+
+
+class AcceleratorCore(wiring.Component):
+    """Runs programs.
+
+    Members
+    -------
+    host : In(host_port)
+    start, stop : In(1); pc, batch : In(16)
+    running, done, failed, stopped : Out(1); where : Out(16)
+        See ``hdl.accel.sequencer.Sequencer``.
+    reset_counters : In(1)
+    counters : Out(64 bits, each of ``COUNTERS``)
+
+    Attributes
+    ----------
+    tiles : list of Tile
+        Their frame streams are for whoever instantiates this.
+
+    References
+    ----------
+    Golden twin: ``golden.accel.twin.GoldenAccelerator``.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self.config = config
+        self.tiles = [Tile(config.array) for _ in range(config.tiles)]
+        super().__init__(
+            {
+                "host": In(host_port(config)),
+                "start": In(1),
+                "stop": In(1),
+                "pc": In(16),
+                "batch": In(16),
+                "running": Out(1),
+                "done": Out(1),
+                "failed": Out(1),
+                "stopped": Out(1),
+                "where": Out(16),
+                "reset_counters": In(1),
+                "counters": Out(data.StructLayout(dict.fromkeys(COUNTERS, 64))),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config = self.config
+        m.submodules.sequencer = self._sequencer = sequencer = Sequencer(config)
+        m.submodules.issue = self._issue = issue = Issue(config)
+        m.submodules.totals = self._totals = totals = Totals(config)
+        m.submodules.columns = self._columns = columns = Columns(config)
+        m.submodules.requantise = self._requantise = requantise = Requantise(config)
+        m.submodules.outer = self._outer = outer = Outer(config)
+        step = sequencer.instruction
+        self._forward, self._backward, self._update = (
+            step.code == code for code in (Code.FORWARD, Code.BACKWARD, Code.UPDATE)
+        )
+        m.d.comb += [
+            sequencer.start.eq(self.start),
+            sequencer.stop.eq(self.stop),
+            sequencer.pc.eq(self.pc),
+            sequencer.batch.eq(self.batch),
+            self.running.eq(sequencer.running),
+            self.done.eq(sequencer.done),
+            self.failed.eq(sequencer.failed),
+            self.stopped.eq(sequencer.stopped),
+            self.where.eq(sequencer.where),
+            issue.instruction.eq(step),
+            issue.batch.eq(self.batch),
+            issue.start.eq(sequencer.begin),
+            issue.stop.eq(sequencer.halt),
+            columns.instruction.eq(step),
+            columns.batch.eq(self.batch),
+            columns.start.eq(sequencer.begin),
+            totals.start.eq(sequencer.begin),
+            outer.instruction.eq(step),
+            outer.start.eq(sequencer.begin & self._update),
+        ]
+        memories = self._memories(m)
+        beyond = self._engines(m, memories)
+        m.d.comb += [
+            sequencer.working.eq(issue.busy | columns.busy | outer.busy | requantise.busy),
+            sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | beyond),
+        ]
+        self._count(m)
+        return m
+
+    def _memories(self, m):
+        """The memories and the words that engines read from them, by space."""
+        config, host, running = self.config, self.host, self.running
+        issue, columns, totals, outer = self._issue, self._columns, self._totals, self._outer
+        requantise, step = self._requantise, self._sequencer.instruction
+        hidden = columns.write & ~step.score
+        score = columns.write & step.score
+        back_at = Signal(ADDRESS_BITS)
+        with m.If(self._sequencer.begin):
+            m.d.sync += back_at.eq(step.in_errors)
+        with m.Elif(requantise.write):
+            m.d.sync += back_at.eq(back_at + 1)
+        self._back_beyond = requantise.write & (back_at >= config.error_words)
+        all_lanes = (1 << config.array.rows) - 1
+        # Space -> read address, and write enable, address and data, of the engines.
+        engines = {
+            Space.PROGRAM: (self._sequencer.at, 0, 0, 0),
+            Space.ACTIVATIONS: (
+                issue.activation, hidden, columns.write_at, columns.new_activation,
+            ),
+            Space.ERRORS: (
+                issue.error,
+                Mux(self._backward, Mux(requantise.write & ~self._back_beyond, all_lanes, 0),
+                    Mux(score & step.train, columns.error_lanes, 0)),
+                Mux(self._backward, back_at, columns.write_error_at),
+                Mux(self._backward, requantise.word.as_value(), columns.new_errors),
+            ),
+            Space.WINDOWS: (
+                Mux(self._forward, columns.error_at, issue.error),
+                hidden & step.train, columns.write_error_at, columns.new_window,
+            ),
+            Space.LABELS: (columns.label_at, 0, 0, 0),
+            Space.THRESHOLDS: (
+                columns.threshold_at, columns.threshold_write, columns.threshold_at,
+                columns.new_threshold.as_value(),
+            ),
+            Space.STATES: (
+                step.state, self._sequencer.commit & self._update & outer.any_size, step.state,
+                outer.new_size,
+            ),
+            Space.RESULTS: (
+                columns.label_at, score, columns.write_position, columns.new_result.as_value(),
+            ),
+        }  # fmt: skip
+        words = {}
+        selected = delayed(m, host.space, 1)
+        for space, (read_at, enable, write_at, value) in engines.items():
+            depth, width = space_words(config)[space]
+            granular = space is Space.ERRORS
+            memory = Memory(shape=width, depth=depth, init=[])
+            m.submodules[space.name.lower()] = memory
+            read = memory.read_port()
+            write = memory.write_port(granularity=8 if granular else None)
+            own = host.write & (host.space == space)
+            m.d.comb += [
+                read.addr.eq(Mux(running, read_at, host.address)),
+                write.addr.eq(Mux(running, write_at, host.address)),
+                write.data.eq(Mux(running, value, host.data)),
+                write.en.eq(Mux(running, enable, Mux(own, all_lanes if granular else 1, 0))),
+            ]
+            words[space] = read.data
+            with m.If(selected == space):
+                m.d.comb += host.word.eq(read.data)
+            if space is Space.ACTIVATIONS:
+                second = memory.read_port()
+                m.d.comb += [second.addr.eq(columns.out_at), columns.activation.eq(second.data)]
+        for tile in range(config.tiles):
+            m.d.comb += [
+                outer.state.eq(host.data[:STATE_BITS]),
+                outer.load[tile].eq(
+                    host.write & (host.space == Space.GENERATORS) & (host.address == tile)
+                ),
+            ]
+        generators = Signal(STATE_BITS)
+        m.d.sync += generators.eq(outer.generators[host.address[: config.tiles.bit_length()]])
+        with m.If(selected == Space.GENERATORS):
+            m.d.comb += host.word.eq(generators)
+
+        layout = data.ArrayLayout(total_layout(), config.tiles)
+        m.submodules.sums = sums = Memory(shape=layout, depth=2 * config.positions, init=[])
+        read, write = sums.read_port(), sums.write_port()
+        m.d.comb += [
+            write.en.eq(totals.write),
+            write.addr.eq(totals.position + Mux(totals.bank, config.positions, 0)),
+            write.data.eq(totals.totals),
+            read.addr.eq(columns.totals_at + Mux(columns.totals_bank, config.positions, 0)),
+            columns.totals.eq(read.data),
+            columns.window.eq(words[Space.WINDOWS]),
+            columns.label.eq(words[Space.LABELS]),
+            columns.result.eq(words[Space.RESULTS]),
+            columns.threshold.eq(words[Space.THRESHOLDS]),
+            self._sequencer.word.eq(words[Space.PROGRAM]),
+            outer.size.eq(words[Space.STATES]),
+        ]
+        return words
+
+    def _engines(self, m, words):
+        """Tiles and engines along the pipeline; returns whether a result has no place."""
+        config, step = self.config, self._sequencer.instruction
+        issue, totals, columns, outer = self._issue, self._totals, self._columns, self._outer
+        requantise, rows = self._requantise, config.array.rows
+        array_bits = config.array.error_bits
+        marks = issue.marks
+
+        # Words that have been read, and which errors count, held for the step's next cycle.
+        inputs = delayed(m, words[Space.ACTIVATIONS], 1)
+        errors = Signal.like(outer.errors)
+        for tile in range(config.tiles):
+            error = Signal(array_bits, name=f"error_{tile}")
+            window = Signal(WINDOW_BITS)
+            for start in range(0, rows, config.tiles):
+                with m.If(marks.lane == start):
+                    j = start + tile
+                    m.d.comb += [
+                        error.eq(words[Space.ERRORS].word_select(j, array_bits)),
+                        window.eq(words[Space.WINDOWS].word_select(j, WINDOW_BITS)),
+                    ]
+            live = marks.inside & (step.plain | window[NEAR])
+            live &= ~step.pool | (window[WHERE:] == marks.place)
+            m.d.sync += errors[tile].eq(Mux(live, error, 0))
+
+        reading = marks.valid & ~self._update
+        for number, tile in enumerate(self.tiles):
+            m.submodules[f"tile_{number}"] = tile
+            port = tile.port
+            operand = Mux(self._forward, inputs, errors[number])
+            m.d.comb += [
+                tile.running.eq(self.running),
+                port.en.eq(1),
+                port.valid.eq(Mux(self._update, outer.pulse, reading)),
+                port.op.eq(
+                    Mux(self._update, Op.UPDATE, Mux(self._forward, Op.FORWARD, Op.BACKWARD))
+                ),
+                port.index.eq(Mux(self._update, outer.column, marks.column_index)),
+                port.first.eq(Mux(self._forward, marks.fresh, marks.begin)),
+                port.operand.eq(Mux(self._update, outer.pulses[number], operand)),
+            ]
+            if config.array.cells == 2:
+                m.d.comb += port.blind.eq(step.blind)
+            m.d.comb += [
+                totals.sums[number].eq(port.sums[0]),
+                requantise.errors[number].eq(port.errors),
+            ]
+        result = delayed(m, marks, 2)
+        m.d.comb += [
+            totals.marks.eq(result),
+            totals.marks.valid.eq(result.valid & self._forward),
+            totals.limit.eq(step.adc),
+            columns.ready.eq(totals.done),
+            columns.column_sums.eq(totals.column_sums),
+            requantise.valid.eq(result.valid & result.end & self._backward),
+            requantise.shift.eq(step.error_shift),
+            outer.marks.eq(delayed(m, marks, 1)),
+            outer.marks.valid.eq(delayed(m, marks.valid & self._update, 1)),
+            outer.inputs.eq(inputs),
+            outer.errors.eq(errors),
+            outer.at_begin.eq(issue.at_begin),
+            outer.at_end.eq(issue.at_end),
+            outer.stepping.eq(issue.stepping & self._update),
+        ]
+        pending = Signal(2)
+        column_issued = Signal()
+        m.d.comb += column_issued.eq(issue.stepping & self._forward & issue.at_column_end)
+        with m.If(self._sequencer.begin):
+            m.d.sync += pending.eq(0)
+        with m.Else():
+            m.d.sync += pending.eq(pending + column_issued - columns.done)
+        full = self._forward & issue.at_begin & (pending == _PENDING)
+        m.d.comb += issue.hold.eq(full | (self._update & outer.hold))
+        uneven = totals.done & (totals.position + 1 != step.positions)
+        return self._back_beyond | uneven
+
+    def _count(self, m):
+        """The counters."""
+        sequencer, columns = self._sequencer, self._columns
+        reading = self._issue.marks.valid
+        switched = add_up([tile.port.switched for tile in self.tiles])
+        amounts = {
+            "cycles": sequencer.running,
+            "pulses": Mux(self._outer.pulse, len(self.tiles), 0),
+            "switched": Mux(self._update & sequencer.running, switched, 0),
+            "loss": Mux(sequencer.running, columns.loss, 0),
+        }
+        phases = (("forward", self._forward), ("backward", self._backward),
+                  ("update", self._update))  # fmt: skip
+        for name, chosen in phases:
+            amounts[f"{name}_cycles"] = sequencer.executing & chosen
+            amounts[f"{name}_busy"] = sequencer.executing & chosen & reading
+        for name, amount in amounts.items():
+            with m.If(self.reset_counters):
+                m.d.sync += self.counters[name].eq(0)
+            with m.Else():
+                m.d.sync += self.counters[name].eq(self.counters[name] + amount)

@@ -1,0 +1,245 @@
+"""Steps of an instruction: addresses for the memories, then commands for the tiles."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden.accel.config import AcceleratorConfig
+from golden.accel.program import Code
+from hdl.accel.layouts import PLACE_BITS, instruction_layout
+from hdl.accel.loops import ADDRESS_BITS, Loops
+
+_LEVELS = 8
+# Of each instruction, the level that counts column groups.
+_GROUP_LEVEL = {Code.FORWARD: 0, Code.UPDATE: 2, Code.BACKWARD: 7}
+LANE_BITS = 12
+
+
+def marks_layout() -> data.StructLayout:
+    """What a step is to those who take its result.
+
+    ``begin``, ``end``: first and last of those whose results are added up; ``column``: the last of
+    a column; ``fresh``: the first group of outputs; ``place``, ``place_first``, ``place_last``: in
+    the pooling window; ``mean``: the pass for the inputs' mean; ``inside``: the error lies in the
+    output; ``column_index``: of the tiles.
+    """
+    flags = ("valid", "begin", "end", "column", "fresh", "place_first", "place_last", "mean",
+             "inside")  # fmt: skip
+    return data.StructLayout(
+        dict.fromkeys(flags, 1)
+        | {"place": PLACE_BITS, "column_index": ADDRESS_BITS, "lane": LANE_BITS}
+    )
+
+
+class Issue(wiring.Component):
+    """The loops of an instruction, one step a cycle, and its addresses.
+
+    A step's memory addresses come two cycles after its point of the loops, ``marks`` with the words
+    read, one cycle later; the tiles' result of FORWARD and BACKWARD is due two cycles after those.
+
+    Members
+    -------
+    instruction : In; batch : In(16)
+    start, stop : In(1)
+    hold : In(1)
+        A column must wait before its first step (FORWARD) or its last (UPDATE).
+    busy : Out(1)
+        Steps are on their way.
+    activation, error : Out
+        Addresses, in range or ``fault``.
+    marks : Out(marks_layout)
+    at_begin, at_end, at_column_end : Out(1)
+        The next step begins a column, ends one (UPDATE), ends one (FORWARD).
+    stepping : Out(1)
+    fault : Out(1)
+        An address lies beyond its memory; that step and those after it are none.
+
+    References
+    ----------
+    Golden twin: the addresses of ``golden.accel.twin``.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self._config = config
+        super().__init__(
+            {
+                "instruction": In(instruction_layout()),
+                "batch": In(16),
+                "start": In(1),
+                "stop": In(1),
+                "hold": In(1),
+                "busy": Out(1),
+                "activation": Out(ADDRESS_BITS),
+                "error": Out(ADDRESS_BITS),
+                "marks": Out(marks_layout()),
+                "at_begin": Out(1),
+                "at_end": Out(1),
+                "at_column_end": Out(1),
+                "stepping": Out(1),
+                "fault": Out(1),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, step = self._config, self.instruction
+        m.submodules.loops = loops = Loops(_LEVELS, 3)
+        forward, update, backward = (
+            step.code == code for code in (Code.FORWARD, Code.UPDATE, Code.BACKWARD)
+        )
+        self._nest(m, loops, forward, update, backward)
+        m.d.comb += [
+            loops.start.eq(self.start),
+            loops.stop.eq(self.stop),
+            loops.step.eq(~self.hold),
+            self.stepping.eq(loops.valid & ~self.hold & ~self.stop),
+        ]
+        first, last, index = loops.first, loops.last, loops.index
+
+        # The point of the loops, stage A: what it is.
+        now = Signal(marks_layout())
+        place = Mux(forward, Cat(index[5][0], index[4][0]), Cat(index[7][0], index[6][0]))
+        m.d.comb += [now.valid.eq(self.stepping), now.inside.eq(1)]
+        with m.If(forward):
+            m.d.comb += [
+                now.begin.eq(first[6:].all()),
+                now.end.eq(last[6:].all()),
+                now.column.eq(last[1:].all()),
+                self.at_column_end.eq(last[1:].all()),
+                now.fresh.eq(first[0]),
+                now.place.eq(place),
+                now.place_first.eq(first[4:6].all()),
+                now.place_last.eq(last[4:6].all()),
+                self.at_begin.eq(first[1:].all()),
+            ]
+        with m.Elif(update):
+            m.d.comb += [
+                now.begin.eq(first[3:].all()),
+                now.end.eq(last[3:].all()),
+                now.mean.eq(first[2]),
+                now.place.eq(place),
+                self.at_begin.eq(first[3:].all()),
+                self.at_end.eq(last[3:].all()),
+            ]
+        with m.Else():
+            m.d.comb += [now.begin.eq(first[5:].all()), now.end.eq(last[5:].all())]
+            m.d.comb += now.fresh.eq(now.begin)
+
+        # Where a group's errors lie: word and lane, from group to group.
+        word = Signal(ADDRESS_BITS)
+        lane = Signal(LANE_BITS)
+        tiles, rows = config.tiles, config.array.rows
+        group_level = Mux(update, 1 << _GROUP_LEVEL[Code.UPDATE], 1 << _GROUP_LEVEL[Code.BACKWARD])
+        further_out = group_level - 1
+        with m.If(self.start):
+            m.d.sync += [word.eq(0), lane.eq(0)]
+        with m.Elif(self.stepping):
+            with m.If((loops.goes_on & further_out).any()):
+                m.d.sync += [word.eq(0), lane.eq(0)]
+            with m.Elif((loops.goes_on & group_level).any() & ~(update & now.mean)):
+                m.d.sync += lane.eq(lane + tiles)
+                with m.If(lane == rows - tiles):
+                    m.d.sync += [lane.eq(0), word.eq(word + 1)]
+
+        # Stage B: the position of a backward step, which need not lie in the output.
+        y = Signal(signed(18))
+        x = Signal(signed(18))
+        m.d.comb += [
+            y.eq(index[2] + step.padding - index[5]),
+            x.eq(index[3] + step.padding - index[6]),
+        ]
+        inside = Signal()
+        m.d.comb += inside.eq(
+            (y >= 0) & (x >= 0)
+            & (y < (step.height << step.pool)) & (x < (step.width << step.pool))
+        )  # fmt: skip
+        second = Signal.like(now)
+        row = Signal(16)
+        pixel = Signal(16)
+        at = [Signal(ADDRESS_BITS, name=f"at_{i}") for i in range(3)]
+        m.d.sync += [
+            second.eq(now),
+            second.lane.eq(lane),
+            second.column_index.eq(loops.address[1]),
+            at[0].eq(loops.address[0]),
+            at[2].eq(loops.address[2] + word),
+            row.eq(0),
+            pixel.eq(0),
+        ]
+        with m.If(backward):
+            m.d.sync += [
+                row.eq(y >> step.pool),
+                pixel.eq(x >> step.pool),
+                second.inside.eq(inside),
+                second.place.eq(Mux(step.pool, Cat(x[0], y[0]), 0)),
+            ]
+        with m.If(update):
+            # Group 0 is the pass for the mean; the next has the first column.
+            m.d.sync += second.column_index.eq(loops.address[1] - 1)
+
+        # Stage C: addresses.
+        third = Signal.like(now)
+        error = Signal(34)
+        m.d.sync += [
+            third.eq(second),
+            third.valid.eq(second.valid & ~self.stop),
+            self.activation.eq(at[0]),
+            error.eq(at[2] + row * step.error_row + pixel * step.out_pixel),
+        ]
+        beyond = Signal()
+        weights = third.column_index >= config.array.cols
+        activations = self.activation >= config.activation_words
+        errors = (error >= config.error_words) & third.inside
+        with m.If(forward):
+            m.d.comb += beyond.eq(weights | activations)
+        with m.Elif(update):
+            m.d.comb += beyond.eq(activations | (~third.mean & (weights | errors)))
+        with m.Else():
+            m.d.comb += beyond.eq(weights | errors)
+        m.d.comb += [self.error.eq(error), self.fault.eq(third.valid & beyond)]
+
+        # Stage D: words have been read.
+        m.d.sync += [self.marks.eq(third), self.marks.valid.eq(third.valid & ~beyond & ~self.stop)]
+        m.d.comb += self.busy.eq(
+            loops.valid | second.valid | third.valid | self.marks.valid | self.start
+        )
+        return m
+
+    def _nest(self, m, loops, forward, update, backward):
+        """Which loops there are, from the outermost in."""
+        step, side = self.instruction, 1 + self.instruction.pool
+        # Name -> count, and strides of activation, column and error.
+        sample = (self.batch, step.in_sample, 0, step.error_sample)
+        row = (step.height, step.in_row << step.pool, 0, step.error_row)
+        pixel = (step.width, step.in_pixel << step.pool, 0, step.out_pixel)
+        place_row, place = (side, step.in_row, 0, 0), (side, step.in_pixel, 0, 0)
+        words = Signal(16)
+        m.d.comb += words.eq(step.kernel_width * step.in_pixel)
+        kernel_row = (step.kernel_height, step.in_row, step.tap_row, 0)
+        kernel = (words, 1, step.groups, 0)
+        group = (step.groups, 0, 1, 0)
+        nests = {
+            Code.FORWARD: (group, sample, row, pixel, place_row, place, kernel_row, kernel),
+            Code.UPDATE: (
+                kernel_row, kernel, (step.groups + 1, 0, 1, 0),
+                sample, row, pixel, place_row, place,
+            ),
+            Code.BACKWARD: (
+                (1, 0, 0, 0), (self.batch, 0, 0, step.error_sample),
+                (step.in_height, 0, 0, 0), (step.in_width, 0, 0, 0),
+                (step.in_pixel, 0, step.groups, 0),
+                (step.kernel_height, 0, step.tap_row, 0), (step.kernel_width, 0, step.tap_pixel, 0),
+                group,
+            ),
+        }  # fmt: skip
+        chosen = {Code.FORWARD: forward, Code.UPDATE: update, Code.BACKWARD: backward}
+        for code, nest in nests.items():
+            with m.If(chosen[code]):
+                for level, (count, *strides) in enumerate(nest):
+                    m.d.comb += loops.counts[level].eq(count)
+                    m.d.comb += [loops.strides[k][level].eq(s) for k, s in enumerate(strides)]
+        m.d.comb += [
+            loops.base[0].eq(step.in_base),
+            loops.base[1].eq(step.cells),
+            loops.base[2].eq(step.errors),
+        ]

@@ -1,0 +1,108 @@
+"""Nested loops that count addresses by strides."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+COUNT_BITS = 16
+ADDRESS_BITS = 17  # one more than a memory's, so that the first address beyond it shows
+
+
+class Loops(wiring.Component):
+    """``levels`` nested loops, level 0 the outermost, with ``addresses`` running along.
+
+    An address is its base plus, for each level, index times stride; strides are added as the
+    indices go, so that there is no multiplier.
+
+    Members
+    -------
+    start : In(1)
+        Begin anew, with ``base``.
+    stop : In(1)
+        No further point.
+    base, counts, strides : In
+        Of the addresses; of the levels, at least 1; by address and level.
+    step : In(1)
+        Go on, if ``valid``.
+    valid : Out(1)
+        There is a point of the loops.
+    index : Out, a level
+    first, last : Out(levels)
+        Whether the level's index is its first, its last.
+    goes_on : Out(levels)
+        The level whose index the next step adds to; those further in begin again.
+    address : Out
+    """
+
+    def __init__(self, levels: int, addresses: int):
+        self._levels, self._addresses = levels, addresses
+        self._strides = data.ArrayLayout(data.ArrayLayout(COUNT_BITS, levels), addresses)
+        super().__init__(
+            {
+                "start": In(1),
+                "stop": In(1),
+                "base": In(data.ArrayLayout(ADDRESS_BITS, addresses)),
+                "counts": In(data.ArrayLayout(COUNT_BITS, levels)),
+                "strides": In(self._strides),
+                "step": In(1),
+                "valid": Out(1),
+                "index": Out(data.ArrayLayout(COUNT_BITS, levels)),
+                "first": Out(levels),
+                "last": Out(levels),
+                "goes_on": Out(levels),
+                "address": Out(data.ArrayLayout(ADDRESS_BITS, addresses)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        levels = range(self._levels)
+        m.d.comb += [
+            self.first.eq(Cat(self.index[i] == 0 for i in levels)),
+            self.last.eq(Cat(self.index[i] + 1 == self.counts[i] for i in levels)),
+        ]
+        # Whether all levels further in are at their last: then this one goes on.
+        carry = [self.last[i + 1 :].all() if i + 1 < self._levels else 1 for i in levels]
+        goes_on = self.goes_on
+        m.d.comb += goes_on.eq(Cat(carry[i] & ~self.last[i] for i in levels))
+        with m.If(self.start):
+            m.d.sync += [self.valid.eq(1), self.index.eq(0)]
+        with m.Elif(self.stop):
+            m.d.sync += self.valid.eq(0)
+        with m.Elif(self.step & self.valid):
+            m.d.sync += self.valid.eq(~self.last.all())
+            for i in levels:
+                with m.If(goes_on[i]):
+                    m.d.sync += self.index[i].eq(self.index[i] + 1)
+                with m.Elif(carry[i]):
+                    m.d.sync += self.index[i].eq(0)
+
+        for k in range(self._addresses):
+            starts = [Signal(ADDRESS_BITS, name=f"at_{k}_{i}") for i in levels]
+            following = Signal(ADDRESS_BITS, name=f"next_{k}")
+            stride = Signal(COUNT_BITS)
+            here = Signal(ADDRESS_BITS, name=f"from_{k}")
+            for i in levels:
+                with m.If(goes_on[i]):
+                    m.d.comb += [here.eq(starts[i]), stride.eq(self.strides[k][i])]
+            m.d.comb += [following.eq(here + stride), self.address[k].eq(starts[-1])]
+            for i in levels:
+                with m.If(self.start):
+                    m.d.sync += starts[i].eq(self.base[k])
+                with m.Elif(self.step & goes_on[: i + 1].any()):
+                    m.d.sync += starts[i].eq(following)
+        return m
+
+
+def delayed(m: Module, signal, cycles: int):
+    """``signal`` of ``cycles`` cycles before."""
+    for i in range(cycles):
+        later = Signal.like(signal, name=f"{getattr(signal, 'name', 'signal')}_d{i + 1}")
+        m.d.sync += later.eq(signal)
+        signal = later
+    return signal
+
+
+def clip(x, low: int, high: int):
+    """``x`` between two bounds."""
+    return Mux(x > high, high, Mux(x < low, low, x))

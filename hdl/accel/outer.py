@@ -1,0 +1,220 @@
+"""The update: sums of error times input over the batch, column by column, and their pulses."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol, trit
+from golden.accel.config import FRACTION, AcceleratorConfig
+from golden.lfsr import STATE_BITS, stream_states
+from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
+from hdl.accel.issue import marks_layout
+from hdl.accel.layouts import instruction_layout
+from hdl.accel.loops import ADDRESS_BITS, delayed
+from hdl.accumulator import RowAccumulator
+from hdl.count import add_up
+
+TOTAL_BITS = 48
+LOGARITHM_BITS = 16
+
+
+class Outer(wiring.Component):
+    """One accumulator a lane and tile; one coder a tile, which takes a lane a cycle while the next
+    column is summed.
+
+    Members
+    -------
+    instruction : In
+    start : In(1)
+        An UPDATE instruction begins; ``size`` is then what the last one of the layer left.
+    marks : In(marks_layout)
+        ``valid`` only in UPDATE; of the step of
+    inputs : In (trits), errors : In (a tile)
+    hold : Out(1)
+        The last step of a column would come too early for the coders.
+    at_begin, at_end, stepping : In(1)
+        See ``hdl.accel.issue.Issue``.
+    pulse : Out(1); column : Out; pulses : Out (a tile)
+        A step of UPDATE; ``pulses`` are due one cycle later.
+    busy : Out(1)
+    size : In(16); new_size : Out(16); any_size : Out(1)
+        log2 of the layer's summed magnitudes, of the update before and of this one.
+    load : In(tiles); state : In(64); generators : Out(a tile)
+
+    References
+    ----------
+    Golden twin: ``golden.accel.twin``.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self._config = config
+        rows, tiles = config.array.rows, config.tiles
+        self._word = rows * protocol.pulse_bits(config.array)
+        super().__init__(
+            {
+                "instruction": In(instruction_layout()),
+                "start": In(1),
+                "marks": In(marks_layout()),
+                "inputs": In(rows * trit.TRIT_BITS),
+                "errors": In(data.ArrayLayout(signed(config.array.error_bits), tiles)),
+                "hold": Out(1),
+                "at_begin": In(1),
+                "at_end": In(1),
+                "stepping": In(1),
+                "pulse": Out(1),
+                "column": Out(ADDRESS_BITS),
+                "pulses": Out(data.ArrayLayout(self._word, tiles)),
+                "busy": Out(1),
+                "size": In(LOGARITHM_BITS),
+                "new_size": Out(LOGARITHM_BITS),
+                "any_size": Out(1),
+                "load": In(tiles),
+                "state": In(STATE_BITS),
+                "generators": Out(data.ArrayLayout(STATE_BITS, tiles)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, step, marks = self._config, self.instruction, self.marks
+        rows, tiles = config.array.rows, config.tiles
+        bits = config.product_bits
+
+        # A column takes as many cycles as it has steps, but not fewer than there are lanes.
+        age = Signal(range(rows + 1), init=rows)
+        with m.If(self.start):
+            m.d.sync += age.eq(rows)
+        with m.Elif(self.stepping & self.at_begin):
+            m.d.sync += age.eq(1)
+        with m.Elif(age < rows):
+            m.d.sync += age.eq(age + 1)
+        m.d.comb += self.hold.eq(self.at_end & (age < Mux(self.at_begin, rows, rows - 1)))
+
+        sums = [self._sums(m, tile) for tile in range(tiles)]
+        complete = delayed(m, marks.valid & marks.end, 1)
+        taken = Signal(data.StructLayout({"mean": 1, "column": ADDRESS_BITS}))
+        m.d.sync += [taken.mean.eq(marks.mean), taken.column.eq(marks.column_index)]
+
+        # Lanes leave one after the other, lane 0 first.
+        left = Signal(range(rows + 1))
+        draining = Signal()
+        drained_mean = Signal()
+        column = Signal(ADDRESS_BITS)
+        m.d.comb += draining.eq(left.any())
+        with m.If(complete):
+            m.d.sync += [left.eq(rows), drained_mean.eq(taken.mean), column.eq(taken.column)]
+        with m.Elif(draining):
+            m.d.sync += left.eq(left - 1)
+        heads = []
+        for tile, (lanes, bias) in enumerate(sums):
+            shadow = Signal(data.ArrayLayout(signed(bits), rows), name=f"shadow_{tile}")
+            own_bias = Signal(signed(bits), name=f"bias_{tile}")
+            with m.If(complete):
+                m.d.sync += [own_bias.eq(bias)]
+                m.d.sync += [shadow[j].eq(lane) for j, lane in enumerate(lanes)]
+            with m.Elif(draining):
+                m.d.sync += [shadow[j].eq(shadow[j + 1]) for j in range(rows - 1)]
+            heads.append((shadow[0], own_bias))
+
+        mean = self._means(m, heads[0][0], draining, drained_mean)
+        factor, shift = self._rate(m)
+        coders, states = [], stream_states(0, 0, tiles).tolist()
+        for tile, (head, bias) in enumerate(heads):
+            m.submodules[f"coder_{tile}"] = coder = Coder(config, states[tile])
+            m.d.comb += [
+                coder.valid.eq(draining & ~drained_mean),
+                coder.sum.eq(head),
+                coder.bias.eq(bias),
+                coder.mean.eq(mean),
+                coder.factor.eq(factor),
+                coder.shift.eq(shift),
+                coder.dead.eq(step.dead),
+                coder.load.eq(self.load[tile]),
+                coder.state.eq(self.state),
+                self.generators[tile].eq(coder.generator),
+            ]
+            word = self.pulses[tile]
+            one = protocol.pulse_bits(config.array)
+            with m.If(coder.ready):
+                m.d.sync += word.eq(Cat(word[one:], coder.pulse))
+            coders.append(coder)
+        final = Signal()
+        m.d.comb += final.eq(draining & ~drained_mean & (left == 1))
+        in_coder = delayed(m, final, LATENCY)
+        m.d.comb += [self.pulse.eq(in_coder), self.column.eq(delayed(m, column, LATENCY))]
+
+        total = Signal(TOTAL_BITS)
+        with m.If(self.start):
+            m.d.sync += total.eq(0)
+        with m.Elif(coders[0].sized):
+            m.d.sync += total.eq(total + add_up([coder.size for coder in coders]))
+        m.d.comb += self.any_size.eq(total.any())
+        lead = Signal(6)
+        for i in range(TOTAL_BITS):
+            with m.If(total[i]):
+                m.d.comb += lead.eq(i)
+        normal = Signal(TOTAL_BITS + 8)
+        m.d.comb += [normal.eq((total << 8) >> lead), self.new_size.eq(Cat(normal[:8], lead))]
+
+        # Pulses are out, and their switching is counted, two cycles after the last step.
+        recent = Signal(LATENCY + 4)
+        m.d.sync += recent.eq(Cat(draining | complete, recent[:-1]))
+        m.d.comb += self.busy.eq(marks.valid | complete | draining | recent.any())
+        return m
+
+    def _sums(self, m, tile):
+        """Accumulators of a tile: a lane's sums, and the column's sum of errors."""
+        config, marks = self._config, self.marks
+        rows, error = config.array.rows, self.errors[tile]
+        used = Signal(signed(config.array.error_bits), name=f"error_{tile}")
+        m.d.comb += used.eq(Mux(marks.mean, 1, error))
+        lanes = []
+        for j in range(rows + 1):
+            m.submodules[f"sum_{tile}_{j}"] = lane = RowAccumulator(
+                columns=1,
+                error_bits=config.array.error_bits,
+                sum_bits=config.product_bits,
+            )
+            nonzero, negative = (
+                (self.inputs[j], self.inputs[rows + j]) if j < rows else (1, 0)
+            )  # the last adds the errors alone
+            m.d.comb += [
+                lane.en.eq(marks.valid),
+                lane.first.eq(marks.begin),
+                lane.nonzero.eq(nonzero),
+                lane.negative.eq(negative),
+                lane.d.eq(used),
+            ]
+            lanes.append(lane.sum)
+        return lanes[:-1], lanes[-1]
+
+    def _means(self, m, head, draining, measuring):
+        """A ring of the lanes' mean inputs; returns that of the lane drained two cycles ago."""
+        rows, step = self._config.array.rows, self.instruction
+        ring = Signal(data.ArrayLayout(signed(MEAN_BITS), rows))
+        product = Signal(signed(self._config.product_bits + 17))
+        mean = Signal(signed(MEAN_BITS))
+        own = delayed(m, head, 1)
+        m.d.sync += product.eq(own * step.mean_factor)
+        m.d.comb += mean.eq(product >> step.mean_shift)
+        fresh = delayed(m, measuring, 2)
+        with m.If(delayed(m, draining, 2)):
+            m.d.sync += ring[rows - 1].eq(Mux(fresh, mean, ring[0]))
+            m.d.sync += [ring[j].eq(ring[j + 1]) for j in range(rows - 1)]
+        return ring[0]
+
+    def _rate(self, m):
+        """2^(rate - size) as factor and shift, from the start of the instruction on."""
+        logarithm = Signal(signed(LOGARITHM_BITS + 2))
+        factor = Signal(9)
+        shift = Signal(6)
+        whole = Signal(signed(LOGARITHM_BITS + 2))
+        m.d.comb += whole.eq(FRACTION - (logarithm >> 8))
+        # The word of ``size`` is read while the instruction starts.
+        with m.If(delayed(m, self.start, 1)):
+            m.d.sync += logarithm.eq(self.instruction.rate - self.size)
+        m.d.sync += [
+            factor.eq(Cat(logarithm[:8], 1)),
+            shift.eq(Mux(whole < 0, 0, Mux(whole > 63, 63, whole))),
+        ]
+        return factor, shift

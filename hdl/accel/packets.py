@@ -1,0 +1,326 @@
+"""Packets from the host to memories and tiles, and back."""
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol
+from golden.accel.config import AcceleratorConfig
+from golden.accel.interface import Space
+from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
+from golden.registers import Fault
+from hdl.accel.core import host_port
+from hdl.controller import word_layout
+
+WORD = word_layout(32)
+_HEADER = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in HEADER.items()})
+_RANGE = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in RANGE.items()})
+
+
+class Take(enum.Enum, shape=3):
+    """What the next word of a packet is."""
+
+    FIRST = 0
+    PLACE = 1
+    WRITE = 2
+    FRAME = 3
+    DRAIN = 4
+    ANSWER = 5  # none: the answer is to come first
+
+
+class Give(enum.Enum, shape=3):
+    """What the next word of an answer is."""
+
+    IDLE = 0
+    FIRST = 1
+    ADDRESS = 2  # none: a memory reads
+    LOAD = 3
+    WORDS = 4
+    FRAME = 5
+
+
+class Packets(wiring.Component):
+    """Takes one packet at a time.
+
+    Members
+    -------
+    i, o : In, Out(stream of 32-bit words with ``last``)
+    host : Out(host_port)
+    frame_i_N, frame_o_N : Out, In(stream), a tile
+        Command and result frames of tile N.
+    busy : In(1)
+        A program runs or is to start: packets are refused.
+    ready : Out(1)
+        No packet is under way.
+    done : In(1); done_fault : In(8); batch : In(16)
+        A program has ended: its results are to go out.
+    fault : Out(8); what : Out(16)
+        In the cycle in which a packet is found wrong: ``golden.registers.Fault`` and the packet's
+        first 16 bits.
+
+    References
+    ----------
+    Packets: ``golden.accel.packets``.
+    """
+
+    def __init__(self, config: AcceleratorConfig):
+        self._config = config
+        array = config.array
+        frames_in = stream.Signature(word_layout(protocol.data_bits(array)))
+        frames_out = stream.Signature(word_layout(protocol.result_bits(array)))
+        super().__init__(
+            {
+                "i": In(stream.Signature(WORD)),
+                "o": Out(stream.Signature(WORD)),
+                "host": Out(host_port(config)),
+                "busy": In(1),
+                "ready": Out(1),
+                "done": In(1),
+                "done_fault": In(8),
+                "batch": In(16),
+                "fault": Out(8),
+                "what": Out(16),
+            }
+            | {f"frame_i_{n}": Out(frames_in) for n in range(config.tiles)}
+            | {f"frame_o_{n}": In(frames_out) for n in range(config.tiles)}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        config, array = self._config, self._config.array
+        spaces = space_words(config)
+        longest = max(
+            *(bits for _, bits in spaces.values()),
+            protocol.data_bits(array),
+            protocol.result_bits(array),
+        )
+        parts = -(-longest // 32)
+        self._frame_parts = -(-protocol.data_bits(array) // 32)
+        self._answer_parts = -(-protocol.result_bits(array) // 32)
+        known = range(len(Space))
+        self._depths = Array(Const(spaces[Space(i)][0], 17) for i in known)
+        self._parts = Array(Const(-(-spaces[Space(i)][1] // 32), 16) for i in known)
+
+        self._is_frame = Signal()  # the answer that goes out is a tile's
+        gathered = Signal(data.ArrayLayout(32, parts))
+        take = Signal(Take)
+        give = Signal(Give)
+        ask = Signal()
+        refusal = Signal(8)
+        header = Signal(_HEADER)
+        place = Signal(_RANGE)
+        pending = Signal()
+        m.d.comb += self.ready.eq((take == Take.FIRST) & (give == Give.IDLE) & ~pending)
+        self._take_in(m, take, give, pending, header, place, gathered, ask, refusal)
+        self._give_out(m, give, pending, header, place, ask, refusal, parts)
+        return m
+
+    def _take_in(self, m, take, give, pending, header, place, gathered, ask, refusal):
+        """Packets in."""
+        config, host, word = self._config, self.host, self.i.p.data
+        part = Signal(16)
+        at = Signal(16)
+        left = Signal(17)
+        fault = Signal(8)
+        first = data.View(_HEADER, word)
+        ranged = data.View(_RANGE, word)
+        answered = (header.op == PacketOp.READ) | (header.op == PacketOp.FRAME)
+        sent = Signal()  # a frame's word waits for its tile
+        sent_last = Signal()
+        accept = Signal()
+        m.d.comb += [
+            accept.eq(self.i.valid & self.i.ready),
+            host.data.eq(gathered.as_value()),
+            self.what.eq(header.as_value()[:16]),
+        ]
+
+        def refuse(code):
+            """A fault: read on to the packet's end, then answer if an answer is due."""
+            m.d.comb += [self.fault.eq(code)]
+            m.d.sync += [fault.eq(code), take.eq(Mux(self.i.p.last, Take.ANSWER, Take.DRAIN))]
+
+        # A complete word is written in the cycle after its last part.
+        complete = Signal()
+        m.d.sync += complete.eq(0)
+        m.d.comb += host.write.eq(complete)
+        with m.If(complete):
+            m.d.sync += [at.eq(at + 1), gathered.eq(0)]
+
+        with m.Switch(take):
+            with m.Case(Take.FIRST):
+                m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done)
+                m.d.sync += [part.eq(0), fault.eq(Fault.NONE)]
+                with m.If(accept):
+                    m.d.sync += [header.eq(word), gathered.eq(0)]
+                    m.d.comb += self.what.eq(word[:16])
+                    is_frame = first.op == PacketOp.FRAME
+                    is_range = (first.op == PacketOp.WRITE) | (first.op == PacketOp.READ)
+                    limit = Mux(is_frame, config.tiles, len(Space))
+                    with m.If(~(is_frame | is_range)):
+                        refuse(Fault.PACKET)
+                    with m.Elif(first.space >= limit):
+                        refuse(Fault.RANGE)
+                    with m.Elif(self.busy):
+                        refuse(Fault.BUSY)
+                    with m.Elif(self.i.p.last):
+                        refuse(Fault.SHORT)
+                    with m.Else():
+                        m.d.sync += take.eq(Mux(is_frame, Take.FRAME, Take.PLACE))
+            with m.Case(Take.PLACE):
+                m.d.comb += self.i.ready.eq(1)
+                end = ranged.first + ranged.count
+                writing = header.op == PacketOp.WRITE
+                with m.If(accept):
+                    m.d.sync += [place.eq(word), at.eq(ranged.first), left.eq(ranged.count)]
+                    beyond = (end > self._depths[header.space]) | ~ranged.count.any()
+                    with m.If(beyond | (writing & (header.space == Space.RESULTS))):
+                        refuse(Fault.RANGE)
+                    with m.Elif(writing & self.i.p.last):
+                        refuse(Fault.SHORT)
+                    with m.Elif(~writing & ~self.i.p.last):
+                        refuse(Fault.LONG)
+                    with m.Else():
+                        m.d.sync += take.eq(Mux(writing, Take.WRITE, Take.ANSWER))
+            with m.Case(Take.WRITE):
+                m.d.comb += self.i.ready.eq(~complete)
+                with m.If(accept):
+                    m.d.sync += [gathered[part].eq(word), part.eq(part + 1)]
+                    ends = part + 1 == self._parts[header.space]
+                    with m.If(ends):
+                        m.d.sync += [part.eq(0), left.eq(left - 1)]
+                        zero = (header.space == Space.GENERATORS) & ~Cat(gathered[0], word).any()
+                        with m.If(zero):  # it would stay zero for ever
+                            m.d.comb += self.fault.eq(Fault.RANGE)
+                        with m.Else():
+                            m.d.sync += complete.eq(1)
+                    with m.If(self.i.p.last):
+                        m.d.sync += take.eq(Take.ANSWER)
+                        with m.If(~ends | (left != 1)):
+                            m.d.comb += self.fault.eq(Fault.SHORT)
+                    with m.Elif(ends & (left == 1)):
+                        m.d.comb += self.fault.eq(Fault.LONG)
+                        m.d.sync += take.eq(Take.DRAIN)
+            with m.Case(Take.FRAME):
+                m.d.comb += self.i.ready.eq(~sent)
+                with m.If(accept):
+                    m.d.sync += [gathered[part].eq(word), part.eq(part + 1)]
+                    ends = part + 1 == self._frame_parts
+                    with m.If(ends | self.i.p.last):
+                        m.d.sync += [part.eq(0), sent.eq(1), sent_last.eq(self.i.p.last)]
+                        with m.If(~ends):
+                            m.d.comb += self.fault.eq(Fault.SHORT)
+            with m.Case(Take.DRAIN):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(accept & self.i.p.last):
+                    m.d.sync += take.eq(Take.ANSWER)
+            with m.Default():
+                with m.If(~answered):
+                    m.d.sync += take.eq(Take.FIRST)
+                with m.Elif(give == Give.IDLE):
+                    m.d.comb += [ask.eq(1), refusal.eq(fault)]
+                    m.d.sync += take.eq(Take.FIRST)
+
+        with m.If((take == Take.FIRST) & accept & (first.op == PacketOp.FRAME)
+                  & ~self.fault.any()):  # fmt: skip
+            m.d.comb += ask.eq(1)
+        for n in range(config.tiles):
+            frames = getattr(self, f"frame_i_{n}")
+            chosen = sent & (header.space == n)
+            m.d.comb += [
+                frames.valid.eq(chosen),
+                frames.p.data.eq(gathered.as_value()),
+                frames.p.last.eq(sent_last),
+            ]
+            with m.If(chosen & frames.ready):
+                m.d.sync += [sent.eq(0), gathered.eq(0)]
+                with m.If(sent_last):
+                    m.d.sync += take.eq(Take.FIRST)
+        with m.If(give == Give.IDLE):
+            m.d.comb += [host.space.eq(header.space), host.address.eq(at)]
+
+    def _give_out(self, m, give, pending, header, place, ask, refusal, parts):
+        """Answers out."""
+        config, host, out = self._config, self.host, self.o
+        scattered = Signal(data.ArrayLayout(32, parts))
+        first = Signal(_HEADER)
+        at = Signal(17)
+        left = Signal(17)
+        part = Signal(16)
+        last = Signal()
+        failure = Signal(8)
+        space = Signal(8)
+        with m.If(self.done):
+            m.d.sync += [pending.eq(1), failure.eq(self.done_fault)]
+        with m.If(give != Give.IDLE):
+            m.d.comb += [host.space.eq(space), host.address.eq(at)]
+        results = Signal(data.ArrayLayout(32, parts))
+        result_valid = Signal()
+        result_last = Signal()
+        for n in range(config.tiles):
+            frames = getattr(self, f"frame_o_{n}")
+            with m.If(space == n):
+                m.d.comb += [
+                    results.eq(frames.p.data),
+                    result_valid.eq(frames.valid),
+                    result_last.eq(frames.p.last),
+                    frames.ready.eq(give == Give.FRAME),
+                ]
+        m.d.comb += [out.p.data.eq(scattered[0])]
+        with m.Switch(give):
+            with m.Case(Give.IDLE):
+                with m.If(ask):
+                    m.d.comb += [first.op.eq(header.op), first.space.eq(header.space),
+                                 first.fault.eq(refusal)]  # fmt: skip
+                    m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
+                    with m.If(self.i.valid & self.i.ready):  # a frame begins
+                        begun = data.View(_HEADER, self.i.p.data)
+                        m.d.comb += [first.op.eq(begun.op), first.space.eq(begun.space)]
+                        m.d.sync += space.eq(begun.space)
+                    m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
+                with m.Elif(pending):
+                    m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
+                    m.d.sync += [
+                        pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
+                        space.eq(Space.RESULTS), at.eq(0), left.eq(self.batch),
+                    ]  # fmt: skip
+                m.d.sync += scattered[0].eq(first)
+            with m.Case(Give.FIRST):
+                m.d.comb += [out.valid.eq(1), out.p.last.eq(last)]
+                is_frame = data.View(_HEADER, scattered[0]).op == PacketOp.FRAME
+                m.d.sync += self._is_frame.eq(is_frame)
+                with m.If(out.ready):
+                    m.d.sync += give.eq(
+                        Mux(last, Give.IDLE, Mux(is_frame, Give.FRAME, Give.ADDRESS))
+                    )
+            with m.Case(Give.ADDRESS):
+                m.d.sync += give.eq(Give.LOAD)
+            with m.Case(Give.LOAD):
+                m.d.sync += [
+                    scattered.eq(host.word), part.eq(self._parts[space]), left.eq(left - 1),
+                    last.eq(left == 1), at.eq(at + 1), give.eq(Give.WORDS),
+                ]  # fmt: skip
+            with m.Case(Give.FRAME):
+                m.d.sync += [
+                    scattered.eq(results), part.eq(self._answer_parts), last.eq(result_last),
+                ]  # fmt: skip
+                with m.If(result_valid):
+                    m.d.sync += give.eq(Give.WORDS)
+            with m.Default():
+                m.d.comb += [out.valid.eq(1), out.p.last.eq(last & (part == 1))]
+                with m.If(out.ready):
+                    m.d.sync += [
+                        scattered.eq(scattered.as_value()[32:]), part.eq(part - 1),
+                    ]  # fmt: skip
+                    with m.If(part == 1):
+                        with m.If(last):
+                            m.d.sync += give.eq(Give.IDLE)
+                        with m.Else():
+                            m.d.sync += give.eq(Mux(self._is_frame, Give.FRAME, Give.ADDRESS))
+        cause = data.View(
+            data.FlexibleLayout(
+                64, {n: data.Field(w, low) for n, (low, w) in protocol.TRAILER.items()}
+            ),
+            results.as_value()[:64],
+        ).cause
+        with m.If(result_valid & result_last & (give == Give.FRAME) & cause.any()):
+            m.d.comb += self.fault.eq(Fault.FRAME)

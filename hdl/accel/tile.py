@@ -1,0 +1,51 @@
+"""A tile: an array, driven by its host's command frames or by the engines."""
+
+from amaranth.hdl import Module, Mux
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden import protocol
+from golden.config import ArrayConfig
+from hdl.array import SynapseArray, array_port
+from hdl.controller import Controller, word_layout
+
+
+class Tile(wiring.Component):
+    """An array and its controller.
+
+    Members
+    -------
+    i, o : In, Out(stream)
+        Command and result frames, see ``golden.protocol``.
+    running : In(1)
+        The array is the engines', not the controller's.
+    port : In(array_port)
+        The engines' side.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        self._config = config
+        super().__init__(
+            {
+                "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
+                "o": Out(stream.Signature(word_layout(protocol.result_bits(config)))),
+                "running": In(1),
+                "port": In(array_port(config)),
+            }
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.controller = controller = Controller(self._config)
+        m.submodules.array = array = SynapseArray(self._config)
+        wiring.connect(m, wiring.flipped(self.i), controller.i)
+        wiring.connect(m, wiring.flipped(self.o), controller.o)
+        for name, member in array_port(self._config).members.items():
+            inner, outer, host = (
+                getattr(each, name) for each in (array.port, self.port, controller.array)
+            )
+            if member.flow is Out:
+                m.d.comb += inner.eq(Mux(self.running, outer, host))
+            else:
+                m.d.comb += [outer.eq(inner), host.eq(inner)]
+        return m
