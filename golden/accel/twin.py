@@ -86,13 +86,13 @@ class GoldenAccelerator(Accelerator):
             if pc + WORDS > len(self._program):
                 raise ProgramError(pc, "the program does not end")
             step = Instruction.of(self._program[pc : pc + WORDS])
+            problem = timing.problem(step, batch, self.config)
+            if problem and step.code != Code.END:
+                raise ProgramError(pc, problem)
             spent = timing.cycles(step, batch, self.config)
-            counts.cycles += spent.total
+            counts.cycles += spent.fetch + spent.total
             if step.code == Code.END:
                 break
-            problem = timing.problem(step, batch, self.config)
-            if problem:
-                raise ProgramError(pc, problem)
             _Step(self, step, batch).execute()
             counts.phase(Code(step.code), spent)
             pc += WORDS
@@ -163,7 +163,7 @@ class _Step:
         if not step.plain:
             live &= (windows >> NEAR & 1).astype(bool)
         if step.pool:
-            live &= windows >> WHERE == np.asarray(place)[..., None, None]
+            live = live & (windows >> WHERE == np.asarray(place)[..., None, None])
         return errors * live
 
     # FORWARD
