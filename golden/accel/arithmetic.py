@@ -4,7 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.accel.config import CHANGE_FRACTION, ERROR_LIMIT, FRACTION
+from golden.accel.config import (
+    CHANGE_FRACTION,
+    ERROR_LIMIT,
+    FRACTION,
+    OFFSET_BITS,
+    OFFSET_FRACTION,
+)
 from golden.config import ArrayConfig
 from golden.ptable import code_values
 
@@ -32,11 +38,22 @@ def statistics(totals: np.ndarray, factor: int, shift: int) -> tuple[np.ndarray,
     return mean, np.maximum(deviations * factor >> shift + FRACTION, 1)
 
 
-def bounds(mean: np.ndarray, spread: np.ndarray, r: int, inner: int, outer: int) -> Bounds:
-    """Thresholds at ``r`` spreads from the mean, the window's bounds likewise; 8 bits behind the
-    point."""
+def bounds(
+    mean: np.ndarray, spread: np.ndarray, offset: np.ndarray, r: int, inner: int, outer: int
+) -> Bounds:
+    """Thresholds at ``r`` spreads from the mean less ``offset`` spreads, the window's bounds
+    likewise; 8 bits behind the point, of the offset ``OFFSET_FRACTION``."""
     reach = spread * r >> 8
+    mean = mean - (spread * offset >> OFFSET_FRACTION)
     return Bounds(mean, mean + reach, mean - reach, spread * inner >> 8, spread * outer >> 8)
+
+
+def learnt(offset: np.ndarray, mean_error: np.ndarray, learn: int) -> np.ndarray:
+    """A column's offset after a step by its mean error, ``FRACTION`` bits behind the point."""
+    if not learn:
+        return offset
+    top = (1 << OFFSET_BITS - 1) - 1
+    return np.clip(offset + (mean_error << learn - 1), -top - 1, top)
 
 
 def half_even(x: np.ndarray, shift: int) -> np.ndarray:

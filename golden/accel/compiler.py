@@ -27,6 +27,8 @@ class Settings:
     window: float = 0.5
     blind: bool = False
     dead_zone: float = 0.0
+    learn: int = 3
+    gain: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,7 @@ class Plan:
             # Balanced classes have targets of this mean; scores get it, and their deviation.
             mean = -(layer.n_out - 2) / layer.n_out
             one = 1 << SCORE_FRACTION
-            scale = math.sqrt(max(1 - mean * mean, 0.25)) * one / DEVIATION
+            scale = settings.gain * math.sqrt(max(1 - mean * mean, 0.25)) * one / DEVIATION
             return replace(
                 step, score=1, offset=round(one * mean), scale=round(scale * (1 << SCALE_SHIFT))
             )
@@ -166,7 +168,7 @@ class Plan:
         scale = learning_rate / tail_rms(settings.dead_zone) / array.step
         rate = 10 + math.log2(scale * layer.n_in * layer.n_out / DEVIATION)
         return replace(
-            step, mean_factor=factor, mean_shift=shift, rate=round(256 * rate),
+            step, mean_factor=factor, mean_shift=shift, rate=round(256 * rate), learn=settings.learn,
             dead=min(round(settings.dead_zone * scale * (1 << 18)), (1 << 24) - 1),
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ from golden.config import ArrayConfig
 FRACTION = 8  # bits behind the point of means, spreads and thresholds
 TOTAL_BITS = 20  # of a sum over all row tiles, signed
 THRESHOLD_BITS = TOTAL_BITS + FRACTION  # of a stored threshold, signed
+OFFSET_BITS, OFFSET_FRACTION = 20, 16  # of a column's learnt offset, in spreads, signed
 SCORE_BITS, SCORE_FRACTION = 16, 5  # of a score, signed; one is 32
 SCALE_SHIFT = 20  # a score is (sum - mean) * scale >> this
 ERROR_LIMIT = 127

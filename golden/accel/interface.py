@@ -90,7 +90,7 @@ class Accelerator(ABC):
             Space.ERRORS: (config.error_words, rows, -ERROR_LIMIT - 1, ERROR_LIMIT),
             Space.WINDOWS: (config.error_words, rows, 0, (1 << WINDOW_BITS) - 1),
             Space.LABELS: (config.positions, (), 0, (1 << 16) - 1),
-            Space.THRESHOLDS: (config.threshold_words, (tiles, 3), -top, top - 1),
+            Space.THRESHOLDS: (config.threshold_words, (tiles, 4), -top, top - 1),
             Space.STATES: (STATES, (), 0, (1 << 16) - 1),
             Space.RESULTS: (config.positions, (2,), -(1 << SCORE_BITS - 1), (1 << 16) - 1),
         }[space]
@@ -104,8 +104,8 @@ class Accelerator(ABC):
             Any but GENERATORS (see ``seed``) and RESULTS.
         values : ndarray of shape (count, ...), integer
             PROGRAM, LABELS, STATES: (count,). ACTIVATIONS (trits), ERRORS, WINDOWS: (count, rows).
-            THRESHOLDS: (count, tiles, 3), upper, lower, whether the sign is turned; of a score
-            layer mean, scale, 0.
+            THRESHOLDS: (count, tiles, 4), upper, lower, whether the sign is turned, the learnt
+            offset; of a score layer mean, scale, 0, offset.
         first : int
         """
         if space in (Space.GENERATORS, Space.RESULTS):

@@ -153,12 +153,12 @@ class ChipNetwork(SynapseNetwork):
         for layer in self._plan.layers:
             name = f"{layer.name}.thresholds"
             new = arrays[name]
-            if new.shape != (layer.n_out, 3):
-                raise ValueError(f"{name} must have shape {(layer.n_out, 3)}, not {new.shape}")
-            full = np.zeros((layer.form.groups * tiles, 3), np.int64)
+            if new.shape != (layer.n_out, 4):
+                raise ValueError(f"{name} must have shape {(layer.n_out, 4)}, not {new.shape}")
+            full = np.zeros((layer.form.groups * tiles, 4), np.int64)
             full[: layer.n_out] = new
             self._accelerator.write(
-                Space.THRESHOLDS, full.reshape(-1, tiles, 3), layer.form.thresholds
+                Space.THRESHOLDS, full.reshape(-1, tiles, 4), layer.form.thresholds
             )
 
     def state(self) -> dict[str, np.ndarray]:

@@ -24,16 +24,22 @@ from enum import IntEnum
 import numpy as np
 
 from golden import protocol, trit
-from golden.accel.config import STATES, THRESHOLD_BITS, WINDOW_BITS, AcceleratorConfig
+from golden.accel.config import (
+    OFFSET_BITS,
+    STATES,
+    THRESHOLD_BITS,
+    WINDOW_BITS,
+    AcceleratorConfig,
+)
 from golden.accel.interface import Space
 from golden.lfsr import STATE_BITS
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
 RANGE = {"first": (0, 16), "count": (16, 16)}
 RESULT = {"label": (0, 16), "score": (16, 16)}
-THRESHOLD_WORD = 64  # of one tile: upper, whether the sign is turned in bit 31; then lower
+THRESHOLD_WORD = 96  # of one tile: upper, whether the sign is turned in bit 31; lower; offset
 TURNED = 31
-_MASK = (1 << THRESHOLD_BITS) - 1
+_MASK, _OFFSET_MASK = (1 << THRESHOLD_BITS) - 1, (1 << OFFSET_BITS) - 1
 
 
 class PacketOp(IntEnum):
@@ -71,9 +77,9 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
     if space is Space.WINDOWS:
         return protocol.to_words(protocol.to_bits(values, WINDOW_BITS), bits)
     if space is Space.THRESHOLDS:
-        upper, lower, turned = (values[..., i].astype(np.int64) for i in range(3))
-        pairs = np.stack([upper & _MASK | turned << TURNED, lower & _MASK], axis=-1)
-        return pairs.reshape(len(values), -1).astype(np.uint32)
+        upper, lower, turned, offset = (values[..., i].astype(np.int64) for i in range(4))
+        words = [upper & _MASK | turned << TURNED, lower & _MASK, offset & _OFFSET_MASK]
+        return np.stack(words, axis=-1).reshape(len(values), -1).astype(np.uint32)
     if space is Space.GENERATORS:
         return np.ascontiguousarray(values, "<u8").view("<u4").reshape(len(values), 2)
     return values.astype(np.uint32).reshape(len(values), 1)
@@ -92,14 +98,24 @@ def from_words(space: Space, words: np.ndarray, config: AcceleratorConfig) -> np
         bits = protocol.from_words(words, rows, WINDOW_BITS)
         return protocol.from_bits(bits, signed=False).astype(np.uint8)
     if space is Space.THRESHOLDS:
-        pairs = words.reshape(len(words), config.tiles, 2).astype(np.int64)
-        signed = (pairs & _MASK ^ 1 << THRESHOLD_BITS - 1) - (1 << THRESHOLD_BITS - 1)
-        return np.concatenate([signed, pairs[..., :1] >> TURNED & 1], axis=-1)
+        upper, lower, offset = words.reshape(len(words), config.tiles, 3).astype(np.int64).T
+        parts = [
+            _signed(upper, THRESHOLD_BITS),
+            _signed(lower, THRESHOLD_BITS),
+            upper >> TURNED & 1,
+            _signed(offset, OFFSET_BITS),
+        ]
+        return np.stack(parts).T
     if space is Space.GENERATORS:
         return np.ascontiguousarray(words, "<u4").view("<u8")[:, 0].astype(np.uint64)
     if space is Space.RESULTS:
         return results_of(words[:, 0])
     return words[:, 0].astype(np.uint32 if space is Space.PROGRAM else np.int64)
+
+
+def _signed(x: np.ndarray, bits: int) -> np.ndarray:
+    """The low ``bits`` of x, two's complement."""
+    return (x & (1 << bits) - 1 ^ 1 << bits - 1) - (1 << bits - 1)
 
 
 def results_of(words: np.ndarray) -> np.ndarray:

@@ -7,8 +7,8 @@ FORWARD
     Outputs of a layer from its inputs. For each column group (one column a tile), sample, output
     pixel, place in the pooling window and word of inputs under the kernel, a column sum; these are
     clipped to +-``adc`` (0: not), added up, and the largest of the pooling window is kept. With
-    ``train`` the column's mean and mean absolute deviation over the batch set its thresholds, and
-    the stored ones follow; without, the stored ones decide. A hidden layer writes trits and, with
+    ``train`` the column's mean and mean absolute deviation over the batch and its learnt offset set
+    its thresholds, and the stored ones follow; without, the stored ones decide. A hidden layer writes trits and, with
     ``train``, window flags; one with ``score`` writes scores, the class with the highest so far
     and, with ``train``, the errors of the squared hinge loss.
 BACKWARD
@@ -17,7 +17,7 @@ BACKWARD
 UPDATE
     For each word of inputs under the kernel and each column group, the sum of error times input
     over the batch, without the part of the inputs' mean; times a rate, less ``dead``, split into
-    whole steps and pulse code, and pulsed.
+    whole steps and pulse code, and pulsed. The offset of each column moves with its mean error.
 END
     Ends the program.
 
@@ -57,6 +57,7 @@ _WIDTHS = {
     "state": 8,  # where an update keeps the mean size of its sums
     "error_shift": 5,
     "padding": 8,
+    "learn": 4,  # offsets move by the mean error times 2^(learn - 9); 0: not at all
     "cells": 16,
     "tap_row": 16,  # columns from one row of the kernel to the next, in a tile
     "tap_pixel": 16,
@@ -133,6 +134,7 @@ class Instruction:
     state: int = 0
     error_shift: int = 0
     padding: int = 0
+    learn: int = 0
     cells: int = 0
     tap_row: int = 1
     tap_pixel: int = 1

@@ -8,7 +8,7 @@ kernel, G column groups and R rows:
 - UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
   for the inputs' mean), and R + 23 more.
 - FORWARD takes N P T cycles for a column group on the tiles. What becomes of the column takes
-  N + 6 cycles, with statistics 2 N + 18, of a score layer 28 more, while the tiles go on with the
+  N + 6 cycles, with statistics 2 N + 19, of a score layer 28 more, while the tiles go on with the
   next column, but not with the one after it. ``_forward`` follows that.
 - Each is fetched in ``FETCH`` cycles; END takes two more.
 """
@@ -54,7 +54,7 @@ def _forward(step: Instruction, column: int) -> int:
     """Cycles of a FORWARD with ``column`` steps a column group."""
     after = step.positions + 6
     if step.train:
-        after = 2 * step.positions + (46 if step.score else 18)
+        after = 2 * step.positions + (47 if step.score else 19)
     begun, through = 1 - column, [0, 0]  # the last column's first step; when columns were through
     for _ in range(step.groups):
         begun = max(begun + column, through[-2] + 1)
@@ -77,16 +77,16 @@ def problem(step: Instruction, batch: int, config: AcceleratorConfig) -> str:
     if step.state >= STATES:
         return f"state must be below {STATES}, not {step.state}"
     if step.taps * config.array.rows >= 1 << TOTAL_BITS - 1:
-        return f"inputs under the kernel must be fewer than 2^{TOTAL_BITS - 1}, not {step.taps} words"
+        return (
+            f"inputs under the kernel must be fewer than 2^{TOTAL_BITS - 1}, not {step.taps} words"
+        )
     for what, (last, words) in _reach(step, batch, config).items():
         if last >= words:
             return f"{what} must lie below {words}, not at {last}"
     return ""
 
 
-def _reach(
-    step: Instruction, batch: int, config: AcceleratorConfig
-) -> dict[str, tuple[int, int]]:
+def _reach(step: Instruction, batch: int, config: AcceleratorConfig) -> dict[str, tuple[int, int]]:
     """The last word that an instruction uses of each memory, and how many words that has."""
     side = 2 if step.pool else 1
     rows, columns = step.height * side - 1, step.width * side - 1
@@ -117,8 +117,9 @@ def _reach(
     reach["weights"] = (column, config.array.cols)
     if step.code != Code.FORWARD or step.train:
         reach["errors"] = (last_error, config.error_words)
-    if step.code == Code.FORWARD:
+    if step.code == Code.FORWARD or step.learn:
         reach["thresholds"] = (step.thresholds + step.groups - 1, config.threshold_words)
+    if step.code == Code.FORWARD:
         if not step.score:
             reach["outputs"] = (last_output, config.activation_words)
     return reach

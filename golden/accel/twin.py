@@ -10,6 +10,7 @@ from golden.accel.config import (
     AVERAGE_SHIFT,
     FRACTION,
     NEAR,
+    OFFSET_FRACTION,
     SCALE_SHIFT,
     SCORE_BITS,
     SCORE_FRACTION,
@@ -41,7 +42,7 @@ class GoldenAccelerator(Accelerator):
         self._errors = np.zeros((config.error_words, rows), np.int8)
         self._windows = np.zeros((config.error_words, rows), np.uint8)
         self._labels = np.zeros(config.positions, np.int64)
-        self._thresholds = np.zeros((config.threshold_words, tiles, 3), np.int64)
+        self._thresholds = np.zeros((config.threshold_words, tiles, 4), np.int64)
         self._states = np.zeros(STATES, np.int64)
         self._results = np.zeros((config.positions, 2), np.int64)  # class, score
         self._program = np.zeros(config.program_words, np.uint32)
@@ -191,7 +192,9 @@ class _Step:
         fine = totals << FRACTION
         if step.train:
             mean, spread = arithmetic.statistics(totals, step.mean_factor, step.mean_shift)
-            bounds = arithmetic.bounds(mean, spread, step.bound, step.inner, step.outer)
+            bounds = arithmetic.bounds(
+                mean, spread, stored[..., 3], step.bound, step.inner, step.outer
+            )
             first, second = bounds.upper, bounds.lower
             if step.score:
                 first, second = mean, step.scale // spread
@@ -203,7 +206,7 @@ class _Step:
         word, lane = (part[valid] for part in self._lanes())
         errors_at = self._error_words()[:, None] + word
         if step.score:
-            errors = self._score(fine, first, second)
+            errors = self._score(fine, first, second, stored[..., 3])
             if step.train:
                 host._errors[errors_at, lane] = errors[:, valid]
             return
@@ -219,10 +222,13 @@ class _Step:
             window = near << NEAR | place << WHERE
             host._windows[errors_at, lane] = window[:, valid]
 
-    def _score(self, fine: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    def _score(
+        self, fine: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray:
         """Scores into the results; errors by the squared hinge loss, (positions, groups, tiles)."""
         host, step = self.host, self.step
-        scores = ((fine - mean) * scale >> SCALE_SHIFT) + step.offset
+        offset = step.offset + (offset >> OFFSET_FRACTION - SCORE_FRACTION)
+        scores = ((fine - mean) * scale >> SCALE_SHIFT) + offset
         scores = np.clip(scores, -_TOP - 1, _TOP)
         flat = scores.reshape(len(scores), -1)[:, : step.columns]
         host._results[: len(flat)] = np.stack([flat.argmax(axis=1), flat.max(axis=1)], axis=1)
@@ -278,6 +284,9 @@ class _Step:
         d = d.reshape(-1, step.groups, tiles)  # (positions places, groups, tiles)
         bias = d.sum(axis=0)
         factor, shift = arithmetic.rate(step.rate - int(host._states[step.state]))
+        stored = host._thresholds[step.thresholds : step.thresholds + step.groups]
+        mean_error = bias * step.mean_factor >> step.mean_shift
+        stored[..., 3] = arithmetic.learnt(stored[..., 3], mean_error, step.learn)
         total = 0
         for first, address in zip(self._taps(), addresses, strict=True):
             u = host._activations[address.ravel()].astype(np.float64)

@@ -8,6 +8,8 @@ from golden import trit
 from golden.accel.config import (
     AVERAGE_SHIFT,
     FRACTION,
+    OFFSET_BITS,
+    OFFSET_FRACTION,
     SCALE_SHIFT,
     SCORE_BITS,
     SCORE_FRACTION,
@@ -125,7 +127,7 @@ class Columns(wiring.Component):
         word = Signal(ADDRESS_BITS)
         lane = Signal(LANE_BITS)
         position = Signal(16)
-        calculation = Signal(3)
+        calculation = Signal(4)
         left = Signal(5)
         m.d.comb += [
             self.busy.eq(waiting | (state != State.IDLE)),
@@ -180,7 +182,7 @@ class Columns(wiring.Component):
                     m.d.sync += calculation.eq(calculation + 1)
                     with m.If(calculation == 1):
                         m.d.sync += state.eq(State.MEASURE)
-                    with m.If(calculation == 7):
+                    with m.If(calculation == 8):
                         m.d.sync += [state.eq(State.DIVIDE), left.eq(THRESHOLD_BITS)]
             with m.Case(State.DIVIDE):
                 m.d.sync += left.eq(left - 1)
@@ -282,9 +284,12 @@ class Columns(wiring.Component):
 
         # One multiplier makes one number after the other; a product is there a cycle later.
         width = max(config.sum_bits, len(deviations) + 1)
-        operand, factor = number("operand", signed(width)), number("factor", 16)
-        product, shift = number("product", signed(width + 17)), number("shift", 7)
-        shifted = number("shifted", signed(width + 17))
+        operand, factor = (
+            number("operand", signed(width)),
+            number("factor", signed(OFFSET_BITS + 1)),
+        )
+        product, shift = number("product", signed(width + OFFSET_BITS + 1)), number("shift", 7)
+        shifted = number("shifted", signed(width + OFFSET_BITS + 1))
         m.d.comb += shifted.eq(product >> shift)
         m.d.sync += product.eq(operand * factor)
         coarse = Signal(7, name=f"coarse_{tile}")
@@ -310,13 +315,18 @@ class Columns(wiring.Component):
             with m.Case(6):
                 m.d.comb += [operand.eq(spread), factor.eq(step.outer)]
                 m.d.sync += inner.eq(shifted)
-            with m.Default():
+            with m.Case(7):
+                m.d.comb += [operand.eq(spread), factor.eq(stored.offset)]
                 with m.If(calculating):
                     m.d.sync += outer.eq(shifted)
+            with m.Default():
+                m.d.comb += shift.eq(OFFSET_FRACTION)
+                with m.If(calculating & ~step.score):
+                    m.d.sync += mean.eq(mean - shifted)
 
         m.submodules[f"divider_{tile}"] = divider = Divider(THRESHOLD_BITS)
         m.d.comb += [
-            divider.start.eq(calculating & (control["calculation"] == 7)),
+            divider.start.eq(calculating & (control["calculation"] == 8)),
             divider.dividend.eq(step.scale),
             divider.divisor.eq(spread),
         ]
@@ -354,7 +364,9 @@ class Columns(wiring.Component):
         m.d.sync += scaled.eq(over * lower)
         score = number("score", signed(SCORE_BITS))
         top = (1 << (SCORE_BITS - 1)) - 1
-        m.d.sync += score.eq(clip((scaled >> SCALE_SHIFT) + step.offset, -top - 1, top))
+        offset = number("offset", signed(SCORE_BITS + 2))
+        m.d.comb += offset.eq(step.offset + (stored.offset >> (OFFSET_FRACTION - SCORE_FRACTION)))
+        m.d.sync += score.eq(clip((scaled >> SCALE_SHIFT) + offset, -top - 1, top))
         nonzero, negative = (
             delayed(m, signal, 1)
             for signal in (self._named(m, f"nonzero_{tile}", plus | minus),

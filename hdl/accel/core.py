@@ -123,7 +123,7 @@ class AcceleratorCore(wiring.Component):
         beyond = self._engines(m, memories)
         m.d.comb += [
             sequencer.working.eq(issue.busy | columns.busy | outer.busy | requantise.busy),
-            sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | beyond),
+            sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | outer.fault | beyond),
         ]
         self._count(m)
         return m
@@ -161,8 +161,10 @@ class AcceleratorCore(wiring.Component):
             ),
             Space.LABELS: (columns.label_at, 0, 0, 0),
             Space.THRESHOLDS: (
-                columns.threshold_at, columns.threshold_write, columns.threshold_at,
-                columns.new_threshold.as_value(),
+                Mux(self._update, outer.threshold_at, columns.threshold_at),
+                Mux(self._update, outer.threshold_write, columns.threshold_write),
+                Mux(self._update, outer.threshold_write_at, columns.threshold_at),
+                Mux(self._update, outer.new_threshold.as_value(), columns.new_threshold.as_value()),
             ),
             Space.STATES: (
                 step.state, self._sequencer.commit & self._update & outer.any_size, step.state,
@@ -219,6 +221,7 @@ class AcceleratorCore(wiring.Component):
             columns.label.eq(words[Space.LABELS]),
             columns.result.eq(words[Space.RESULTS]),
             columns.threshold.eq(words[Space.THRESHOLDS]),
+            outer.threshold.eq(words[Space.THRESHOLDS]),
             self._sequencer.word.eq(words[Space.PROGRAM]),
             outer.size.eq(words[Space.STATES]),
         ]

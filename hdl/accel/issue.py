@@ -19,7 +19,7 @@ def marks_layout() -> data.StructLayout:
     """What a step is to those who take its result.
 
     ``begin``, ``end``: first and last of those whose results are added up; ``column``: the last of
-    a column; ``fresh``: the first group of outputs; ``place``, ``place_first``, ``place_last``: in
+    a column; ``fresh``: the first group of outputs (UPDATE: word of inputs); ``place``, ``place_first``, ``place_last``: in
     the pooling window; ``mean``: the pass for the inputs' mean; ``inside``: the error lies in the
     output; ``column_index``: of the tiles.
     """
@@ -117,6 +117,7 @@ class Issue(wiring.Component):
                 now.begin.eq(first[3:].all()),
                 now.end.eq(last[3:].all()),
                 now.mean.eq(first[2]),
+                now.fresh.eq(first[:2].all()),
                 now.place.eq(place),
                 self.at_begin.eq(first[3:].all()),
                 self.at_end.eq(last[3:].all()),

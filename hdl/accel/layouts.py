@@ -4,6 +4,7 @@ from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
 from golden.accel.config import (
+    OFFSET_BITS,
     SCORE_BITS,
     THRESHOLD_BITS,
     TOTAL_BITS,
@@ -39,6 +40,7 @@ def threshold_layout() -> data.FlexibleLayout:
             "upper": data.Field(signed(THRESHOLD_BITS), 0),
             "turned": data.Field(unsigned(1), TURNED),
             "lower": data.Field(signed(THRESHOLD_BITS), 32),
+            "offset": data.Field(signed(OFFSET_BITS), 64),
         },
     )
 

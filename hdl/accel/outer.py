@@ -5,12 +5,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import protocol, trit
-from golden.accel.config import FRACTION, AcceleratorConfig
+from golden.accel.config import FRACTION, OFFSET_BITS, AcceleratorConfig
 from golden.lfsr import STATE_BITS, stream_states
 from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
 from hdl.accel.issue import marks_layout
-from hdl.accel.layouts import instruction_layout
-from hdl.accel.loops import ADDRESS_BITS, delayed
+from hdl.accel.layouts import instruction_layout, threshold_layout
+from hdl.accel.loops import ADDRESS_BITS, clip, delayed
 from hdl.accumulator import RowAccumulator
 from hdl.count import add_up
 
@@ -39,6 +39,9 @@ class Outer(wiring.Component):
     busy : Out(1)
     size : In(16); new_size : Out(16); any_size : Out(1)
         log2 of the layer's summed magnitudes, of the update before and of this one.
+    threshold_at, threshold_write, ... : the columns' offsets
+    fault : Out(1)
+        An offset lies beyond its memory.
     load : In(tiles); state : In(64); generators : Out(a tile)
 
     References
@@ -68,6 +71,12 @@ class Outer(wiring.Component):
                 "size": In(LOGARITHM_BITS),
                 "new_size": Out(LOGARITHM_BITS),
                 "any_size": Out(1),
+                "threshold_at": Out(ADDRESS_BITS),
+                "threshold": In(data.ArrayLayout(threshold_layout(), tiles)),
+                "threshold_write": Out(1),
+                "threshold_write_at": Out(ADDRESS_BITS),
+                "new_threshold": Out(data.ArrayLayout(threshold_layout(), tiles)),
+                "fault": Out(1),
                 "load": In(tiles),
                 "state": In(STATE_BITS),
                 "generators": Out(data.ArrayLayout(STATE_BITS, tiles)),
@@ -92,8 +101,12 @@ class Outer(wiring.Component):
 
         sums = [self._sums(m, tile) for tile in range(tiles)]
         complete = delayed(m, marks.valid & marks.end, 1)
-        taken = Signal(data.StructLayout({"mean": 1, "column": ADDRESS_BITS}))
-        m.d.sync += [taken.mean.eq(marks.mean), taken.column.eq(marks.column_index)]
+        taken = Signal(data.StructLayout({"mean": 1, "fresh": 1, "column": ADDRESS_BITS}))
+        m.d.sync += [
+            taken.mean.eq(marks.mean),
+            taken.fresh.eq(marks.fresh),
+            taken.column.eq(marks.column_index),
+        ]
 
         # Lanes leave one after the other, lane 0 first.
         left = Signal(range(rows + 1))
@@ -116,6 +129,8 @@ class Outer(wiring.Component):
                 m.d.sync += [shadow[j].eq(shadow[j + 1]) for j in range(rows - 1)]
             heads.append((shadow[0], own_bias))
 
+        learning = delayed(m, complete & taken.fresh & ~taken.mean & step.learn.any(), 1)
+        self._learn(m, learning, [bias for _, bias in heads])
         mean = self._means(m, heads[0][0], draining, drained_mean)
         factor, shift = self._rate(m)
         coders, states = [], stream_states(0, 0, tiles).tolist()
@@ -202,6 +217,32 @@ class Outer(wiring.Component):
             m.d.sync += ring[rows - 1].eq(Mux(fresh, mean, ring[0]))
             m.d.sync += [ring[j].eq(ring[j + 1]) for j in range(rows - 1)]
         return ring[0]
+
+    def _learn(self, m, learning, biases):
+        """Moves the offsets of a column by its mean error."""
+        step = self.instruction
+        index = Signal(16)
+        with m.If(self.start):
+            m.d.sync += index.eq(0)
+        with m.Elif(learning):
+            m.d.sync += index.eq(index + 1)
+        m.d.comb += self.threshold_at.eq(step.thresholds + index)
+        beyond = self.threshold_write_at >= self._config.threshold_words
+        writing = delayed(m, learning, 2)
+        m.d.comb += [
+            self.threshold_write_at.eq(delayed(m, self.threshold_at, 2)),
+            self.threshold_write.eq(writing & ~beyond),
+            self.fault.eq(writing & beyond),
+        ]
+        top = (1 << (OFFSET_BITS - 1)) - 1
+        for tile, bias in enumerate(biases):
+            stored, new = self.threshold[tile], self.new_threshold[tile]
+            product = Signal(signed(self._config.product_bits + 17), name=f"mean_error_{tile}")
+            m.d.sync += product.eq(bias * step.mean_factor)
+            change = ((product >> step.mean_shift) << step.learn) >> 1
+            offset = Signal(signed(OFFSET_BITS), name=f"offset_{tile}")
+            m.d.sync += offset.eq(clip(stored.offset + change, -top - 1, top))
+            m.d.comb += [new.eq(delayed(m, stored, 1)), new.offset.eq(offset)]
 
     def _rate(self, m):
         """2^(rate - size) as factor and shift, from the start of the instruction on."""
