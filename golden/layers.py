@@ -6,6 +6,7 @@ arrays; they are numpy's or another back end's. Source: GXNOR-Net, Deng et al., 
 2018, and its published code.
 """
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -17,6 +18,9 @@ from golden.backend import NUMPY, Backend, namespace
 
 BN_EPSILON = 1e-4  # GXNOR's published code
 BN_ALPHA = 0.1  # weight of the newest batch in the running statistics, GXNOR's published code
+SPREADS = ("variance", "deviation")
+# A normal distribution's standard deviation over its mean absolute deviation.
+DEVIATION = math.sqrt(math.pi / 2)
 
 
 class Layer(ABC):
@@ -45,6 +49,9 @@ class BatchNorm(Layer):
         Columns.
     dtype : dtype
         Of all arrays.
+    spread : {"variance", "deviation"}
+        With "deviation" the square of sqrt(pi / 2) times the batch's mean absolute deviation takes
+        the place of its variance, as an accelerator does it; ``backward`` stays as it is.
 
     Attributes
     ----------
@@ -56,8 +63,15 @@ class BatchNorm(Layer):
         Loss gradients at the parameters, after ``backward``.
     """
 
-    def __init__(self, name: str, n: int, dtype: DTypeLike = np.float32, backend: Backend = NUMPY):
-        self.name = name
+    def __init__(
+        self,
+        name: str,
+        n: int,
+        dtype: DTypeLike = np.float32,
+        backend: Backend = NUMPY,
+        spread: str = "variance",
+    ):
+        self.name, self._spread = name, checks.choice("spread", spread, SPREADS)
 
         def filled(value: float) -> Any:
             return backend.array(np.full(n, value, dtype))
@@ -77,7 +91,11 @@ class BatchNorm(Layer):
             mean = xp.sum(x, axis=0) / len(x)
         normal = x - mean
         if train:
-            variance = xp.sum(normal * normal, axis=0) / len(x)
+            if self._spread == "deviation":
+                deviation = xp.sum(xp.abs(normal), axis=0) / len(x)
+                variance = xp.square(DEVIATION * deviation)
+            else:
+                variance = xp.sum(normal * normal, axis=0) / len(x)
             for name, batch in (("mean", mean), ("variance", variance)):
                 running = self.statistics[name]
                 running += BN_ALPHA * (batch - running)

@@ -42,6 +42,27 @@ class Mismatch(Exception):
         return Mismatch(self.what, where, self.expected, self.got, self.count)
 
 
+def compare(
+    what: str, expected: np.ndarray, got: np.ndarray, axes: tuple[str, ...], *start: int
+) -> int:
+    """How many values were compared; raises Mismatch at the first that differs.
+
+    ``axes`` names the indices of ``what``, ``start`` is added to the first of them.
+    """
+    if expected.shape != got.shape:
+        raise ValueError(f"{what}: shapes {expected.shape} and {got.shape} differ")
+    differ = expected != got
+    if differ.any():
+        index = np.unravel_index(int(np.argmax(differ)), differ.shape)
+        offset = [*start, *[0] * (len(axes) - len(start))]
+        where: dict[str, int | str] = {
+            axis: int(i) + o for axis, i, o in zip(axes, index, offset, strict=True)
+        }
+        count = int(np.count_nonzero(differ))
+        raise Mismatch(what, where, int(expected[index]), int(got[index]), count)
+    return expected.size
+
+
 class LockstepArray(SynapseArray):
     """Runs ``reference`` and ``other`` side by side and compares whatever they return.
 
@@ -74,18 +95,7 @@ class LockstepArray(SynapseArray):
     def _same(
         self, what: str, expected: np.ndarray, got: np.ndarray, axes: tuple[str, ...], *start: int
     ) -> np.ndarray:
-        if expected.shape != got.shape:
-            raise ValueError(f"{what}: shapes {expected.shape} and {got.shape} differ")
-        self.compared += expected.size
-        differ = expected != got
-        if differ.any():
-            index = np.unravel_index(int(np.argmax(differ)), differ.shape)
-            offset = [*start, *[0] * (len(axes) - len(start))]
-            where: dict[str, int | str] = {
-                axis: int(i) + o for axis, i, o in zip(axes, index, offset, strict=True)
-            }
-            count = int(np.count_nonzero(differ))
-            raise Mismatch(what, where, int(expected[index]), int(got[index]), count)
+        self.compared += compare(what, expected, got, axes, *start)
         return expected
 
     @contextmanager

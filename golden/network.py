@@ -59,6 +59,9 @@ class SynapseNetwork(ABC):
     def predict(self, u: np.ndarray) -> np.ndarray:
         """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
 
+    def verify(self) -> None:  # noqa: B027  (a default, not a duty)
+        """Compare what is not in the arrays with whatever else holds it; mostly there is none."""
+
     def read(self) -> dict[str, np.ndarray]:
         """Cell bits of every layer, bool, (n_out, n_in, cells)."""
         return {layer.name: layer.matrix.read() for layer in self.weighted}
@@ -136,6 +139,8 @@ class Network(SynapseNetwork):
         Of the activations, see ``golden.layers.Activation``.
     steepness : float
         m of the switching probability tanh(m nu), see ``golden.ptable.encode``.
+    spread : {"variance", "deviation"}
+        What batch norm divides by, see ``golden.layers.BatchNorm``.
     dtype : dtype
         Of everything that is no integer.
 
@@ -156,6 +161,7 @@ class Network(SynapseNetwork):
         threshold: float = 0.5,
         window: float = 0.5,
         steepness: float = ptable.GXNOR_M,
+        spread: str = "variance",
         dtype: DTypeLike = np.float32,
     ):
         self.pool, self.steepness, self.dtype = pool, steepness, np.dtype(dtype)
@@ -177,7 +183,7 @@ class Network(SynapseNetwork):
             else:
                 matrix = pool.matrix(name, int(np.prod(before)), block.n_out)
                 self.weighted.append(Dense(matrix, dtype, limit))
-            self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend))
+            self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend, spread))
             self.layers += [self.weighted[-1], self.norms[-1]]
 
     def forward(self, u: np.ndarray, *, train: bool = False) -> Any:

@@ -130,6 +130,11 @@ REGISTERS: tuple[Register, ...] = (
         Field("positions", 0, 16, "positions"),
         Field("program_words", 16, 16, "words of program"),
     ), "sizes of memories"),
+    Register("MEMORY3", 0x18, "ro", (
+        Field("threshold_words", 0, 16, "words of thresholds"),
+        Field("variant_bits", 16, 3, "bits of a cell's variant"),
+        Field("counters", 19, 1, "arrays count their activity"),
+    ), "sizes of memories, and what the arrays have besides"),
     Register("CONTROL", 0x20, "wo", (
         Field("start", 0, 1, "run the program from PC on"),
         Field("stop", 1, 1, "stop the program"),
@@ -162,7 +167,7 @@ REGISTERS: tuple[Register, ...] = (
 
 # Constants: those of every accelerator by "REGISTER.field", and the registers of those of each.
 FIXED = {"ID.value": 0x53505254, "VERSION.value": 0x00010000}
-PARAMETERS = ("SHAPE", "LAYOUT", "MEMORY", "MEMORY2")
+PARAMETERS = ("SHAPE", "LAYOUT", "MEMORY", "MEMORY2", "MEMORY3")
 
 
 def by_name() -> dict[str, Register]:

@@ -136,6 +136,7 @@ class Trainer:
                 threshold=config.activation_threshold,
                 window=config.window,
                 steepness=environment.steepness,
+                spread=config.batch_norm,
             )
         self.optimiser = OPTIMISERS[config.optimiser](
             momentum=config.momentum, dead_zone=config.dead_zone
@@ -295,6 +296,7 @@ class Trainer:
                 array.verify()
             except Mismatch as mismatch:
                 raise mismatch.of(array=number) from None
+        self.network.verify()
         return bits
 
     def _keep(self, bits: dict[str, np.ndarray], val_accuracy: float) -> None:

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 
 from golden import checks, spec
+from golden.layers import SPREADS
 from golden.optim import OPTIMISERS
 
 RULES = ("exact", "blind")
@@ -36,6 +37,8 @@ class TrainConfig:
         See ``golden.layers.Activation``.
     threshold, window : float
         Its r and a; a binary activation has no r.
+    batch_norm : {"variance", "deviation"}
+        What it divides by, see ``golden.layers.BatchNorm``.
     density : float
         Share of non-zero weights at the start, 0 to 1.
     seed : int
@@ -59,6 +62,7 @@ class TrainConfig:
     activation: str = "ternary"
     threshold: float = 0.5
     window: float = 0.5
+    batch_norm: str = "variance"
     density: float = 0.1
     seed: int = 0
 
@@ -83,4 +87,5 @@ class TrainConfig:
                 f"dead_zone = {self.dead_zone:g} needs optimiser gradient, not {self.optimiser}"
             )
         checks.choice("rule", self.rule, RULES)
+        checks.choice("batch_norm", self.batch_norm, SPREADS)
         checks.choice("activation", self.activation, ACTIVATIONS)

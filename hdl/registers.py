@@ -3,7 +3,7 @@
 import functools
 import operator
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,8 +64,8 @@ def in_place(register: Register, fields: data.View) -> Cat:
 
 def unused(m, value):
     """Tell linters that these bits have no reader, and should not."""
-    name = Signal(value.shape(), name="unused", attrs={"keep": 1})
-    m.d.comb += name.eq(value)
+    reader = Signal(name="unused", attrs={"keep": 1})
+    m.d.comb += reader.eq(Value.cast(value).any())
 
 
 class RegisterFile(wiring.Component):

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from golden import backend, protocol, spec
 from golden.config import ArrayConfig
+from golden.optim import OPTIMISERS
 from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
 
 DENSE = ((784,), "512FC")
@@ -119,6 +120,39 @@ def _full_width(has_torch: bool) -> Table:
     return table
 
 
+def _on_chip() -> Table:
+    """Training steps of 64-128-10 by the accelerator: its twin and its RTL."""
+    from golden.accel.compiler import Plan, Settings, sized
+    from golden.accel.network import ChipNetwork
+    from golden.ptable import tanh_table
+    from golden.spec import Block
+    from spintrit.onchip import accelerator
+
+    blocks, shape, batch = [Block(128), Block(10)], (64,), 200
+    config = sized(blocks, shape, ArrayConfig(), 1, batch)
+    plan = Plan(blocks, shape, config, batch, Settings(dead_zone=2.0))
+    rng = np.random.default_rng(SEED)
+    u = rng.integers(-1, 2, (batch, *shape)).astype(np.int8)
+    labels = rng.integers(0, 10, batch)
+    table = Table(title=f"On chip, dense 64-128-10, batch {batch}, one thread")
+    for column in ("", "samples per second", "clock cycles per second"):
+        table.add_column(column, justify="right" if column else "left")
+    for kind, name in (("golden", "integer twin, numpy"), ("rtl", "RTL library")):
+        block = accelerator(kind, config)
+        network = ChipNetwork(block, plan, tanh_table(config.array), SEED)
+        network.initialise(np.random.default_rng(SEED), 0.1)
+
+        def step(network: ChipNetwork = network) -> object:
+            return network.train_step(u, labels, OPTIMISERS["gradient"](), 0.01, rng)
+
+        before = block.counts().cycles
+        step()
+        cycles = block.counts().cycles - before
+        rate = per_second(step, batch)
+        table.add_row(name, f"{rate:,.0f}", f"{rate / batch * cycles:,.0f}")
+    return table
+
+
 def main(config: ArrayConfig | None = None) -> int:
     """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
     console = Console()
@@ -130,6 +164,7 @@ def main(config: ArrayConfig | None = None) -> int:
     console.print(_dense(has_torch))
     console.print(_convolutions(has_torch))
     console.print(_full_width(has_torch))
+    console.print(_on_chip())
 
     config = config or ArrayConfig()
     rtl = Table(title=f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second")

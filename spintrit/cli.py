@@ -19,7 +19,8 @@ from golden.data.augment import AUGMENTS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli, eval_cli, plot_cli, study_cli
+from spintrit import device_cli, eval_cli, ip_cli, plot_cli, study_cli
+from spintrit.onchip import DEFAULTS, SERIAL, Chip
 from spintrit.options import (
     ARRAY_HELP,
     ARRAYS,
@@ -76,6 +77,10 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "--epochs", type=int, default=TrainConfig.epochs, metavar="N",
         help=f"passes over the training data [{TrainConfig.epochs}]",
     )  # fmt: skip
+    demo.add_argument(
+        "--on-chip", action="store_true",
+        help="let the accelerator do all of the training, instead of arrays under the host",
+    )  # fmt: skip
     _add_folder(demo, DEMO_FOLDER)
     demo.set_defaults(act=_demo)
 
@@ -86,10 +91,19 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "bits. A named network brings training settings of its own, which options replace.",
     )
     train.add_argument(
-        "--array", choices=ARRAYS, default="golden",
+        "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
         help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
         "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
-        "in lock step [golden]",
+        "in lock step; with --on-chip an accelerator of these, or one on a board [golden]",
+    )  # fmt: skip
+    train.add_argument(
+        "--on-chip", action="store_true",
+        help="let the accelerator do all of the training, by its own state-free rule; trits as "
+        "inputs, and other defaults of learning rates and dead zone",
+    )  # fmt: skip
+    train.add_argument(
+        "--tiles", type=int, metavar="N",
+        help="arrays of the accelerator that work side by side, a power of two [1]",
     )  # fmt: skip
     train.add_argument(
         "--backend", choices=BACKENDS, default="numpy",
@@ -143,6 +157,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     add_fields(generate.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     generate.set_defaults(act=_generate)
 
+    ip_cli.add(commands)
     device_cli.add(commands)
     plot_cli.add(commands)
     eval_cli.add(commands)
@@ -156,6 +171,15 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     )
     bench.set_defaults(act=_bench)
     return top
+
+
+def _kind(text: str) -> str:
+    """What --array names."""
+    if text in ARRAYS or (text.startswith(SERIAL) and text != SERIAL):
+        return text
+    known = ", ".join(map(repr, ARRAYS))
+    message = f"invalid choice: {text!r} (choose from {known}, '{SERIAL}PORT')"
+    raise argparse.ArgumentTypeError(message)
 
 
 def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse.Namespace,
@@ -177,11 +201,14 @@ def _demo(arguments: argparse.Namespace) -> int:
     from synth.generate import TOP_NAME, array_verilog
 
     array = ArrayConfig()
-    config = TrainConfig(seed=arguments.seed, epochs=arguments.epochs)
+    config, chip = TrainConfig(seed=arguments.seed, epochs=arguments.epochs), None
+    if arguments.on_chip:
+        config, chip = dataclasses.replace(config, **DEFAULTS), Chip()
     # Its own folder is the demo's to use again.
     overwrite = arguments.overwrite or arguments.out == Path(DEMO_FOLDER)
-    status = _run("both", config, array, arguments, overwrite, source=Source())
-    write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
+    status = _run("both", config, array, arguments, overwrite, source=Source(), chip=chip)
+    if not chip:
+        write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
     return status
 
 
@@ -196,13 +223,18 @@ def _train(arguments: argparse.Namespace) -> int:
         coder=fields(CoderConfig, arguments),
         nonideal=fields(NonIdealities, arguments),
     )
+    chip = Chip(tiles=arguments.tiles or 1) if arguments.on_chip else None
+    if arguments.tiles is not None and not chip:
+        raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
     source = Source(
-        dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits,
+        dataset=arguments.dataset, root=arguments.data,
+        input_bits=arguments.input_bits or (2 if arguments.on_chip else 0),
         augment=arguments.augment,
     )  # fmt: skip
     return _run(
         arguments.array, config, array, arguments, arguments.overwrite,
         source=source, cells=cells, compute=arguments.backend,
+        chip=chip,
     )  # fmt: skip
 
 
@@ -210,13 +242,15 @@ def _training(argv: Sequence[str] | None) -> dict[str, Any]:
     """The settings of the network that the command line names."""
     early = _Parser(add_help=False)
     early.add_argument("--network", default=TrainConfig.network)
-    source = early.parse_known_args(argv)[0].network
+    early.add_argument("--on-chip", action="store_true")
+    known_args = early.parse_known_args(argv)[0]
+    source = known_args.network
     settings = spec.load(source)[1]
     known = {field.name for field in dataclasses.fields(TrainConfig)} - {"network", "seed"}
     for name, value in settings.items():
         if name not in known:
             raise ValueError(f"{source}: training.{name} = {value!r} is no training setting")
-    return settings
+    return settings | (DEFAULTS if known_args.on_chip else {})
 
 
 def _generate(arguments: argparse.Namespace) -> int:

@@ -120,6 +120,7 @@ def _show(result: dict[str, Any]) -> None:
     for key, label in (
         ("values_compared", "values compared"),
         ("scores_compared", "scores compared with the golden model's"),
+        ("classes_compared", "classes compared with the golden model's"),
         ("differences", "differences"),
         ("rtl_cycles", "RTL cycles"),
         ("rtl_cycles_per_sample", "RTL cycles per sample"),

@@ -61,6 +61,8 @@ class Trained:
     nonideal : NonIdealities
     weights : dict of str to ndarray
         See ``golden.network.Network.weights``.
+    tiles : int
+        Of the accelerator that trained it; 0 is none, but a host.
     """
 
     folder: Path
@@ -71,6 +73,7 @@ class Trained:
     array: ArrayConfig
     nonideal: NonIdealities
     weights: dict[str, np.ndarray]
+    tiles: int = 0
 
     @property
     def limit(self) -> int:
@@ -117,8 +120,8 @@ class Trained:
 
 
 def _last(config: TrainConfig) -> str:
-    """What a file of weights calls the last layer's factors."""
-    return f"layer{len(spec.parse(config.network)) + 1}.gamma"
+    """What a file of weights calls the last layer's cells."""
+    return f"layer{len(spec.parse(config.network)) + 1}.cells"
 
 
 def load(folder: Path, which: str = "best") -> Trained:
@@ -147,6 +150,7 @@ def load(folder: Path, which: str = "best") -> Trained:
         config = TrainConfig(**told["train_config"])
         array = ArrayConfig(**told["array_config"])
         settings = NonIdealities(**told["nonideal"])
+        tiles = checks.integer("tiles", told.get("tiles", 0), 0)
     except KeyError as error:
         raise ValueError(f"{path} is damaged: {error} is missing") from None
     except (TypeError, ValueError, RecursionError) as error:
@@ -158,9 +162,9 @@ def load(folder: Path, which: str = "best") -> Trained:
                 weights = {key: arrays[key] for key in arrays.files}
         except Exception as error:
             raise ValueError(f"{folder / name} is damaged: {error}") from error
-    if np.ndim(weights.get(_last(config), 0)) != 1:
+    if np.ndim(weights.get(_last(config), 0)) != 3:
         raise ValueError(f"{folder / name} does not fit {CONFIG}: it has no {_last(config)}")
-    return Trained(folder, which, source, shape, config, array, settings, weights)
+    return Trained(folder, which, source, shape, config, array, settings, weights, tiles)
 
 
 def evaluate(
@@ -230,6 +234,25 @@ def evaluate(
     first = checks.integer("first", first, 0, len(y) - 1)
     count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
     x, y = x[first : first + count], y[first : first + count]
+    told: dict[str, Any] = {
+        "array": "golden" if trained.tiles and kind == "fast" else kind,
+        "backend": compute,
+        "dataset": split.name,
+        "part": part,
+        "first": first,
+        "samples": count,
+        "network": trained.config.network,
+        "weights": trained.which,
+        "rows": config.rows,
+    }
+    if trained.tiles:
+        from spintrit.chip_eval import evaluate_on_chip
+
+        try:
+            return told | evaluate_on_chip(trained, kind, config, x, y, console)
+        except KeyError as missing:
+            path = trained.folder / FILES[trained.which]
+            raise ValueError(f"{path} does not fit {CONFIG}: it has no {missing}") from None
 
     pool: ArrayPool
     if kind == "fast":
@@ -253,15 +276,7 @@ def evaluate(
     after, seconds = _rtl(kind, pool), time.perf_counter() - start
     for array in pool.arrays if kind == "both" else []:
         array.verify()
-    result = {
-        "array": kind,
-        "backend": compute,
-        "dataset": split.name,
-        "part": part,
-        "first": first,
-        "samples": count,
-        "network": trained.config.network,
-        "weights": trained.which,
+    result = told | {
         "rows": config.rows,
         "cols": config.cols,
         "arrays": pool.size,

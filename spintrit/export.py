@@ -47,6 +47,8 @@ def export(
     OSError
         If a file cannot be written.
     """
+    if trained.tiles:
+        raise ValueError(f"{trained.folder} was trained on chip: export is for arrays under a host")
     config = trained.resized(rows, cols)
     pool = ArrayPool(GoldenArray, config, tanh_table(config), trained.config.seed)
     network = trained.network(pool)

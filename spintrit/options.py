@@ -7,6 +7,7 @@ from typing import Any
 
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
+from golden.layers import SPREADS
 from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES
 
@@ -37,6 +38,7 @@ TRAIN_HELP = {
     "activation": "of the hidden layers",
     "threshold": "r of a ternary activation; a binary one has none",
     "window": "half-width a of the derivative's window",
+    "batch_norm": "divides by the root of the variance or by the mean absolute deviation",
     "density": "share of non-zero weights at the start, of ternary synapses",
     "seed": "of all randomness",
 }
@@ -73,6 +75,7 @@ CHOICES = {
     "optimiser": tuple(OPTIMISERS),
     "rule": RULES,
     "activation": ACTIVATIONS,
+    "batch_norm": SPREADS,
 }
 
 

@@ -39,11 +39,13 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     rows, cols = (summary["array_config"][name] for name in ("rows", "cols"))
     count = summary["arrays"]
     arrays = f"{count} {'array' if count == 1 else 'arrays'} of {rows} x {cols}"
+    if summary.get("on_chip"):
+        arrays = f"an accelerator with {arrays}"
     shown = Table(show_header=False, title=f"{summary['dataset']}, seed {summary['seed']}")
     shown.add_column()
     shown.add_column(justify="right")
     shown.add_row("hidden layers", summary["train_config"]["network"] or "none")
-    shown.add_row("synapses in", f"{arrays}, {_KINDS[summary['array']]}")
+    shown.add_row("synapses in", f"{arrays}, {_KINDS.get(summary['array'], summary['array'])}")
     for key, (label, form) in _ROWS.items():
         if key in summary:
             value = summary[key]
@@ -52,4 +54,19 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
             shown.add_row(label, form.format(si(value, "J") if "_j_" in key else value))
     console = console or Console()
     console.print(shown)
+    if "accelerator" in summary:
+        console.print(_utilisation(summary))
     console.print(f"files in {out}/", highlight=False)
+
+
+def _utilisation(summary: dict[str, Any]) -> Table:
+    """Where the accelerator's cycles went."""
+    counts = summary["accelerator"]
+    shown = Table(title="clock cycles of the accelerator")
+    for head in ("instruction", "all", "lanes at work", "share"):
+        shown.add_column(head, justify="left" if head == "instruction" else "right")
+    for phase in ("forward", "backward", "update"):
+        total, busy = counts[f"{phase}_cycles"], counts[f"{phase}_busy"]
+        share = f"{busy / total:.1%}" if total else ""
+        shown.add_row(phase.upper(), f"{total:,}", f"{busy:,}", share)
+    return shown

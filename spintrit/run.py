@@ -34,11 +34,14 @@ from golden.optim import OPTIMISERS
 from golden.ptable import tanh_table
 from golden.tablefile import TableFile
 from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
+from spintrit import onchip
+from spintrit.onchip import Chip
 from spintrit.options import IDEAL
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
 
 CONFIG, TABLE, CLOCK = "config.json", "table.json", "seconds.json"
+_COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
 RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, CHECKPOINT, METRICS, WEIGHTS, BEST)
 
 
@@ -170,6 +173,7 @@ def run(
     *,
     cells: Cells | None = None,
     compute: str = "numpy",
+    chip: Chip | None = None,
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
@@ -206,15 +210,21 @@ def run(
         )
     if kind != "fast" and compute != "numpy":
         raise ValueError(f"backend {compute} needs array fast, not {kind}")
+    if chip and kind == "fast":
+        raise ValueError("on-chip training needs array golden, rtl, both or serial:PORT, not fast")
+    if kind.startswith(onchip.SERIAL) and not chip:
+        raise ValueError(f"array {kind} needs --on-chip")
     split = source.load(console)
     cells = cells or Cells()
     around, kept = environment(cells, array, config.seed, console)
     if kind != "golden" and cells.nonideal.analog:
         raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
+    if chip and cells.nonideal.analog:
+        raise ValueError("adc_..., backward_adc_... and wire_ohm are not for on-chip training")
     array = around.config
     out.mkdir(parents=True, exist_ok=True)
     with _alone(out):
-        if kind in ("rtl", "both"):
+        if kind in ("rtl", "both") and not chip:
             from sim import library
 
             with console.status("compiling the RTL array (once per design) ..."):
@@ -241,11 +251,14 @@ def run(
         def on_batch(epoch: int, batch: int, batches: int) -> None:
             progress.update(task, completed=epoch - 1 + batch / batches)
 
-        trainer = Trainer(
-            config, array, split, maker(kind), out, environment=around,
-            backend=backend.load(compute) if kind == "fast" else None,
-            on_batch=on_batch, on_epoch=on_epoch,
-        )  # fmt: skip
+        what = "compiling and programming the accelerator ..."
+        with console.status(what) if chip else contextlib.nullcontext():
+            trainer = Trainer(
+                config, array, split, GoldenArray if chip else maker(kind), out, environment=around,
+                backend=backend.load(compute) if kind == "fast" else None,
+                chip=onchip.network(kind, chip) if chip else None,
+                on_batch=on_batch, on_epoch=on_epoch,
+            )  # fmt: skip
         first_epoch = trainer.resume() if resume else 0
         seconds = _seconds(out / CLOCK, first_epoch)
         # What an earlier run came to must not stand beside the files of this one.
@@ -256,6 +269,8 @@ def run(
         start = time.perf_counter()
         summary: dict[str, Any] = {
             "array": kind,
+            "on_chip": chip is not None,
+            **({"tiles": trainer.pool.size} if chip else {}),
             "backend": compute,
             "dataset": split.name,
             "data": {
@@ -267,7 +282,7 @@ def run(
             "seed": config.seed,
             "versions": versions(compute),
             "train_config": asdict(config),
-            "array_config": asdict(array),
+            "array_config": asdict(trainer.pool.config),
             "device": kept.device.name if kept.device else None,
             "table": kept.provenance,
             "nonideal": asdict(cells.nonideal),
@@ -291,7 +306,7 @@ def run(
                 "val_accuracy": result.val_accuracy,
                 "test_samples": len(split.y_test),
                 "cells_switched": result.cells_switched,
-                **({"cycles_by_formula": result.cycles} if kind in ("golden", "fast") else {}),
+                **({"cycles_by_formula": result.cycles} if kind in _COUNTED else {}),
                 **_spent(trainer, kept, cells.nonideal),
             }
         except Mismatch as mismatch:
@@ -304,7 +319,10 @@ def run(
             }
             raise
         finally:
-            summary |= _activity(kind, trainer.pool.arrays)
+            if chip:
+                summary |= onchip.report(kind, trainer.pool.accelerator)
+            else:
+                summary |= _activity(kind, trainer.pool.arrays)
             summary["seconds"] = round(seconds[first_epoch] + time.perf_counter() - start, 3)
             write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
         draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
@@ -354,7 +372,7 @@ def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[s
 
 def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
     """What the arrays have done in this process, by hardware cycles and comparisons."""
-    if kind in ("golden", "fast"):
+    if kind in _COUNTED:
         return {}
     activity: dict[str, Any] = {}
     if kind == "both":

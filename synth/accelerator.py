@@ -1,10 +1,39 @@
-"""Verilog of the accelerator, and what build systems want to know of it."""
+"""The accelerator as files: Verilog, C header, register table, and what FuseSoC wants to know."""
 
+from golden import registers
 from golden.accel.config import AcceleratorConfig
 from hdl.accel.top import AxiAccelerator, UartAccelerator
 from synth.generate import checked_name, component_verilog, headed
 
 ACCELERATOR_NAME = "spintrit_accelerator"
+VERSION = "0.1.0"
+
+# CAPI2, see https://fusesoc.readthedocs.io/en/stable/ref/capi2.html
+_CORE = """CAPI=2:
+name: spintrit:ip:{name}:{version}
+description: Trains ternary neural networks inside arrays of magnetic tunnel junctions
+
+filesets:
+  rtl:
+    files:
+      - {name}.v: {{file_type: verilogSource-2005}}
+  software:
+    files:
+      - spintrit_regs.h: {{file_type: user}}
+
+targets:
+  default: &default
+    filesets: [rtl, software]
+    toplevel: {name}
+  lint:
+    <<: *default
+    description: Lint with Verilator
+    default_tool: verilator
+    tools:
+      verilator:
+        mode: lint-only
+        verilator_options: [-Wall]
+"""
 
 
 def accelerator_verilog(
@@ -18,5 +47,24 @@ def accelerator_verilog(
     ValueError
         If ``name`` is not a plain Verilog identifier.
     """
+    name = checked_name(name)
     top = UartAccelerator(config, uart_divisor) if uart_divisor else AxiAccelerator(config)
-    return headed(str(config), component_verilog(top, checked_name(name)))
+    return headed(str(config), component_verilog(top, name))
+
+
+def ip_files(
+    config: AcceleratorConfig, name: str = ACCELERATOR_NAME, uart_divisor: int = 0
+) -> dict[str, str]:
+    """All files of the block by name: Verilog, FuseSoC core, C header and register table.
+
+    Raises
+    ------
+    ValueError
+        As ``accelerator_verilog``.
+    """
+    return {
+        f"{name}.v": accelerator_verilog(config, name, uart_divisor),
+        f"{name}.core": _CORE.format(name=name, version=VERSION),
+        "spintrit_regs.h": registers.c_header(),
+        "registers.md": registers.markdown(),
+    }

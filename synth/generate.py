@@ -25,6 +25,7 @@ memory_collect
 opt_clean -purge
 opt_dff
 attrmap -remove init
+opt_expr t:$shl t:$shr t:$sshr
 wreduce t:$add t:$sub t:$neg
 opt_clean -purge
 write_rtlil

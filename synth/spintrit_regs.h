@@ -45,6 +45,15 @@
 #define SPINTRIT_MEMORY2_PROGRAM_WORDS_SHIFT 16 /* words of program */
 #define SPINTRIT_MEMORY2_PROGRAM_WORDS_MASK 0xFFFF0000u
 
+/* ro: sizes of memories, and what the arrays have besides */
+#define SPINTRIT_MEMORY3 0x18u
+#define SPINTRIT_MEMORY3_THRESHOLD_WORDS_SHIFT 0 /* words of thresholds */
+#define SPINTRIT_MEMORY3_THRESHOLD_WORDS_MASK 0x0000FFFFu
+#define SPINTRIT_MEMORY3_VARIANT_BITS_SHIFT 16 /* bits of a cell's variant */
+#define SPINTRIT_MEMORY3_VARIANT_BITS_MASK 0x00070000u
+#define SPINTRIT_MEMORY3_COUNTERS_SHIFT 19 /* arrays count their activity */
+#define SPINTRIT_MEMORY3_COUNTERS_MASK 0x00080000u
+
 /* wo: what to do */
 #define SPINTRIT_CONTROL 0x20u
 #define SPINTRIT_CONTROL_START_SHIFT 0 /* run the program from PC on */

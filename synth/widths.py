@@ -6,22 +6,22 @@ gives every sum a carry that may have no reader. A linter cannot tell either fro
 
 import re
 
+from synth.narrow import narrow
+
 _COMPARISONS = ("$eq", "$ne", "$lt", "$le", "$gt", "$ge")
-_SUMS = ("$add", "$sub")
+_SUMS = ("$add", "$sub", "$shl")
 _CELL = re.compile(r"^  cell (\$\w+) .*?^  end$", re.MULTILINE | re.DOTALL)
 _SLICE = re.compile(r"(\S+) \[(\d+)(?::\d+)?\]")
 _LEADING = re.compile(r"\{ (?:\d+'([01])|([^\s']+)(?: \[(\d+))?)")
 _DECLARED = re.compile(r"^  wire (?:width (\d+) )?.*?(\S+)$", re.MULTILINE)
 _MODULE = re.compile(r"^module .*?^end$", re.MULTILINE | re.DOTALL)
-_WIRE = re.compile(r"^  wire width (\d+) (\$\S+)$", re.MULTILINE)
-_REFERENCE = re.compile(r"(?<!\d )(?<=[ {])(\$\S+)(?: \[(\d+)(?::\d+)?\])?")
 _CONSTANT = re.compile(r"\d+'([01]+)")
 
 
 def tidy(rtlil: str) -> str:
     """RTLIL text in which both operands of a comparison, and those and the result of a sum, are of
     one width, and no unnamed wire is wider than what is used of it."""
-    return _MODULE.sub(lambda match: _trim(_module(match[0])), rtlil)
+    return _MODULE.sub(lambda match: _module(narrow(match[0])), rtlil)
 
 
 def _module(text: str) -> str:
@@ -30,26 +30,18 @@ def _module(text: str) -> str:
     return _CELL.sub(lambda match: _cell(match[0], match[1], wires), text)
 
 
-def _trim(module: str) -> str:
-    highest: dict[str, float] = {}
-    for name, high in _REFERENCE.findall(module):
-        # A whole wire counts as endless; its own declaration does not count.
-        highest[name] = max(highest.get(name, -1), int(high) if high else float("inf"))
-
-    def declaration(match: re.Match[str]) -> str:
-        width = min(int(match[1]), highest.get(match[2], float("inf")) + 1)
-        return f"  wire width {int(width)} {match[2]}"
-
-    return _WIRE.sub(declaration, module)
-
-
 def _cell(text: str, kind: str, wires: dict[str, int]) -> str:
     if kind not in _COMPARISONS + _SUMS:
         return text
     width = {port: _parameter(text, f"{port}_WIDTH") for port in "ABY"}
-    target = max(width.values()) if kind in _SUMS else max(width["A"], width["B"])
-    for port in "AB":
+    if kind == "$shl":
+        target = width["Y"]
+    else:
+        target = max(width.values()) if kind in _SUMS else max(width["A"], width["B"])
+    for port in "A" if kind == "$shl" else "AB":
         if width[port] < target:
+            if kind == "$shl" and _CONSTANT.fullmatch(_operand(text, port)):
+                continue  # nobody minds a short constant there
             extended = _extend(text, port, width[port], target, wires)
             text = re.sub(rf"(?<=connect \\{port} ).*", lambda _: extended, text)  # noqa: B023
             text = re.sub(rf"(?<=\\{port}_WIDTH )\d+", str(target), text)
@@ -62,10 +54,14 @@ def _parameter(text: str, name: str) -> int:
     return int(found[1])
 
 
-def _extend(text: str, port: str, width: int, target: int, wires: dict[str, int]) -> str:
+def _operand(text: str, port: str) -> str:
     found = re.search(rf"connect \\{port} (.*)", text)
     assert found is not None, f"a cell without {port}"
-    operand = found[1]
+    return found[1]
+
+
+def _extend(text: str, port: str, width: int, target: int, wires: dict[str, int]) -> str:
+    operand = _operand(text, port)
     extra = target - width
     zeros = f"{extra}'{'0' * extra}"
     if not _parameter(text, f"{port}_SIGNED"):

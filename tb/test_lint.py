@@ -1,9 +1,13 @@
 """The generated Verilog is clean under Verilator's strictest lint."""
 
+import re
+
 import pytest
 
+from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from sim.toolchain import ToolError, find_verilator
+from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
 from synth.generate import TOP_NAME, array_verilog
 from tb.test_array_tb import named
 
@@ -19,12 +23,29 @@ CONFIGS = [
     ArrayConfig(rows=2, cols=2, synapse="binary", variant_bits=1, counters=False),
     ArrayConfig(rows=3, cols=6, columns_per_cycle=2, variant_bits=4),
 ]
+ACCELERATORS = [  # with the divisor of a serial line
+    (AcceleratorConfig(array=ArrayConfig(rows=4, cols=8), tiles=2, activation_words=64), 0),
+    (
+        AcceleratorConfig(
+            array=ArrayConfig(rows=1, cols=2, synapse="binary", code_bits=2, draw_bits=8),
+            activation_words=2, error_words=2, positions=2, threshold_words=2, program_words=2,
+        ),
+        0,
+    ),
+    (
+        AcceleratorConfig(
+            array=ArrayConfig(rows=12, cols=9, variant_bits=1, counters=False, draw_bits=32),
+            tiles=4, activation_words=300, error_words=5, positions=1000, program_words=700,
+        ),
+        16,
+    ),
+]  # fmt: skip
 
 
-def lint(folder, text):
-    source = folder / f"{TOP_NAME}.v"
+def lint(folder, text, top=TOP_NAME):
+    source = folder / f"{top}.v"
     source.write_text(text)
-    return find_verilator().run("--lint-only", "-Wall", "--top-module", TOP_NAME, str(source))
+    return find_verilator().run("--lint-only", "-Wall", "--top-module", top, str(source))
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=named)
@@ -32,6 +53,16 @@ def test_lint_is_clean(config, tmp_path):
     shown = lint(tmp_path, array_verilog(config))
     # A summary of the run is all that may be printed.
     assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
+
+
+@pytest.mark.parametrize(
+    ("config", "divisor"), ACCELERATORS, ids=["two-tiles", "smallest", "four-tiles-uart"]
+)
+def test_lint_of_accelerators_is_clean(config, divisor, tmp_path):
+    text = accelerator_verilog(config, uart_divisor=divisor)
+    shown = lint(tmp_path, text, ACCELERATOR_NAME)
+    assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
+    assert not re.search(r"\\(\$signal|signal)\b", text)  # every register has a name
 
 
 def test_lint_takes_a_warning_for_an_error(tmp_path):

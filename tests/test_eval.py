@@ -224,7 +224,7 @@ def test_other_data_are_refused(images, tmp_path, capsys):
         (lambda config: config["train_config"].update(network="8FC"), "does not fit config.json"),
         (
             lambda config: config["train_config"].update(network="16FC-9FC"),
-            "it has no layer3.gamma",
+            "it has no layer3.cells",
         ),
         (
             lambda config: config["data"].update(shape=[63]),

@@ -7,28 +7,52 @@ from typing import Any
 
 import numpy as np
 
-from golden import spec
+from golden import checks, spec
 from golden.accel import arithmetic
-from golden.accel.config import FRACTION, SCALE_SHIFT, SCORE_FRACTION, AcceleratorConfig
-from golden.accel.program import WORDS, Code, Instruction
+from golden.accel.config import (
+    ADDRESS_BITS,
+    CHANGE_FRACTION,
+    FRACTION,
+    MAX_POOL,
+    SCALE_SHIFT,
+    SCORE_FRACTION,
+    STATES,
+    AcceleratorConfig,
+)
+from golden.accel.program import LIMITS, WORDS, Code, Instruction
 from golden.config import ArrayConfig
+from golden.layers import DEVIATION
 from golden.optim import tail_rms
 from golden.spec import Block
-
-# The mean absolute deviation of normally distributed numbers is their standard deviation over this.
-DEVIATION = math.sqrt(math.pi / 2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a program needs to know of training: see ``golden.train.TrainConfig``."""
+    """What a program needs to know of training: see ``golden.train.TrainConfig``.
+
+    ``learn`` is the instructions' own (see ``golden.accel.program``); ``gain`` the spread of the
+    scores over that of their targets; ``adc`` where converters saturate, 0 nowhere.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a setting is not of its type or outside its range.
+    """
 
     threshold: float = 0.5
     window: float = 0.5
     blind: bool = False
     dead_zone: float = 0.0
-    learn: int = 3
+    learn: int = 4
     gain: float = 2.0
+    adc: int = 0
+
+    def __post_init__(self) -> None:
+        for name, most in (("threshold", 100), ("window", 100), ("dead_zone", 6)):
+            checks.real(name, getattr(self, name), 0, most)
+        checks.real("gain", self.gain, 0, 4)
+        checks.integer("learn", self.learn, 0, 15)
+        checks.integer("adc", self.adc, 0, 0xFFFF)
 
 
 @dataclass(frozen=True)
@@ -69,8 +93,9 @@ class Plan:
 
     Raises
     ------
-    ValueError
-        If the network does not fit, naming the memory and its size.
+    TypeError, ValueError
+        If an argument is not of its type or outside its range, or if the network does not fit,
+        naming the memory and its size.
     """
 
     def __init__(
@@ -81,7 +106,12 @@ class Plan:
         batch: int,
         settings: Settings,
     ):
+        if not isinstance(config, AcceleratorConfig):
+            raise TypeError(f"config must be an AcceleratorConfig, not {config!r}")
+        if not isinstance(settings, Settings):
+            raise TypeError(f"settings must be Settings, not {settings!r}")
         self.config, self.settings = config, settings
+        self.shape = _flat(blocks, shape)
         self.layers = _place(blocks, shape, config.array.rows, config.tiles, batch)
         self.batch = batch
         for name, (used, have) in self.demand().items():
@@ -101,10 +131,20 @@ class Plan:
         return WORDS * 3 * len(self.layers)
 
     def inputs(self, u: np.ndarray) -> np.ndarray:
-        """Words of ACTIVATIONS, (words, rows) int8, of inputs (batch, n) or (batch, height, width,
-        channels) from ``layers[0].form.in_base`` on."""
+        """Words of ACTIVATIONS, (words, rows) int8, of trits (batch, n) or (batch, height, width,
+        channels) from ``layers[0].form.in_base`` on; those of a dense first layer in any shape.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are no such trits, or more samples than the memory holds.
+        """
         first, rows = self.layers[0], self.config.array.rows
-        u = u.reshape(len(u), 1, 1, -1) if u.ndim == 2 else u
+        if len(self.shape) == 1:
+            u = np.reshape(u, (len(u), -1))
+        u = checks.integers("u", u, (None, *self.shape), -1, 1)
+        checks.integer("len(u)", len(u), 1, self.batch)
+        u = u.reshape(len(u), *((1, 1) if len(self.shape) == 1 else ()), *self.shape)
         pad = first.form.padding
         words = np.zeros((len(u), *first.size, first.form.in_pixel * rows), np.int8)
         height, width, channels = u.shape[1:]
@@ -112,11 +152,21 @@ class Plan:
         return words.reshape(-1, rows)
 
     def infer_program(self, batch: int) -> list[Instruction]:
-        """Forward alone, with the stored thresholds."""
+        """Forward alone, with the stored thresholds; raises as ``train_program``."""
+        checks.integer("batch", batch, 1, self.batch)
         return [self._forward(layer, batch, train=False) for layer in self.layers]
 
     def train_program(self, batch: int, learning_rate: float) -> list[Instruction]:
-        """A whole training step: forward, backward, update."""
+        """A whole training step: forward, backward, update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the batch is larger than the plan's, or the learning rate not positive or too large
+            for an instruction.
+        """
+        checks.integer("batch", batch, 1, self.batch)
+        checks.real("learning_rate", learning_rate, 1e-12, 1e6)
         forward = [self._forward(layer, batch, train=True) for layer in self.layers]
         backward = [
             replace(layer.form, code=Code.BACKWARD, error_shift=_error_shift(layer))
@@ -146,7 +196,7 @@ class Plan:
         settings, last = self.settings, layer is self.layers[-1]
         step = self._sized(replace(layer.form, code=Code.FORWARD, train=int(train)), batch)
         factor, shift = reciprocal(step.positions)
-        step = replace(step, mean_factor=factor, mean_shift=shift)
+        step = replace(step, mean_factor=factor, mean_shift=shift, adc=settings.adc)
         if last:
             # Balanced classes have targets of this mean; scores get it, and their deviation.
             mean = -(layer.n_out - 2) / layer.n_out
@@ -168,8 +218,9 @@ class Plan:
         scale = learning_rate / tail_rms(settings.dead_zone) / array.step
         rate = 10 + math.log2(scale * layer.n_in * layer.n_out / DEVIATION)
         return replace(
-            step, mean_factor=factor, mean_shift=shift, rate=round(256 * rate), learn=settings.learn,
-            dead=min(round(settings.dead_zone * scale * (1 << 18)), (1 << 24) - 1),
+            step, mean_factor=factor, mean_shift=shift, rate=round(256 * rate),
+            learn=settings.learn,
+            dead=min(round(settings.dead_zone * scale * (1 << CHANGE_FRACTION)), LIMITS["dead"][1]),
         )  # fmt: skip
 
 
@@ -180,17 +231,15 @@ def sized(
 
     Raises
     ------
-    ValueError
-        If a memory would need more than 65,535 words.
+    TypeError, ValueError
+        If an argument is not of its type or outside its range, or if a memory would need more than
+        65,535 words.
     """
+    if not isinstance(array, ArrayConfig):
+        raise TypeError(f"array must be an ArrayConfig, not {array!r}")
     layers = _place(blocks, shape, array.rows, tiles, batch)
     used = _demand(layers, batch)
     cols = max(used.pop("cols"), 2)
-    for name, value in {"cols": cols, **used}.items():
-        if value > 0xFFFF:
-            raise ValueError(
-                f"{name} = {value} is beyond 65535: give fewer samples a batch than {batch}"
-            )
     words = WORDS * (4 * len(layers) + 1)
     sizes = {name: max(value, 2) for name, value in used.items()}
     config: dict[str, Any] = {"program_words": words, **sizes}
@@ -210,17 +259,29 @@ def _error_shift(layer: Layer) -> int:
     return max(0, round(math.log2(max(fan / 3, 1)) / 2))
 
 
+def _flat(blocks: Sequence[Block], shape: Sequence[int]) -> tuple[int, ...]:
+    """Shape of an input as the first layer takes it: a dense one's as a vector, which fills whole
+    words."""
+    return tuple(shape) if blocks[0].kernel else (math.prod(shape),)
+
+
 def _place(
     blocks: Sequence[Block], shape: Sequence[int], rows: int, tiles: int, batch: int
 ) -> list[Layer]:
     """Layers one behind the other in each memory; ``positions`` are those of one sample."""
-    shapes = spec.shapes(blocks, shape)
+    checks.integer("tiles", tiles, 1)
+    checks.integer("batch", batch, 1)
+    if not 1 <= len(blocks) <= STATES:
+        raise ValueError(f"network must have 1 to {STATES} layers, not {len(blocks)}")
+    shapes = spec.shapes(blocks, _flat(blocks, shape))
     images = [tuple(each) if len(each) == 3 else (1, 1, *each) for each in shapes]
     layers: list[Layer] = []
     cells = base = errors = thresholds = 0
     for number, block in enumerate(blocks):
-        if block.pool > 2:
-            raise ValueError(f"network: {block} pools by more than 2, which on-chip cannot")
+        if block.pool > MAX_POOL:
+            raise ValueError(
+                f"network: {block} pools by more than {MAX_POOL}, which the accelerator cannot"
+            )
         height, width, channels = images[number]
         out_height, out_width, n_out = images[number + 1]
         last = number == len(blocks) - 1
@@ -232,6 +293,15 @@ def _place(
         groups, taps = -(-n_out // tiles), kernel[0] * kernel[1] * word
         here = base + batch * size[0] * size[1] * word  # where outputs begin
         in_positions = height * width * word if number else 0
+        out_positions = out_height * out_width * out_word
+        _within_reach(
+            batch,
+            cols=cells + taps * groups,
+            activation_words=here + (not last) * batch * out_size[0] * out_size[1] * out_word,
+            error_words=errors + batch * (in_positions + out_positions),
+            positions=batch * out_height * out_width,
+            threshold_words=thresholds + groups,
+        )
         form = Instruction(
             plain=int(last), pool=int(block.pool == 2), state=number, padding=block.padding,
             cells=cells, groups=groups, columns=n_out, positions=out_height * out_width,
@@ -240,7 +310,7 @@ def _place(
             out_sample=out_size[0] * out_size[1] * out_word, out_row=out_size[1] * out_word,
             out_pixel=out_word, errors=errors + batch * in_positions, in_errors=errors,
             tap_row=kernel[1] * word * groups, tap_pixel=word * groups,
-            error_sample=out_height * out_width * out_word, error_row=out_width * out_word,
+            error_sample=out_positions, error_row=out_width * out_word,
             thresholds=thresholds, height=out_height, width=out_width,
             kernel_height=kernel[0], kernel_width=kernel[1], in_height=height, in_width=width,
         )  # fmt: skip
@@ -251,6 +321,16 @@ def _place(
         errors += batch * in_positions
         base = here
     return layers
+
+
+def _within_reach(batch: int, **words: int) -> None:
+    """Raise ValueError if a memory would be longer than addresses reach."""
+    for name, value in words.items():
+        if value >= 1 << ADDRESS_BITS:
+            less = f"fewer samples a batch than {batch}"
+            if name in ("cols", "threshold_words"):
+                less = "more tiles, or a smaller network"
+            raise ValueError(f"{name} = {value} is beyond 65535: give {less}")
 
 
 def _demand(layers: list[Layer], batch: int) -> dict[str, int]:

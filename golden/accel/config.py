@@ -17,6 +17,7 @@ AVERAGE_SHIFT = 3  # stored thresholds move by 1/8 of the difference to the batc
 CHANGE_FRACTION = 18  # bits behind the point of a weight change
 STATES = 32  # words that an update keeps for each layer
 MAX_POOL = 2
+MAX_TILES = 128
 NEAR, WHERE = 0, 1  # bits of a window word: within the window; place of the pool's maximum (two)
 WINDOW_BITS = 3
 ADDRESS_BITS = 16
@@ -31,8 +32,8 @@ class AcceleratorConfig:
     array : ArrayConfig
         Of each tile: ``columns_per_cycle`` 1 and ``error_bits`` 8, since tiles work side by side.
     tiles : int
-        Arrays that work in step: a power of two, at most ``array.rows``. Output i of a layer lies
-        in tile i mod tiles.
+        Arrays that work in step: a power of two, at most ``array.rows`` and 128. Output i of a
+        layer lies in tile i mod tiles.
     activation_words : int
         Memory of inputs and activations, words of ``array.rows`` trits, 2 to 65535.
     error_words : int
@@ -67,7 +68,7 @@ class AcceleratorConfig:
                     f"array.{name} must be {value}, not {getattr(self.array, name)}: "
                     "tiles work side by side"
                 )
-        checks.integer("tiles", self.tiles, 1, self.array.rows)
+        checks.integer("tiles", self.tiles, 1, min(self.array.rows, MAX_TILES))
         if self.tiles & (self.tiles - 1) or self.array.rows % self.tiles:
             raise ValueError(
                 f"tiles must be a power of two that divides rows = {self.array.rows}, "

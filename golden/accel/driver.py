@@ -13,7 +13,7 @@ from golden.array import SynapseArray
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
 from golden.protocol import Op
-from golden.registers import FAULT_TEXTS, Fault, by_name
+from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 
 _REGISTERS = by_name()
 
@@ -38,6 +38,13 @@ class Transport(ABC):
         """The next packet, uint32; raises RuntimeError if none comes."""
 
 
+def _control(transport: Transport, **bits: int) -> None:
+    """Write 1 to bits of CONTROL."""
+    register = _REGISTERS["CONTROL"]
+    value = sum(bits.get(field.name, 0) << field.low for field in register.fields)
+    transport.write_register(register.address, value)
+
+
 class TileArray(FramedArray):
     """A tile of an accelerator by FRAME packets. Its cycles are those of the commands' formula."""
 
@@ -51,12 +58,17 @@ class TileArray(FramedArray):
         parts = -(-protocol.result_bits(self.config) // 32)
         fault = protocol.field(HEADER, "fault", int(answer[0]))
         if fault:
+            _control(self._transport, clear=1)
             raise RuntimeError(f"tile {self._number}: {FAULT_TEXTS[Fault(fault)]}")
-        words = answer[1:].reshape(-1, parts)
-        if not 1 <= len(words) <= results + 1:
-            raise RuntimeError(f"tile {self._number} answered with {len(words)} words")
+        count, rest = divmod(len(answer) - 1, parts)
+        if rest or not 1 <= count <= results + 1:
+            raise RuntimeError(f"tile {self._number} answered with {len(answer)} words")
+        words = answer[1:].reshape(count, parts)
+        trailer = int(words[-1, 0]) | int(words[-1, 1]) << 32
+        if protocol.field(protocol.TRAILER, "cause", trailer):
+            _control(self._transport, clear=1)
         self._count_cycles(frame, words)
-        return words[:-1], int(words[-1, 0]) | int(words[-1, 1]) << 32
+        return words[:-1], trailer
 
     def _count_cycles(self, frame: np.ndarray, words: np.ndarray) -> None:
         header = int(frame[0, 0]) | int(frame[0, 1]) << 32
@@ -86,7 +98,7 @@ class AcceleratorDriver(Accelerator):
             found = self._field(register, field)
             if found != value:
                 raise ValueError(f"{register}.{field} must be {value}, not {found}")
-        self._control(clear=1, reset_counters=1)
+        _control(self.transport, clear=1, reset_counters=1)
         self._tiles = [TileArray(config.array, transport, n) for n in range(config.tiles)]
 
     def tile(self, number: int) -> SynapseArray:
@@ -110,16 +122,11 @@ class AcceleratorDriver(Accelerator):
         (field,) = (f for f in _REGISTERS[register].fields if f.name == name)
         return (self._read_register(register) & field.mask) >> field.low
 
-    def _control(self, **bits: int) -> None:
-        register = _REGISTERS["CONTROL"]
-        value = sum(bits.get(field.name, 0) << field.low for field in register.fields)
-        self.transport.write_register(register.address, value)
-
     def _refused(self) -> None:
         """Raise RuntimeError if there is a fault, and clear it."""
         fault, what = self.status()
         if fault:
-            self._control(clear=1)
+            _control(self.transport, clear=1)
             raise RuntimeError(f"the accelerator refused {what:#06x}: {FAULT_TEXTS[fault]}")
 
     def _write(self, space: Space, values: np.ndarray, first: int) -> None:
@@ -144,14 +151,45 @@ class AcceleratorDriver(Accelerator):
     def _run(self, pc: int, batch: int) -> np.ndarray:
         for name, value in (("PC", pc), ("BATCH", batch)):
             self.transport.write_register(_REGISTERS[name].address, value)
-        self._control(start=1)
+        _control(self.transport, start=1)
         answer = self.transport.receive()
         fault = Fault(protocol.field(HEADER, "fault", int(answer[0])))
         if fault:
             _, where = self.status()
-            self._control(clear=1)
+            _control(self.transport, clear=1)
             raise ProgramError(where, FAULT_TEXTS[fault])
         return packets.results_of(answer[1:])
+
+
+def discover(transport: Transport) -> AcceleratorConfig:
+    """The configuration of the accelerator at the other end.
+
+    Raises
+    ------
+    ValueError
+        If it is none of ours, or of an interface that is not known here.
+    RuntimeError
+        If it does not answer.
+    """
+    for name, value in FIXED.items():
+        register = name.removesuffix(".value")
+        found = transport.read_register(_REGISTERS[register].address)
+        if found != value:
+            raise ValueError(f"{register} must be {value:#010x}, not {found:#010x}")
+    read: dict[str, int] = {}
+    for register in PARAMETERS:
+        word = transport.read_register(_REGISTERS[register].address)
+        for field in _REGISTERS[register].fields:
+            read[field.name] = (word & field.mask) >> field.low
+    array = ArrayConfig(
+        synapse="ternary" if read.pop("cells") == 2 else "binary",
+        counters=bool(read.pop("counters")),
+        **{
+            name: read.pop(name)
+            for name in ("rows", "cols", "code_bits", "draw_bits", "error_bits", "variant_bits")
+        },
+    )
+    return AcceleratorConfig(array=array, **read)
 
 
 def constants(config: AcceleratorConfig) -> dict[str, int]:
@@ -169,4 +207,7 @@ def constants(config: AcceleratorConfig) -> dict[str, int]:
         "MEMORY.error_words": config.error_words,
         "MEMORY2.positions": config.positions,
         "MEMORY2.program_words": config.program_words,
+        "MEMORY3.threshold_words": config.threshold_words,
+        "MEMORY3.variant_bits": array.variant_bits,
+        "MEMORY3.counters": int(array.counters),
     }

@@ -10,6 +10,7 @@ import numpy as np
 from golden import checks, lfsr
 from golden.accel.config import (
     ERROR_LIMIT,
+    OFFSET_BITS,
     SCORE_BITS,
     STATES,
     THRESHOLD_BITS,
@@ -81,6 +82,8 @@ class Accelerator(ABC):
 
     def layout(self, space: Space) -> tuple[int, tuple[int, ...], int, int]:
         """Of a space: words, shape of a word's values, and their range."""
+        if not isinstance(space, Space):
+            raise TypeError(f"space must be a Space, not {space!r}")
         config = self.config
         rows, tiles = (config.array.rows,), config.tiles
         top = 1 << THRESHOLD_BITS - 1
@@ -112,6 +115,10 @@ class Accelerator(ABC):
             raise ValueError(f"space must be one that can be written, not {space.name}")
         words, shape, low, high = self.layout(space)
         values = checks.integers("values", values, (None, *shape), low, high)
+        if space is Space.THRESHOLDS:
+            top, every = 1 << OFFSET_BITS - 1, (None, self.config.tiles)
+            checks.integers("values[..., 2]", values[..., 2], every, 0, 1)
+            checks.integers("values[..., 3]", values[..., 3], every, -top, top - 1)
         first = checks.integer("first", first, 0, words - 1)
         if not 1 <= len(values) <= words - first:
             raise ValueError(
@@ -157,6 +164,9 @@ class Accelerator(ABC):
         pc = checks.integer("pc", pc, 0, self.config.program_words - 1)
         batch = checks.integer("batch", batch, 1, self.config.positions)
         return self._run(pc, batch)
+
+    def verify(self) -> None:  # noqa: B027  (a default, not a duty)
+        """Compare all memories with whatever else holds them; most accelerators have no other."""
 
     @abstractmethod
     def tile(self, number: int) -> SynapseArray:

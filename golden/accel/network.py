@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from golden import checks
 from golden.accel.compiler import Plan
 from golden.accel.config import SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
@@ -26,12 +27,13 @@ class ChipMatrix:
     def program(self, bits: np.ndarray) -> None:
         """Write cell bits of shape (n_out, n_in, cells)."""
         form, array, layer = self._layer.form, self.config, self._layer
+        bits = checks.integers("bits", bits, (self.n_out, self.n_in, array.cells), 0, 1)
         for number in range(self._accelerator.config.tiles):
             part = bits[self._plan.columns(layer, number)]
             full = np.zeros((form.groups, form.taps * array.rows, array.cells), np.uint8)
             full[: len(part), layer.rows(array)] = part
-            columns = full.reshape(form.groups, form.taps, array.rows, array.cells)
-            columns = columns.swapaxes(0, 1).reshape(-1, array.rows, array.cells)
+            by_tap = full.reshape(form.groups, form.taps, array.rows, array.cells).swapaxes(0, 1)
+            columns = by_tap.reshape(-1, array.rows, array.cells)
             self._accelerator.tile(number).program(columns, form.cells)
 
     def read(self) -> np.ndarray:
@@ -84,9 +86,16 @@ class ChipNetwork(SynapseNetwork):
     seed : int
         Tile k gets the streams of array k (see ``golden.matrix.ArrayPool``), the coders those
         behind the last.
+
+    Raises
+    ------
+    ValueError
+        If the plan is for another accelerator, or the table for other arrays.
     """
 
     def __init__(self, accelerator: Accelerator, plan: Plan, table: ProbabilityTable, seed: int):
+        if plan.config != accelerator.config:
+            raise ValueError(f"plan must be for {accelerator.config}, not for {plan.config}")
         self._accelerator, self._plan = accelerator, plan
         self.pool = ChipPool(accelerator, table)
         array = accelerator.config.array
@@ -98,6 +107,10 @@ class ChipNetwork(SynapseNetwork):
         self.weighted = [
             ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
         ]
+        # What an earlier network left in lanes and borders that this one never writes would count.
+        for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS, Space.THRESHOLDS):
+            words, shape, *_ = accelerator.layout(space)
+            accelerator.write(space, np.zeros((words, *shape), np.int8))
         accelerator.write(Space.STATES, plan.states())
         self._loaded: dict[int, Any] = {}
 
@@ -106,16 +119,15 @@ class ChipNetwork(SynapseNetwork):
         rng: np.random.Generator, *, blind: bool = False,
     ) -> Step:  # fmt: skip
         """A batch of at most the plan's size; the accelerator does all, ``rng`` is not used."""
-        before = self._accelerator.counts()
+        before, classes = self._accelerator.counts(), self._plan.layers[-1].n_out
+        labels = checks.integers("labels", labels, (len(u),), 0, classes - 1)
         self._load(0, (len(u), learning_rate))
         self._accelerator.write(Space.LABELS, labels)
-        classes = self._run(0, u)
+        told = self._run(0, u)
         after = self._accelerator.counts()
         one = 1 << 2 * SCORE_FRACTION
-        terms = len(u) * self._plan.layers[-1].n_out
-        return Step(
-            (after.loss - before.loss) / one / terms, classes, after.switched - before.switched
-        )
+        loss = (after.loss - before.loss) / one / (len(u) * classes)
+        return Step(loss, told, after.switched - before.switched)
 
     def predict(self, u: np.ndarray) -> np.ndarray:
         size = self._plan.batch
@@ -139,6 +151,10 @@ class ChipNetwork(SynapseNetwork):
         words = self._plan.inputs(u)
         self._accelerator.write(Space.ACTIVATIONS, words, self._plan.layers[0].form.in_base)
         return self._accelerator.run(pc, len(u))[:, 0]
+
+    def verify(self) -> None:
+        """Compare all memories, where the accelerator is two in lock step."""
+        self._accelerator.verify()
 
     def host_norms(self) -> dict[str, np.ndarray]:
         parts = self._accelerator.read(Space.THRESHOLDS)

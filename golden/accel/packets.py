@@ -75,7 +75,8 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
     if space is Space.ERRORS:
         return protocol.to_words(protocol.to_bits(values, 8), bits)
     if space is Space.WINDOWS:
-        return protocol.to_words(protocol.to_bits(values, WINDOW_BITS), bits)
+        planes = protocol.to_bits(values, WINDOW_BITS).swapaxes(1, 2)
+        return protocol.to_words(planes, bits)
     if space is Space.THRESHOLDS:
         upper, lower, turned, offset = (values[..., i].astype(np.int64) for i in range(4))
         words = [upper & _MASK | turned << TURNED, lower & _MASK, offset & _OFFSET_MASK]
@@ -95,7 +96,7 @@ def from_words(space: Space, words: np.ndarray, config: AcceleratorConfig) -> np
         bits = protocol.from_words(words, rows, 8)
         return protocol.from_bits(bits, signed=True).astype(np.int8)
     if space is Space.WINDOWS:
-        bits = protocol.from_words(words, rows, WINDOW_BITS)
+        bits = protocol.from_words(words, WINDOW_BITS, rows).swapaxes(1, 2)
         return protocol.from_bits(bits, signed=False).astype(np.uint8)
     if space is Space.THRESHOLDS:
         upper, lower, offset = words.reshape(len(words), config.tiles, 3).astype(np.int64).T

@@ -8,9 +8,9 @@ FORWARD
     pixel, place in the pooling window and word of inputs under the kernel, a column sum; these are
     clipped to +-``adc`` (0: not), added up, and the largest of the pooling window is kept. With
     ``train`` the column's mean and mean absolute deviation over the batch and its learnt offset set
-    its thresholds, and the stored ones follow; without, the stored ones decide. A hidden layer writes trits and, with
-    ``train``, window flags; one with ``score`` writes scores, the class with the highest so far
-    and, with ``train``, the errors of the squared hinge loss.
+    its thresholds, and the stored ones follow; without, the stored ones decide. A hidden layer
+    writes trits and, with ``train``, window flags; one with ``score`` writes scores, the class
+    with the highest so far and, with ``train``, the errors of the squared hinge loss.
 BACKWARD
     Errors at a layer's inputs from those at its outputs, shifted right by ``error_shift``, rounded
     half to even and clipped to +-127.
@@ -90,7 +90,7 @@ _WIDTHS = {
     "inner": 16,  # the window's bounds, likewise
     "outer": 16,
     "offset": -16,  # of a score
-    "scale": 28,  # a score's factor times its column's spread
+    "scale": 27,  # a score's factor times its column's spread; the quotient is a signed threshold
     "rate": -16,  # log2 of the change over the sum, but for the sums' size; 8 bits behind the point
     "dead": 24,
 }

@@ -119,7 +119,6 @@ def _reach(step: Instruction, batch: int, config: AcceleratorConfig) -> dict[str
         reach["errors"] = (last_error, config.error_words)
     if step.code == Code.FORWARD or step.learn:
         reach["thresholds"] = (step.thresholds + step.groups - 1, config.threshold_words)
-    if step.code == Code.FORWARD:
-        if not step.score:
-            reach["outputs"] = (last_output, config.activation_words)
+    if step.code == Code.FORWARD and not step.score:
+        reach["outputs"] = (last_output, config.activation_words)
     return reach

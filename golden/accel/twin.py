@@ -63,7 +63,7 @@ class GoldenAccelerator(Accelerator):
 
     def _memory(self, space: Space) -> np.ndarray:
         """The memory behind a space, its words along the first axis."""
-        return {
+        memories: dict[Space, np.ndarray] = {
             Space.PROGRAM: self._program,
             Space.ACTIVATIONS: self._activations,
             Space.ERRORS: self._errors,
@@ -72,7 +72,8 @@ class GoldenAccelerator(Accelerator):
             Space.THRESHOLDS: self._thresholds,
             Space.STATES: self._states,
             Space.RESULTS: self._results,
-        }[space]
+        }
+        return memories[space]
 
     def _write(self, space: Space, values: np.ndarray, first: int) -> None:
         self._memory(space)[first : first + len(values)] = values

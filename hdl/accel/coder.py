@@ -1,13 +1,13 @@
 """The pulse coder: from a lane's sum of error times input to whole steps and a pulse code."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel import arithmetic
 from golden.accel.config import CHANGE_FRACTION, FRACTION, AcceleratorConfig
 from golden.lfsr import STATE_BITS, TAPS
-from hdl.accel.loops import delayed
+from hdl.accel.loops import delayed, lookup
 from hdl.count import add_up
 from hdl.lane import pulse_layout
 
@@ -108,8 +108,8 @@ class Coder(wiring.Component):
         m.d.sync += [
             kappa.eq(cut >> CHANGE_FRACTION),
             low.eq(code),
-            over.eq(rest - Array(Const(value, CHANGE_FRACTION + 1) for value in values)[code]),
-            gap.eq(Array(Const(value, CHANGE_FRACTION + 1) for value in gaps)[code]),
+            over.eq(rest - lookup(code, values[:-1], CHANGE_FRACTION)),
+            gap.eq(lookup(code, gaps[:-1], CHANGE_FRACTION + 1)),
         ]
         # 7: rounded at random.
         draw = self.generator[: array.draw_bits]

@@ -6,26 +6,20 @@ from amaranth.lib.wiring import In, Out
 
 from golden import trit
 from golden.accel.config import (
-    AVERAGE_SHIFT,
-    FRACTION,
-    OFFSET_BITS,
-    OFFSET_FRACTION,
-    SCALE_SHIFT,
     SCORE_BITS,
     SCORE_FRACTION,
     SLACK_LIMIT,
     THRESHOLD_BITS,
-    TOTAL_BITS,
     WINDOW_BITS,
     AcceleratorConfig,
 )
-from hdl.accel.divider import Divider
+from hdl.accel.column import Column
 from hdl.accel.issue import LANE_BITS
 from hdl.accel.layouts import instruction_layout, result_layout, threshold_layout, total_layout
 from hdl.accel.loops import ADDRESS_BITS, Loops, clip, delayed
 from hdl.count import add_up
+from hdl.registers import unused
 
-FINE_BITS = TOTAL_BITS + FRACTION + 1
 _LATENCY = 4  # cycles from a position's address to what is written
 
 
@@ -109,7 +103,7 @@ class Columns(wiring.Component):
                 "threshold": In(data.ArrayLayout(threshold_layout(), tiles)),
                 "threshold_write": Out(1),
                 "new_threshold": Out(data.ArrayLayout(threshold_layout(), tiles)),
-                "loss": Out(SLACK_LIMIT.bit_length() * 2 + tiles.bit_length()),
+                "loss": Out(SLACK_LIMIT.bit_length() * 2 + tiles.bit_length() - 1),
                 "fault": Out(1),
             }
         )
@@ -117,6 +111,7 @@ class Columns(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, step = self._config, self.instruction
+        unused(m, step)
         rows = config.array.rows
         m.submodules.loops = loops = Loops(3, 2)
         state = Signal(State)
@@ -160,51 +155,50 @@ class Columns(wiring.Component):
         with m.If(self.ready):
             m.d.sync += waiting.eq(1)
         sums = Signal.like(self.column_sums)
-        with m.Switch(state):
-            with m.Case(State.IDLE):
-                m.d.sync += [position.eq(0), calculation.eq(0)]
-                with m.If(waiting):
-                    m.d.sync += [waiting.eq(self.ready), sums.eq(self.column_sums)]
-                    m.d.sync += state.eq(State.CALCULATE)
-                    m.d.comb += self.fault.eq(thresholds_beyond)
-            with m.Case(State.MEASURE):
-                m.d.comb += measuring.eq(1)
-                m.d.sync += position.eq(position + 1)
-                with m.If(last):
-                    m.d.sync += [state.eq(State.CALCULATE), left.eq(_LATENCY), position.eq(0)]
-            with m.Case(State.CALCULATE):
-                with m.If(left.any()):
-                    m.d.sync += left.eq(left - 1)
-                with m.Elif(~step.train):
-                    m.d.comb += [loops.start.eq(1), take_stored.eq(1)]
-                    m.d.sync += state.eq(State.APPLY)
-                with m.Else():
-                    m.d.sync += calculation.eq(calculation + 1)
-                    with m.If(calculation == 1):
-                        m.d.sync += state.eq(State.MEASURE)
-                    with m.If(calculation == 8):
-                        m.d.sync += [state.eq(State.DIVIDE), left.eq(THRESHOLD_BITS)]
-            with m.Case(State.DIVIDE):
+        with m.If(state == State.IDLE):
+            m.d.sync += [position.eq(0), calculation.eq(0)]
+            with m.If(waiting):
+                m.d.sync += [waiting.eq(self.ready), sums.eq(self.column_sums)]
+                m.d.sync += state.eq(State.CALCULATE)
+                m.d.comb += self.fault.eq(thresholds_beyond)
+        with m.Elif(state == State.MEASURE):
+            m.d.comb += measuring.eq(1)
+            m.d.sync += position.eq(position + 1)
+            with m.If(last):
+                m.d.sync += [state.eq(State.CALCULATE), left.eq(_LATENCY), position.eq(0)]
+        with m.Elif(state == State.CALCULATE):
+            with m.If(left.any()):
                 m.d.sync += left.eq(left - 1)
-                with m.If(~step.score | ~left.any()):
-                    m.d.comb += [loops.start.eq(1), take_new.eq(1)]
-                    m.d.sync += [state.eq(State.APPLY), position.eq(0)]
-            with m.Case(State.APPLY):
-                m.d.comb += [applying.eq(1), loops.step.eq(1)]
-                m.d.sync += position.eq(position + 1)
-                with m.If(last):
-                    m.d.sync += [state.eq(State.DRAIN), left.eq(_LATENCY)]
-            with m.Default():
-                m.d.sync += left.eq(left - 1)
-                with m.If(left == 1):
-                    m.d.comb += self.done.eq(1)
-                    m.d.sync += [
-                        state.eq(State.IDLE), left.eq(0), bank.eq(~bank),
-                        group.eq(group + 1), column.eq(column + config.tiles),
-                        lane.eq(lane + config.tiles), position.eq(0), calculation.eq(0),
-                    ]  # fmt: skip
-                    with m.If(lane == rows - config.tiles):
-                        m.d.sync += [lane.eq(0), word.eq(word + 1)]
+            with m.Elif(~step.train):
+                m.d.comb += [loops.start.eq(1), take_stored.eq(1)]
+                m.d.sync += state.eq(State.APPLY)
+            with m.Else():
+                m.d.sync += calculation.eq(calculation + 1)
+                with m.If(calculation == 1):
+                    m.d.sync += state.eq(State.MEASURE)
+                with m.If(calculation == 8):
+                    m.d.sync += [state.eq(State.DIVIDE), left.eq(THRESHOLD_BITS)]
+        with m.Elif(state == State.DIVIDE):
+            m.d.sync += left.eq(left - 1)
+            with m.If(~step.score | ~left.any()):
+                m.d.comb += [loops.start.eq(1), take_new.eq(1)]
+                m.d.sync += [state.eq(State.APPLY), position.eq(0)]
+        with m.Elif(state == State.APPLY):
+            m.d.comb += [applying.eq(1), loops.step.eq(1)]
+            m.d.sync += position.eq(position + 1)
+            with m.If(last):
+                m.d.sync += [state.eq(State.DRAIN), left.eq(_LATENCY)]
+        with m.Else():
+            m.d.sync += left.eq(left - 1)
+            with m.If(left == 1):
+                m.d.comb += self.done.eq(1)
+                m.d.sync += [
+                    state.eq(State.IDLE), left.eq(0), bank.eq(~bank),
+                    group.eq(group + 1), column.eq(column + config.tiles),
+                    lane.eq(lane + config.tiles), position.eq(0), calculation.eq(0),
+                ]  # fmt: skip
+                with m.If(lane == rows - config.tiles):
+                    m.d.sync += [lane.eq(0), word.eq(word + 1)]
         with m.If(self.start):
             m.d.sync += [
                 state.eq(State.IDLE), waiting.eq(0), bank.eq(0), group.eq(0), column.eq(0),
@@ -235,14 +229,25 @@ class Columns(wiring.Component):
             words.label.eq(self.label),
         ]
         final = delayed(m, words, 3)
-        control = {
-            "calculation": calculation,
-            "calculating": (state == State.CALCULATE) & ~left.any(),
-            "measured": delayed(m, measuring, 1),
-            "take_stored": take_stored,
-            "take_new": take_new,
-        }
-        tiles = [self._tile(m, tile, sums[tile], control) for tile in range(config.tiles)]
+        calculating = Signal()
+        m.d.comb += calculating.eq((state == State.CALCULATE) & ~left.any())
+        measured = delayed(m, measuring, 1)
+        tiles = []
+        for number in range(config.tiles):
+            m.submodules[f"column_{number}"] = tile = Column(config)
+            m.d.comb += [
+                tile.instruction.eq(step),
+                tile.column_sum.eq(sums[number]),
+                tile.total.eq(self.totals[number]),
+                tile.measured.eq(measured),
+                tile.calculation.eq(calculation),
+                tile.calculating.eq(calculating),
+                tile.stored.eq(self.threshold[number]),
+                self.new_threshold[number].eq(tile.new),
+                tile.take_stored.eq(take_stored),
+                tile.take_new.eq(take_new),
+            ]
+            tiles.append((tile.nonzero, tile.negative, tile.window, tile.score))
         valid = [column + tile < step.columns for tile in range(config.tiles)]
         m.d.comb += [
             self.write_at.eq(final.out),
@@ -260,151 +265,33 @@ class Columns(wiring.Component):
         m.d.comb += self.write.eq(writing & ~beyond)
         with m.If(writing & beyond):
             m.d.comb += self.fault.eq(1)
-        self._hidden(m, tiles, valid, final, lane)
-        self._score(m, tiles, valid, final, lane, column)
+        mask = Signal(rows)  # the lanes that are written
+        m.d.comb += mask.eq(Cat(valid) << lane)
+        self._hidden(m, tiles, final, mask)
+        self._score(m, tiles, valid, final, mask, column)
         return m
 
-    def _tile(self, m, tile, column_sum, control):
-        """One tile's statistics and comparisons.
-
-        Returns, in cycle 4, its value's planes, window word, and score.
-        """
-        config, step = self._config, self.instruction
-        total, stored, new = self.totals[tile], self.threshold[tile], self.new_threshold[tile]
-
-        def number(name, shape):
-            return Signal(shape, name=f"{name}_{tile}")
-
-        threshold = signed(THRESHOLD_BITS)
-        mean, upper, lower = (number(name, threshold) for name in ("mean", "upper", "lower"))
-        multiple = THRESHOLD_BITS + 8
-        spread, reach = number("spread", THRESHOLD_BITS), number("reach", multiple)
-        inner, outer = number("inner", multiple), number("outer", multiple)
-        deviations = number("deviations", THRESHOLD_BITS + config.positions.bit_length())
-
-        # One multiplier makes one number after the other; a product is there a cycle later.
-        width = max(config.sum_bits, len(deviations) + 1)
-        operand, factor = (
-            number("operand", signed(width)),
-            number("factor", signed(OFFSET_BITS + 1)),
-        )
-        product, shift = number("product", signed(width + OFFSET_BITS + 1)), number("shift", 7)
-        shifted = number("shifted", signed(width + OFFSET_BITS + 1))
-        m.d.comb += shifted.eq(product >> shift)
-        m.d.sync += product.eq(operand * factor)
-        coarse = Signal(7, name=f"coarse_{tile}")
-        m.d.comb += [coarse.eq(step.mean_shift + FRACTION), shift.eq(FRACTION)]
-        calculating = control["calculating"]
-        with m.Switch(control["calculation"]):
-            with m.Case(0):
-                m.d.comb += [operand.eq(column_sum), factor.eq(step.mean_factor)]
-            with m.Case(1):
-                m.d.comb += shift.eq(step.mean_shift)
-                with m.If(calculating):
-                    m.d.sync += [mean.eq(shifted), deviations.eq(0)]
-            with m.Case(2):
-                m.d.comb += [operand.eq(deviations), factor.eq(step.mean_factor)]
-            with m.Case(3):
-                m.d.comb += shift.eq(coarse)
-                m.d.sync += spread.eq(Mux(shifted.any(), shifted, 1))
-            with m.Case(4):
-                m.d.comb += [operand.eq(spread), factor.eq(step.bound)]
-            with m.Case(5):
-                m.d.comb += [operand.eq(spread), factor.eq(step.inner)]
-                m.d.sync += reach.eq(shifted)
-            with m.Case(6):
-                m.d.comb += [operand.eq(spread), factor.eq(step.outer)]
-                m.d.sync += inner.eq(shifted)
-            with m.Case(7):
-                m.d.comb += [operand.eq(spread), factor.eq(stored.offset)]
-                with m.If(calculating):
-                    m.d.sync += outer.eq(shifted)
-            with m.Default():
-                m.d.comb += shift.eq(OFFSET_FRACTION)
-                with m.If(calculating & ~step.score):
-                    m.d.sync += mean.eq(mean - shifted)
-
-        m.submodules[f"divider_{tile}"] = divider = Divider(THRESHOLD_BITS)
-        m.d.comb += [
-            divider.start.eq(calculating & (control["calculation"] == 8)),
-            divider.dividend.eq(step.scale),
-            divider.divisor.eq(spread),
-        ]
-        first, second = number("first", threshold), number("second", threshold)
-        m.d.comb += [
-            first.eq(Mux(step.score, mean, mean + reach)),
-            second.eq(Mux(step.score, divider.quotient, mean - reach)),
-            new.eq(stored),
-            new.upper.eq(stored.upper + ((first - stored.upper) >> AVERAGE_SHIFT)),
-            new.lower.eq(stored.lower + ((second - stored.lower) >> AVERAGE_SHIFT)),
-        ]
-        turned = number("turned", 1)
-        with m.If(control["take_stored"]):
-            m.d.sync += [upper.eq(stored.upper), lower.eq(stored.lower), turned.eq(stored.turned)]
-        with m.If(control["take_new"]):
-            m.d.sync += [upper.eq(first), lower.eq(second), turned.eq(0)]
-
-        # Cycle 1: totals; 2: differences; 3: value and window, product; 4: score.
-        fine = number("fine", signed(FINE_BITS))
-        m.d.comb += fine.eq(total.total << FRACTION)
-        off_mean = number("off_mean", signed(FINE_BITS + 1))
-        far = number("far", FINE_BITS + 1)
-        over, under = number("over", signed(FINE_BITS + 1)), number("under", signed(FINE_BITS + 1))
-        m.d.sync += [off_mean.eq(fine - mean), over.eq(fine - upper), under.eq(fine - lower)]
-        m.d.comb += far.eq(Mux(off_mean < 0, -off_mean, off_mean))
-        with m.If(delayed(m, control["measured"], 1)):
-            m.d.sync += deviations.eq(deviations + far)
-        minus, plus, near = number("minus", 1), number("plus", 1), number("near", 1)
-        m.d.sync += [
-            minus.eq(under < 0),
-            plus.eq(Mux(step.binary, under >= 0, over > 0)),
-            near.eq((far >= inner) & (far <= outer)),
-        ]
-        scaled = number("scaled", signed(FINE_BITS + 1 + THRESHOLD_BITS))
-        m.d.sync += scaled.eq(over * lower)
-        score = number("score", signed(SCORE_BITS))
-        top = (1 << (SCORE_BITS - 1)) - 1
-        offset = number("offset", signed(SCORE_BITS + 2))
-        m.d.comb += offset.eq(step.offset + (stored.offset >> (OFFSET_FRACTION - SCORE_FRACTION)))
-        m.d.sync += score.eq(clip((scaled >> SCALE_SHIFT) + offset, -top - 1, top))
-        nonzero, negative = (
-            delayed(m, signal, 1)
-            for signal in (self._named(m, f"nonzero_{tile}", plus | minus),
-                           self._named(m, f"negative_{tile}", Mux(turned, plus, minus)))
-        )  # fmt: skip
-        window = delayed(m, self._named(m, f"new_window_{tile}",
-                                        Cat(near, delayed(m, total.place, 2))), 1)  # fmt: skip
-        return nonzero, negative, window, score
-
-    @staticmethod
-    def _named(m, name, value):
-        signal = Signal(len(value), name=name)
-        m.d.comb += signal.eq(value)
-        return signal
-
-    def _hidden(self, m, tiles, valid, final, lane):
+    def _hidden(self, m, tiles, final, mask):
         """Outputs and window flags of the tiles put into their words."""
-        rows, count = self._config.array.rows, self._config.tiles
+        rows = self._config.array.rows
+        planes = zip(*(Cat(nonzero, negative, window) for nonzero, negative, window, _ in tiles),
+                     strict=True)  # fmt: skip
+        olds = [final.activation[i * rows : (i + 1) * rows] for i in range(trit.TRIT_BITS)]
+        olds += [final.window[i * rows : (i + 1) * rows] for i in range(WINDOW_BITS)]
+        news = []
+        for old, bits in zip(olds, planes, strict=True):
+            # A tile's bit at every lane that it may be for; the mask says which it is.
+            news.append((old & ~mask) | (Cat(bits).replicate(rows // len(tiles)) & mask))
         m.d.comb += [
-            self.new_activation.eq(final.activation),
-            self.new_window.eq(final.window),
+            self.new_activation.eq(Cat(news[: trit.TRIT_BITS])),
+            self.new_window.eq(Cat(news[trit.TRIT_BITS :])),
         ]
-        for start in range(0, rows, count):
-            with m.If(lane == start):
-                for tile, (nonzero, negative, window, _) in enumerate(tiles):
-                    j = start + tile
-                    with m.If(valid[tile]):
-                        m.d.comb += [
-                            self.new_activation[j].eq(nonzero),
-                            self.new_activation[rows + j].eq(negative),
-                            self.new_window.word_select(j, WINDOW_BITS).eq(window),
-                        ]
 
-    def _score(self, m, tiles, valid, final, lane, column):
+    def _score(self, m, tiles, valid, final, mask, column):
         """The best class so far, errors and loss."""
-        rows, count, step = self._config.array.rows, self._config.tiles, self.instruction
+        rows, step = self._config.array.rows, self.instruction
         best = final.result
-        squares = []
+        squares, errors = [], []
         one = 1 << SCORE_FRACTION
         for tile, (_, _, _, score) in enumerate(tiles):
             better = Signal(result_layout(), name=f"better_{tile}")
@@ -418,18 +305,19 @@ class Columns(wiring.Component):
             slack = Signal(signed(SCORE_BITS + 2), name=f"slack_{tile}")
             size = Signal(SLACK_LIMIT.bit_length(), name=f"size_{tile}")
             error = Signal(signed(8), name=f"error_{tile}")
+            turned = Signal(8, name=f"turned_error_{tile}")
             m.d.comb += [
                 right.eq(final.label == column + tile),
                 slack.eq(one - Mux(right, score, -score)),
                 size.eq(clip(slack, 0, SLACK_LIMIT)),
                 error.eq(Mux(size > 127, 127, size)),
             ]
-            for start in range(0, rows, count):
-                with m.If((lane == start) & valid[tile]):
-                    place = self.new_errors.word_select(start + tile, 8)
-                    m.d.comb += [
-                        place.eq(Mux(right, error, -error)),
-                        self.error_lanes[start + tile].eq(1),
-                    ]
+            m.d.comb += turned.eq(Mux(right, error, -error))
+            errors.append(turned)
             squares.append(Mux(valid[tile] & self.write & step.score & step.train, size * size, 0))
-        m.d.comb += [self.new_result.eq(best), self.loss.eq(add_up(squares))]
+        m.d.comb += [
+            self.new_result.eq(best),
+            self.new_errors.eq(Cat(errors).replicate(rows // len(tiles))),
+            self.error_lanes.eq(mask),
+            self.loss.eq(add_up(squares)),
+        ]

@@ -1,6 +1,6 @@
 """The accelerator without its bus: tiles, memories, engines, and a port for the host."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -21,6 +21,7 @@ from hdl.accel.sequencer import Sequencer
 from hdl.accel.tile import Tile
 from hdl.accel.totals import Totals
 from hdl.count import add_up
+from hdl.registers import unused
 
 COUNTERS = tuple(Counts.__dataclass_fields__)
 _PENDING = 2  # columns between the tiles and their thresholds: the memory of totals has two banks
@@ -126,6 +127,13 @@ class AcceleratorCore(wiring.Component):
             sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | outer.fault | beyond),
         ]
         self._count(m)
+        # Addresses are as wide for every memory; who makes them looks whether they are in range.
+        unused(m, Cat(
+            sequencer.at, issue.activation, issue.error, columns.out_at, columns.error_at,
+            columns.label_at, columns.threshold_at, columns.write_at, columns.write_error_at,
+            columns.write_position, columns.new_errors, outer.threshold_at,
+            outer.threshold_write_at, outer.column, outer.new_size,
+        ))  # fmt: skip
         return m
 
     def _memories(self, m):
@@ -236,27 +244,31 @@ class AcceleratorCore(wiring.Component):
         marks = issue.marks
 
         # Words that have been read, and which errors count, held for the step's next cycle.
-        inputs = delayed(m, words[Space.ACTIVATIONS], 1)
+        inputs = delayed(m, words[Space.ACTIVATIONS], 1, "inputs")
         errors = Signal.like(outer.errors)
+        group = marks.lane >> (config.tiles.bit_length() - 1)
+        chosen = words[Space.ERRORS].word_select(group, config.tiles * array_bits)
+        flags = [
+            words[Space.WINDOWS][i * rows : (i + 1) * rows].word_select(group, config.tiles)
+            for i in range(WINDOW_BITS)
+        ]
         for tile in range(config.tiles):
-            error = Signal(array_bits, name=f"error_{tile}")
-            window = Signal(WINDOW_BITS)
-            for start in range(0, rows, config.tiles):
-                with m.If(marks.lane == start):
-                    j = start + tile
-                    m.d.comb += [
-                        error.eq(words[Space.ERRORS].word_select(j, array_bits)),
-                        window.eq(words[Space.WINDOWS].word_select(j, WINDOW_BITS)),
-                    ]
-            live = marks.inside & (step.plain | window[NEAR])
-            live &= ~step.pool | (window[WHERE:] == marks.place)
+            live = Signal(name=f"live_{tile}")
+            place = Cat(plane[tile] for plane in flags[WHERE:])
+            m.d.comb += live.eq(
+                marks.inside
+                & (step.plain | flags[NEAR][tile])
+                & (~step.pool | (place == marks.place))
+            )
+            error = chosen.word_select(tile, array_bits)
             m.d.sync += errors[tile].eq(Mux(live, error, 0))
 
         reading = marks.valid & ~self._update
         for number, tile in enumerate(self.tiles):
             m.submodules[f"tile_{number}"] = tile
             port = tile.port
-            operand = Mux(self._forward, inputs, errors[number])
+            unused(m, port.operand)
+            operand = Mux(self._forward, inputs, errors[number].as_unsigned())
             m.d.comb += [
                 tile.running.eq(self.running),
                 port.en.eq(1),
@@ -274,7 +286,8 @@ class AcceleratorCore(wiring.Component):
                 totals.sums[number].eq(port.sums[0]),
                 requantise.errors[number].eq(port.errors),
             ]
-        result = delayed(m, marks, 2)
+        before, result = delayed(m, marks, 1), delayed(m, marks, 2)
+        unused(m, Cat(before.valid, result.valid))
         m.d.comb += [
             totals.marks.eq(result),
             totals.marks.valid.eq(result.valid & self._forward),
@@ -283,8 +296,8 @@ class AcceleratorCore(wiring.Component):
             columns.column_sums.eq(totals.column_sums),
             requantise.valid.eq(result.valid & result.end & self._backward),
             requantise.shift.eq(step.error_shift),
-            outer.marks.eq(delayed(m, marks, 1)),
-            outer.marks.valid.eq(delayed(m, marks.valid & self._update, 1)),
+            outer.marks.eq(before),
+            outer.marks.valid.eq(delayed(m, marks.valid & self._update, 1, "updating")),
             outer.inputs.eq(inputs),
             outer.errors.eq(errors),
             outer.at_begin.eq(issue.at_begin),

@@ -8,6 +8,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.accel.program import Code
 from hdl.accel.layouts import PLACE_BITS, instruction_layout
 from hdl.accel.loops import ADDRESS_BITS, Loops
+from hdl.registers import unused
 
 _LEVELS = 8
 # Of each instruction, the level that counts column groups.
@@ -19,9 +20,9 @@ def marks_layout() -> data.StructLayout:
     """What a step is to those who take its result.
 
     ``begin``, ``end``: first and last of those whose results are added up; ``column``: the last of
-    a column; ``fresh``: the first group of outputs (UPDATE: word of inputs); ``place``, ``place_first``, ``place_last``: in
-    the pooling window; ``mean``: the pass for the inputs' mean; ``inside``: the error lies in the
-    output; ``column_index``: of the tiles.
+    a column; ``fresh``: the first group of outputs (UPDATE: word of inputs); ``place``,
+    ``place_first``, ``place_last``: in the pooling window; ``mean``: the pass for the inputs' mean;
+    ``inside``: the error lies in the output; ``column_index``: of the tiles.
     """
     flags = ("valid", "begin", "end", "column", "fresh", "place_first", "place_last", "mean",
              "inside")  # fmt: skip
@@ -95,6 +96,7 @@ class Issue(wiring.Component):
             self.stepping.eq(loops.valid & ~self.hold & ~self.stop),
         ]
         first, last, index = loops.first, loops.last, loops.index
+        unused(m, Cat(step, index, last))
 
         # The point of the loops, stage A: what it is.
         now = Signal(marks_layout())

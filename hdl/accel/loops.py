@@ -1,6 +1,10 @@
 """Nested loops that count addresses by strides."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+import functools
+import operator
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -80,7 +84,7 @@ class Loops(wiring.Component):
         for k in range(self._addresses):
             starts = [Signal(ADDRESS_BITS, name=f"at_{k}_{i}") for i in levels]
             following = Signal(ADDRESS_BITS, name=f"next_{k}")
-            stride = Signal(COUNT_BITS)
+            stride = Signal(COUNT_BITS, name=f"stride_{k}")
             here = Signal(ADDRESS_BITS, name=f"from_{k}")
             for i in levels:
                 with m.If(goes_on[i]):
@@ -94,13 +98,20 @@ class Loops(wiring.Component):
         return m
 
 
-def delayed(m: Module, signal, cycles: int):
-    """``signal`` of ``cycles`` cycles before."""
+def delayed(m: Module, signal, cycles: int, name: str = ""):
+    """``signal`` of ``cycles`` cycles before; an expression needs a ``name``."""
+    name = name or Value.cast(signal).name
     for i in range(cycles):
-        later = Signal.like(signal, name=f"{getattr(signal, 'name', 'signal')}_d{i + 1}")
+        later = Signal.like(signal, name=f"{name}_d{i + 1}")
         m.d.sync += later.eq(signal)
         signal = later
     return signal
+
+
+def lookup(index, values: Sequence[int], width: int):
+    """The value of ``width`` bits at an index; 0 beyond the last."""
+    chosen = (Mux(index == i, Const(value, width), 0) for i, value in enumerate(values))
+    return functools.reduce(operator.or_, chosen)
 
 
 def clip(x, low: int, high: int):

@@ -13,6 +13,7 @@ from hdl.accel.layouts import instruction_layout, threshold_layout
 from hdl.accel.loops import ADDRESS_BITS, clip, delayed
 from hdl.accumulator import RowAccumulator
 from hdl.count import add_up
+from hdl.registers import unused
 
 TOTAL_BITS = 48
 LOGARITHM_BITS = 16
@@ -86,6 +87,7 @@ class Outer(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config, step, marks = self._config, self.instruction, self.marks
+        unused(m, Cat(step, marks))
         rows, tiles = config.array.rows, config.tiles
         bits = config.product_bits
 
@@ -100,7 +102,7 @@ class Outer(wiring.Component):
         m.d.comb += self.hold.eq(self.at_end & (age < Mux(self.at_begin, rows, rows - 1)))
 
         sums = [self._sums(m, tile) for tile in range(tiles)]
-        complete = delayed(m, marks.valid & marks.end, 1)
+        complete = delayed(m, marks.valid & marks.end, 1, "complete")
         taken = Signal(data.StructLayout({"mean": 1, "fresh": 1, "column": ADDRESS_BITS}))
         m.d.sync += [
             taken.mean.eq(marks.mean),
@@ -129,7 +131,8 @@ class Outer(wiring.Component):
                 m.d.sync += [shadow[j].eq(shadow[j + 1]) for j in range(rows - 1)]
             heads.append((shadow[0], own_bias))
 
-        learning = delayed(m, complete & taken.fresh & ~taken.mean & step.learn.any(), 1)
+        begun = complete & taken.fresh & ~taken.mean
+        learning = delayed(m, begun & step.learn.any(), 1, "learning")
         self._learn(m, learning, [bias for _, bias in heads])
         mean = self._means(m, heads[0][0], draining, drained_mean)
         factor, shift = self._rate(m)
@@ -168,8 +171,8 @@ class Outer(wiring.Component):
         for i in range(TOTAL_BITS):
             with m.If(total[i]):
                 m.d.comb += lead.eq(i)
-        normal = Signal(TOTAL_BITS + 8)
-        m.d.comb += [normal.eq((total << 8) >> lead), self.new_size.eq(Cat(normal[:8], lead))]
+        normal = (total << 8) >> lead
+        m.d.comb += self.new_size.eq(Cat(normal[:8], lead))
 
         # Pulses are out, and their switching is counted, two cycles after the last step.
         recent = Signal(LATENCY + 4)
@@ -209,7 +212,7 @@ class Outer(wiring.Component):
         ring = Signal(data.ArrayLayout(signed(MEAN_BITS), rows))
         product = Signal(signed(self._config.product_bits + 17))
         mean = Signal(signed(MEAN_BITS))
-        own = delayed(m, head, 1)
+        own = delayed(m, head, 1, "head")
         m.d.sync += product.eq(own * step.mean_factor)
         m.d.comb += mean.eq(product >> step.mean_shift)
         fresh = delayed(m, measuring, 2)
@@ -242,14 +245,16 @@ class Outer(wiring.Component):
             change = ((product >> step.mean_shift) << step.learn) >> 1
             offset = Signal(signed(OFFSET_BITS), name=f"offset_{tile}")
             m.d.sync += offset.eq(clip(stored.offset + change, -top - 1, top))
-            m.d.comb += [new.eq(delayed(m, stored, 1)), new.offset.eq(offset)]
+            before = delayed(m, stored, 1, f"stored_{tile}")
+            unused(m, before.offset)
+            m.d.comb += [new.eq(before), new.offset.eq(offset)]
 
     def _rate(self, m):
         """2^(rate - size) as factor and shift, from the start of the instruction on."""
         logarithm = Signal(signed(LOGARITHM_BITS + 2))
         factor = Signal(9)
         shift = Signal(6)
-        whole = Signal(signed(LOGARITHM_BITS + 2))
+        whole = Signal(signed(LOGARITHM_BITS - 8 + 3))
         m.d.comb += whole.eq(FRACTION - (logarithm >> 8))
         # The word of ``size`` is read while the instruction starts.
         with m.If(delayed(m, self.start, 1)):

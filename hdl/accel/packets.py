@@ -1,6 +1,6 @@
 """Packets from the host to memories and tiles, and back."""
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -10,7 +10,9 @@ from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
 from golden.registers import Fault
 from hdl.accel.core import host_port
+from hdl.accel.loops import lookup
 from hdl.controller import word_layout
+from hdl.registers import unused
 
 WORD = word_layout(32)
 _HEADER = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in HEADER.items()})
@@ -52,7 +54,7 @@ class Packets(wiring.Component):
         A program runs or is to start: packets are refused.
     ready : Out(1)
         No packet is under way.
-    done : In(1); done_fault : In(8); batch : In(16)
+    done : In(1); done_fault : In(4); batch : In(16)
         A program has ended: its results are to go out.
     fault : Out(8); what : Out(16)
         In the cycle in which a packet is found wrong: ``golden.registers.Fault`` and the packet's
@@ -76,7 +78,7 @@ class Packets(wiring.Component):
                 "busy": In(1),
                 "ready": Out(1),
                 "done": In(1),
-                "done_fault": In(8),
+                "done_fault": In(4),
                 "batch": In(16),
                 "fault": Out(8),
                 "what": Out(16),
@@ -97,9 +99,8 @@ class Packets(wiring.Component):
         parts = -(-longest // 32)
         self._frame_parts = -(-protocol.data_bits(array) // 32)
         self._answer_parts = -(-protocol.result_bits(array) // 32)
-        known = range(len(Space))
-        self._depths = Array(Const(spaces[Space(i)][0], 17) for i in known)
-        self._parts = Array(Const(-(-spaces[Space(i)][1] // 32), 16) for i in known)
+        self._depths = [spaces[space][0] for space in Space]
+        self._parts = [-(-spaces[space][1] // 32) for space in Space]
 
         self._is_frame = Signal()  # the answer that goes out is a tile's
         gathered = Signal(data.ArrayLayout(32, parts))
@@ -110,6 +111,7 @@ class Packets(wiring.Component):
         header = Signal(_HEADER)
         place = Signal(_RANGE)
         pending = Signal()
+        unused(m, header)
         m.d.comb += self.ready.eq((take == Take.FIRST) & (give == Give.IDLE) & ~pending)
         self._take_in(m, take, give, pending, header, place, gathered, ask, refusal)
         self._give_out(m, give, pending, header, place, ask, refusal, parts)
@@ -139,6 +141,12 @@ class Packets(wiring.Component):
             m.d.comb += [self.fault.eq(code)]
             m.d.sync += [fault.eq(code), take.eq(Mux(self.i.p.last, Take.ANSWER, Take.DRAIN))]
 
+        def gather():
+            m.d.sync += part.eq(part + 1)
+            for i, piece in enumerate(gathered):
+                with m.If(part == i):
+                    m.d.sync += piece.eq(word)
+
         # A complete word is written in the cycle after its last part.
         complete = Signal()
         m.d.sync += complete.eq(0)
@@ -146,79 +154,78 @@ class Packets(wiring.Component):
         with m.If(complete):
             m.d.sync += [at.eq(at + 1), gathered.eq(0)]
 
-        with m.Switch(take):
-            with m.Case(Take.FIRST):
-                m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done)
-                m.d.sync += [part.eq(0), fault.eq(Fault.NONE)]
-                with m.If(accept):
-                    m.d.sync += [header.eq(word), gathered.eq(0)]
-                    m.d.comb += self.what.eq(word[:16])
-                    is_frame = first.op == PacketOp.FRAME
-                    is_range = (first.op == PacketOp.WRITE) | (first.op == PacketOp.READ)
-                    limit = Mux(is_frame, config.tiles, len(Space))
-                    with m.If(~(is_frame | is_range)):
-                        refuse(Fault.PACKET)
-                    with m.Elif(first.space >= limit):
-                        refuse(Fault.RANGE)
-                    with m.Elif(self.busy):
-                        refuse(Fault.BUSY)
-                    with m.Elif(self.i.p.last):
-                        refuse(Fault.SHORT)
+        with m.If(take == Take.FIRST):
+            m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done)
+            m.d.sync += [part.eq(0), fault.eq(Fault.NONE)]
+            with m.If(accept):
+                m.d.sync += [header.eq(word), gathered.eq(0)]
+                m.d.comb += self.what.eq(word[:16])
+                is_frame = first.op == PacketOp.FRAME
+                is_range = (first.op == PacketOp.WRITE) | (first.op == PacketOp.READ)
+                limit = Mux(is_frame, config.tiles, len(Space))
+                with m.If(~(is_frame | is_range)):
+                    refuse(Fault.PACKET)
+                with m.Elif(first.space >= limit):
+                    refuse(Fault.RANGE)
+                with m.Elif(self.busy):
+                    refuse(Fault.BUSY)
+                with m.Elif(self.i.p.last):
+                    refuse(Fault.SHORT)
+                with m.Else():
+                    m.d.sync += take.eq(Mux(is_frame, Take.FRAME, Take.PLACE))
+        with m.Elif(take == Take.PLACE):
+            m.d.comb += self.i.ready.eq(1)
+            end = ranged.first + ranged.count
+            writing = header.op == PacketOp.WRITE
+            with m.If(accept):
+                m.d.sync += [place.eq(word), at.eq(ranged.first), left.eq(ranged.count)]
+                beyond = (end > lookup(header.space, self._depths, 17)) | ~ranged.count.any()
+                with m.If(beyond | (writing & (header.space == Space.RESULTS))):
+                    refuse(Fault.RANGE)
+                with m.Elif(writing & self.i.p.last):
+                    refuse(Fault.SHORT)
+                with m.Elif(~writing & ~self.i.p.last):
+                    refuse(Fault.LONG)
+                with m.Else():
+                    m.d.sync += take.eq(Mux(writing, Take.WRITE, Take.ANSWER))
+        with m.Elif(take == Take.WRITE):
+            m.d.comb += self.i.ready.eq(~complete)
+            with m.If(accept):
+                gather()
+                ends = part + 1 == lookup(header.space, self._parts, 16)
+                with m.If(ends):
+                    m.d.sync += [part.eq(0), left.eq(left - 1)]
+                    zero = (header.space == Space.GENERATORS) & ~Cat(gathered[0], word).any()
+                    with m.If(zero):  # it would stay zero for ever
+                        m.d.comb += self.fault.eq(Fault.RANGE)
                     with m.Else():
-                        m.d.sync += take.eq(Mux(is_frame, Take.FRAME, Take.PLACE))
-            with m.Case(Take.PLACE):
-                m.d.comb += self.i.ready.eq(1)
-                end = ranged.first + ranged.count
-                writing = header.op == PacketOp.WRITE
-                with m.If(accept):
-                    m.d.sync += [place.eq(word), at.eq(ranged.first), left.eq(ranged.count)]
-                    beyond = (end > self._depths[header.space]) | ~ranged.count.any()
-                    with m.If(beyond | (writing & (header.space == Space.RESULTS))):
-                        refuse(Fault.RANGE)
-                    with m.Elif(writing & self.i.p.last):
-                        refuse(Fault.SHORT)
-                    with m.Elif(~writing & ~self.i.p.last):
-                        refuse(Fault.LONG)
-                    with m.Else():
-                        m.d.sync += take.eq(Mux(writing, Take.WRITE, Take.ANSWER))
-            with m.Case(Take.WRITE):
-                m.d.comb += self.i.ready.eq(~complete)
-                with m.If(accept):
-                    m.d.sync += [gathered[part].eq(word), part.eq(part + 1)]
-                    ends = part + 1 == self._parts[header.space]
-                    with m.If(ends):
-                        m.d.sync += [part.eq(0), left.eq(left - 1)]
-                        zero = (header.space == Space.GENERATORS) & ~Cat(gathered[0], word).any()
-                        with m.If(zero):  # it would stay zero for ever
-                            m.d.comb += self.fault.eq(Fault.RANGE)
-                        with m.Else():
-                            m.d.sync += complete.eq(1)
-                    with m.If(self.i.p.last):
-                        m.d.sync += take.eq(Take.ANSWER)
-                        with m.If(~ends | (left != 1)):
-                            m.d.comb += self.fault.eq(Fault.SHORT)
-                    with m.Elif(ends & (left == 1)):
-                        m.d.comb += self.fault.eq(Fault.LONG)
-                        m.d.sync += take.eq(Take.DRAIN)
-            with m.Case(Take.FRAME):
-                m.d.comb += self.i.ready.eq(~sent)
-                with m.If(accept):
-                    m.d.sync += [gathered[part].eq(word), part.eq(part + 1)]
-                    ends = part + 1 == self._frame_parts
-                    with m.If(ends | self.i.p.last):
-                        m.d.sync += [part.eq(0), sent.eq(1), sent_last.eq(self.i.p.last)]
-                        with m.If(~ends):
-                            m.d.comb += self.fault.eq(Fault.SHORT)
-            with m.Case(Take.DRAIN):
-                m.d.comb += self.i.ready.eq(1)
-                with m.If(accept & self.i.p.last):
+                        m.d.sync += complete.eq(1)
+                with m.If(self.i.p.last):
                     m.d.sync += take.eq(Take.ANSWER)
-            with m.Default():
-                with m.If(~answered):
-                    m.d.sync += take.eq(Take.FIRST)
-                with m.Elif(give == Give.IDLE):
-                    m.d.comb += [ask.eq(1), refusal.eq(fault)]
-                    m.d.sync += take.eq(Take.FIRST)
+                    with m.If(~ends | (left != 1)):
+                        m.d.comb += self.fault.eq(Fault.SHORT)
+                with m.Elif(ends & (left == 1)):
+                    m.d.comb += self.fault.eq(Fault.LONG)
+                    m.d.sync += take.eq(Take.DRAIN)
+        with m.Elif(take == Take.FRAME):
+            m.d.comb += self.i.ready.eq(~sent)
+            with m.If(accept):
+                gather()
+                ends = part + 1 == self._frame_parts
+                with m.If(ends | self.i.p.last):
+                    m.d.sync += [part.eq(0), sent.eq(1), sent_last.eq(self.i.p.last)]
+                    with m.If(~ends):
+                        m.d.comb += self.fault.eq(Fault.SHORT)
+        with m.Elif(take == Take.DRAIN):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(accept & self.i.p.last):
+                m.d.sync += take.eq(Take.ANSWER)
+        with m.Else():
+            with m.If(~answered):
+                m.d.sync += take.eq(Take.FIRST)
+            with m.Elif(give == Give.IDLE):
+                m.d.comb += [ask.eq(1), refusal.eq(fault)]
+                m.d.sync += take.eq(Take.FIRST)
 
         with m.If((take == Take.FIRST) & accept & (first.op == PacketOp.FRAME)
                   & ~self.fault.any()):  # fmt: skip
@@ -242,12 +249,13 @@ class Packets(wiring.Component):
         """Answers out."""
         config, host, out = self._config, self.host, self.o
         scattered = Signal(data.ArrayLayout(32, parts))
+        unused(m, scattered)
         first = Signal(_HEADER)
         at = Signal(17)
         left = Signal(17)
         part = Signal(16)
         last = Signal()
-        failure = Signal(8)
+        failure = Signal(4)
         space = Signal(8)
         with m.If(self.done):
             m.d.sync += [pending.eq(1), failure.eq(self.done_fault)]
@@ -266,56 +274,53 @@ class Packets(wiring.Component):
                     frames.ready.eq(give == Give.FRAME),
                 ]
         m.d.comb += [out.p.data.eq(scattered[0])]
-        with m.Switch(give):
-            with m.Case(Give.IDLE):
-                with m.If(ask):
-                    m.d.comb += [first.op.eq(header.op), first.space.eq(header.space),
-                                 first.fault.eq(refusal)]  # fmt: skip
-                    m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
-                    with m.If(self.i.valid & self.i.ready):  # a frame begins
-                        begun = data.View(_HEADER, self.i.p.data)
-                        m.d.comb += [first.op.eq(begun.op), first.space.eq(begun.space)]
-                        m.d.sync += space.eq(begun.space)
-                    m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
-                with m.Elif(pending):
-                    m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
-                    m.d.sync += [
-                        pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
-                        space.eq(Space.RESULTS), at.eq(0), left.eq(self.batch),
-                    ]  # fmt: skip
-                m.d.sync += scattered[0].eq(first)
-            with m.Case(Give.FIRST):
-                m.d.comb += [out.valid.eq(1), out.p.last.eq(last)]
-                is_frame = data.View(_HEADER, scattered[0]).op == PacketOp.FRAME
-                m.d.sync += self._is_frame.eq(is_frame)
-                with m.If(out.ready):
-                    m.d.sync += give.eq(
-                        Mux(last, Give.IDLE, Mux(is_frame, Give.FRAME, Give.ADDRESS))
-                    )
-            with m.Case(Give.ADDRESS):
-                m.d.sync += give.eq(Give.LOAD)
-            with m.Case(Give.LOAD):
+        with m.If(give == Give.IDLE):
+            with m.If(ask):
+                m.d.comb += [first.op.eq(header.op), first.space.eq(header.space),
+                             first.fault.eq(refusal)]  # fmt: skip
+                m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
+                with m.If(self.i.valid & self.i.ready):  # a frame begins
+                    begun = data.View(_HEADER, self.i.p.data)
+                    m.d.comb += [first.op.eq(begun.op), first.space.eq(begun.space)]
+                    m.d.sync += space.eq(begun.space)
+                m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
+            with m.Elif(pending):
+                m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
                 m.d.sync += [
-                    scattered.eq(host.word), part.eq(self._parts[space]), left.eq(left - 1),
-                    last.eq(left == 1), at.eq(at + 1), give.eq(Give.WORDS),
+                    pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
+                    space.eq(Space.RESULTS), at.eq(0), left.eq(self.batch),
                 ]  # fmt: skip
-            with m.Case(Give.FRAME):
+            m.d.sync += scattered[0].eq(first)
+        with m.Elif(give == Give.FIRST):
+            m.d.comb += [out.valid.eq(1), out.p.last.eq(last)]
+            is_frame = data.View(_HEADER, scattered[0]).op == PacketOp.FRAME
+            m.d.sync += self._is_frame.eq(is_frame)
+            with m.If(out.ready):
+                m.d.sync += give.eq(Mux(last, Give.IDLE, Mux(is_frame, Give.FRAME, Give.ADDRESS)))
+        with m.Elif(give == Give.ADDRESS):
+            m.d.sync += give.eq(Give.LOAD)
+        with m.Elif(give == Give.LOAD):
+            m.d.sync += [
+                scattered.eq(host.word), part.eq(lookup(space, self._parts, 16)), left.eq(left - 1),
+                last.eq(left == 1), at.eq(at + 1), give.eq(Give.WORDS),
+            ]  # fmt: skip
+        with m.Elif(give == Give.FRAME):
+            m.d.sync += [
+                scattered.eq(results), part.eq(self._answer_parts), last.eq(result_last),
+            ]  # fmt: skip
+            with m.If(result_valid):
+                m.d.sync += give.eq(Give.WORDS)
+        with m.Else():
+            m.d.comb += [out.valid.eq(1), out.p.last.eq(last & (part == 1))]
+            with m.If(out.ready):
                 m.d.sync += [
-                    scattered.eq(results), part.eq(self._answer_parts), last.eq(result_last),
+                    scattered.eq(scattered.as_value()[32:]), part.eq(part - 1),
                 ]  # fmt: skip
-                with m.If(result_valid):
-                    m.d.sync += give.eq(Give.WORDS)
-            with m.Default():
-                m.d.comb += [out.valid.eq(1), out.p.last.eq(last & (part == 1))]
-                with m.If(out.ready):
-                    m.d.sync += [
-                        scattered.eq(scattered.as_value()[32:]), part.eq(part - 1),
-                    ]  # fmt: skip
-                    with m.If(part == 1):
-                        with m.If(last):
-                            m.d.sync += give.eq(Give.IDLE)
-                        with m.Else():
-                            m.d.sync += give.eq(Mux(self._is_frame, Give.FRAME, Give.ADDRESS))
+                with m.If(part == 1):
+                    with m.If(last):
+                        m.d.sync += give.eq(Give.IDLE)
+                    with m.Else():
+                        m.d.sync += give.eq(Mux(self._is_frame, Give.FRAME, Give.ADDRESS))
         cause = data.View(
             data.FlexibleLayout(
                 64, {n: data.Field(w, low) for n, (low, w) in protocol.TRAILER.items()}

@@ -45,13 +45,15 @@ class Requantise(wiring.Component):
         m.d.sync += self.write.eq(waiting)
         m.d.comb += self.busy.eq(self.valid | waiting | self.write)
         mask = Signal(32)
-        half = Signal(32)
+        half = Signal(31)
         m.d.comb += [mask.eq((1 << self.shift) - 1), half.eq((1 << self.shift) >> 1)]
         for j in range(config.array.rows):
             total = Signal(signed(width), name=f"total_{j}")
             down, rest = Signal.like(total, name=f"down_{j}"), Signal(32, name=f"rest_{j}")
-            m.d.sync += total.eq(add_up([tile[j] for tile in self.errors]))
+            with m.If(self.valid):
+                m.d.sync += total.eq(add_up([tile[j] for tile in self.errors]))
             m.d.comb += [down.eq(total >> self.shift), rest.eq(total & mask)]
             up = (rest > half) | ((rest == half) & down[0] & self.shift.any())
-            m.d.sync += self.word[j].eq(clip(down + up, -ERROR_LIMIT, ERROR_LIMIT))
+            with m.If(waiting):
+                m.d.sync += self.word[j].eq(clip(down + up, -ERROR_LIMIT, ERROR_LIMIT))
         return m

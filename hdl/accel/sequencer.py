@@ -101,44 +101,43 @@ class Sequencer(wiring.Component):
         sound &= (step.state < STATES) & (self.batch <= self._config.positions)
         with m.If(self.stop & self.running):
             m.d.sync += self.stopped.eq(1)
-        with m.Switch(state):
-            with m.Case(State.IDLE):
-                with m.If(self.start):
-                    m.d.sync += [
-                        state.eq(State.FETCH), here.eq(self.pc), index.eq(0),
-                        self.failed.eq(0), self.stopped.eq(0),
-                    ]  # fmt: skip
-            with m.Case(State.FETCH):
-                m.d.sync += index.eq(index + 1)
-                # A word comes a cycle after its address.
-                m.d.sync += whole.eq(Cat(whole.as_value()[32:], self.word))
-                with m.If(here + WORDS > words):
-                    m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
-                with m.Elif(index == WORDS):
-                    m.d.sync += [state.eq(State.CHECK), index.eq(0)]
-            with m.Case(State.CHECK):
-                m.d.sync += quiet.eq(0)
-                with m.If((step.code == Code.END) | self.stopped):
-                    m.d.sync += state.eq(State.FINISH)
-                with m.Elif(~sound):
-                    m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
-                with m.Else():
-                    m.d.comb += self.begin.eq(1)
-                    m.d.sync += state.eq(State.RUN)
-            with m.Case(State.RUN):
-                with m.If(self.fault):
-                    m.d.sync += self.failed.eq(1)
-                m.d.sync += quiet.eq(quiet + 1)
-                with m.If(self.working):
-                    m.d.sync += quiet.eq(0)
-                with m.Elif(quiet == QUIET):
-                    m.d.sync += state.eq(State.NEXT)
-            with m.Case(State.NEXT):
+        with m.If(state == State.IDLE):
+            with m.If(self.start):
+                m.d.sync += [
+                    state.eq(State.FETCH), here.eq(self.pc), index.eq(0),
+                    self.failed.eq(0), self.stopped.eq(0),
+                ]  # fmt: skip
+        with m.Elif(state == State.FETCH):
+            m.d.sync += index.eq(index + 1)
+            # A word comes a cycle after its address.
+            m.d.sync += whole.eq(Cat(whole.as_value()[32:], self.word))
+            with m.If(here + WORDS > words):
+                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
+            with m.Elif(index == WORDS):
+                m.d.sync += [state.eq(State.CHECK), index.eq(0)]
+        with m.Elif(state == State.CHECK):
+            m.d.sync += quiet.eq(0)
+            with m.If((step.code == Code.END) | self.stopped):
                 m.d.sync += state.eq(State.FINISH)
-                with m.If(~self.halt):
-                    m.d.comb += self.commit.eq(1)
-                    m.d.sync += [here.eq(here + WORDS), state.eq(State.FETCH)]
-            with m.Default():
-                m.d.comb += self.done.eq(1)
-                m.d.sync += state.eq(State.IDLE)
+            with m.Elif(~sound):
+                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
+            with m.Else():
+                m.d.comb += self.begin.eq(1)
+                m.d.sync += state.eq(State.RUN)
+        with m.Elif(state == State.RUN):
+            with m.If(self.fault):
+                m.d.sync += self.failed.eq(1)
+            m.d.sync += quiet.eq(quiet + 1)
+            with m.If(self.working):
+                m.d.sync += quiet.eq(0)
+            with m.Elif(quiet == QUIET):
+                m.d.sync += state.eq(State.NEXT)
+        with m.Elif(state == State.NEXT):
+            m.d.sync += state.eq(State.FINISH)
+            with m.If(~self.halt):
+                m.d.comb += self.commit.eq(1)
+                m.d.sync += [here.eq(here + WORDS), state.eq(State.FETCH)]
+        with m.Else():
+            m.d.comb += self.done.eq(1)
+            m.d.sync += state.eq(State.IDLE)
         return m

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accel.config import TOTAL_BITS, AcceleratorConfig
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import total_layout
+from hdl.registers import unused
 
 
 class Totals(wiring.Component):
@@ -51,16 +52,17 @@ class Totals(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         marks = self.marks
+        unused(m, marks)
         complete = Signal()
         m.d.comb += complete.eq(marks.valid & marks.end & marks.place_last)
         new_column = Signal(init=1)
         for tile in range(self._config.tiles):
-            total = Signal(signed(TOTAL_BITS))
-            best = Signal(signed(TOTAL_BITS))
-            so_far = Signal.like(total)
-            clipped = Signal.like(total)
-            place = Signal.like(marks.place)
-            best_place = Signal.like(marks.place)
+            total = Signal(signed(TOTAL_BITS), name=f"total_{tile}")
+            best = Signal(signed(TOTAL_BITS), name=f"best_{tile}")
+            so_far = Signal.like(total, name=f"so_far_{tile}")
+            clipped = Signal(signed(self._config.array.sum_bits), name=f"clipped_{tile}")
+            place = Signal.like(marks.place, name=f"place_{tile}")
+            best_place = Signal.like(marks.place, name=f"best_place_{tile}")
             value, limit = self.sums[tile], self.limit.as_unsigned()
             m.d.comb += [
                 clipped.eq(Mux(limit.any(), _within(value, limit), value)),
@@ -68,7 +70,7 @@ class Totals(wiring.Component):
                 best.eq(total),
                 place.eq(marks.place),
             ]
-            highest = Signal.like(total)
+            highest = Signal.like(total, name=f"highest_{tile}")
             with m.If(~marks.place_first & (highest >= total)):
                 m.d.comb += [best.eq(highest), place.eq(best_place)]
             with m.If(marks.valid):

@@ -1,0 +1,101 @@
+"""What a network that was trained on chip makes of samples, on an accelerator of any kind."""
+
+import time
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from golden import spec
+from golden.accel.compiler import Plan, Settings, sized
+from golden.accel.network import ChipNetwork
+from golden.config import ArrayConfig
+from golden.lockstep import Mismatch
+from golden.ptable import tanh_table
+from golden.spec import Block
+from spintrit.onchip import accelerator
+
+_BATCH = 100
+
+
+def evaluate_on_chip(
+    trained: Any, kind: str, array: ArrayConfig, x: np.ndarray, y: np.ndarray, console: Console
+) -> dict[str, Any]:
+    """Classify samples by a network that an accelerator has trained.
+
+    On "rtl" the golden model classifies, too, and must come to the same; on "both" all results are
+    compared as they come.
+
+    Parameters
+    ----------
+    trained : spintrit.evaluate.Trained
+
+    Returns
+    -------
+    dict
+        Accuracy, and what was compared and spent, by name.
+
+    Raises
+    ------
+    golden.lockstep.Mismatch
+        If the RTL differs from the golden model.
+    KeyError, TypeError, ValueError
+        If the weights do not fit the network.
+    OSError, RuntimeError
+        If the RTL cannot be compiled or gives no answer.
+    """
+    begun, config, weights = time.perf_counter(), trained.config, trained.weights
+    kind = "golden" if kind == "fast" else kind
+    blocks = [*spec.parse(config.network), Block(trained.classes)]
+    batch = min(_BATCH, len(x))
+    size = sized(blocks, x.shape[1:], array, trained.tiles, batch)
+    settings = Settings(threshold=config.activation_threshold)
+
+    def network(kind: str) -> ChipNetwork:
+        block = accelerator(kind, size)
+        plan = Plan(blocks, x.shape[1:], size, batch, settings)
+        made = ChipNetwork(block, plan, tanh_table(size.array), config.seed)
+        made.set_weights(weights)
+        return made
+
+    with console.status("compiling and programming the accelerator ..."):
+        made = network(kind)
+    block: Any = made.pool.accelerator
+    start = time.perf_counter()
+    with console.status("classifying ..."):
+        found = made.predict(x)
+    right = int(np.count_nonzero(found == y))
+    result: dict[str, Any] = {
+        "cols": size.array.cols,
+        "arrays": trained.tiles,
+        "accuracy": right / len(y),
+        "right": right,
+    }
+    if kind == "golden":
+        result["cycles_by_formula"] = block.counts().cycles
+    else:
+        rtl_seconds = time.perf_counter() - start
+        cycles = (block.other if kind == "both" else block).counts().cycles
+        if kind == "both":
+            made.verify()
+            result["values_compared"] = block.compared
+        else:
+            _same(network("golden").predict(x), found)
+            result["classes_compared"] = len(x)
+        result |= {
+            "differences": 0,
+            "rtl_cycles": cycles,
+            "rtl_cycles_per_sample": round(cycles / len(x)),
+            "rtl_seconds": round(rtl_seconds, 3),
+            "rtl_cycles_per_second": round(cycles / rtl_seconds),
+        }
+    return result | {"seconds": round(time.perf_counter() - begun, 3)}
+
+
+def _same(expected: np.ndarray, found: np.ndarray) -> None:
+    """Raise Mismatch at the first class that differs."""
+    differ = expected != found
+    if differ.any():
+        at = int(differ.argmax())
+        count = int(np.count_nonzero(differ))
+        raise Mismatch("class", {"sample": at}, int(expected[at]), int(found[at]), count)

@@ -1,0 +1,131 @@
+"""Training on the accelerator: which one, and what it has done."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from golden import checks, spec
+from golden.accel.compiler import Plan, Settings, sized
+from golden.accel.config import AcceleratorConfig
+from golden.accel.interface import Accelerator
+from golden.accel.network import ChipNetwork
+from golden.accel.twin import GoldenAccelerator
+from golden.data import Split
+from golden.environment import Environment
+from golden.spec import Block
+from golden.trainconfig import TrainConfig
+
+SERIAL = "serial:"  # before the name of a port, in the place of a kind of array
+# Tuned to the digits on validation data.
+DEFAULTS: dict[str, Any] = {
+    "optimiser": "gradient",
+    "learning_rate": 0.1,
+    "final_learning_rate": 2e-4,
+    "dead_zone": 2.0,
+    "batch_norm": "deviation",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chip:
+    """An accelerator.
+
+    Parameters
+    ----------
+    tiles : int
+        Arrays that work side by side, a power of two.
+    """
+
+    tiles: int = 1
+
+    def __post_init__(self) -> None:
+        checks.integer("tiles", self.tiles, 1)
+
+
+def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment], ChipNetwork]:
+    """What makes a trainer's network (see ``golden.train.Trainer``).
+
+    Parameters
+    ----------
+    kind : str
+        "golden", "rtl", "both" in lock step, or ``SERIAL`` and a port's name.
+    chip : Chip
+    """
+
+    def make(config: TrainConfig, split: Split, around: Environment) -> ChipNetwork:
+        for name in ("optimiser", "batch_norm"):
+            if getattr(config, name) != DEFAULTS[name]:
+                raise ValueError(
+                    f"on-chip training needs {name} {DEFAULTS[name]}, not {getattr(config, name)}"
+                )
+        if split.input_bits != 2:
+            raise ValueError(f"on-chip training needs input_bits 2, not {split.input_bits}")
+        blocks = [*spec.parse(config.network), Block(split.classes)]
+        settings = Settings(
+            threshold=config.activation_threshold,
+            window=config.window,
+            blind=config.rule == "blind",
+            dead_zone=config.dead_zone,
+        )
+        if kind.startswith(SERIAL):
+            block = _on_board(kind.removeprefix(SERIAL))
+        else:
+            wanted = sized(blocks, split.shape, around.config, chip.tiles, config.batch)
+            block = accelerator(kind, wanted)
+        plan = Plan(blocks, split.shape, block.config, config.batch, settings)
+        made = ChipNetwork(block, plan, around.table, config.seed)
+        for number, array in enumerate(made.pool.arrays):
+            around.equip(array, number)
+        return made
+
+    return make
+
+
+def accelerator(kind: str, config: AcceleratorConfig) -> Accelerator:
+    """An accelerator of a kind, "golden", "rtl" or "both"."""
+    if kind == "golden":
+        return GoldenAccelerator(config)
+    # Numpy alone needs no hardware tools.
+    from golden.accel.lockstep import LockstepAccelerator
+    from sim.accelerator import RtlAccelerator
+
+    rtl = RtlAccelerator(config)
+    return rtl if kind == "rtl" else LockstepAccelerator(GoldenAccelerator(config), rtl)
+
+
+def _on_board(port: str) -> Accelerator:
+    from golden.accel.driver import AcceleratorDriver, discover
+    from spintrit.serial_port import SerialTransport
+
+    transport = SerialTransport(port)
+    return AcceleratorDriver(discover(transport), transport)
+
+
+def report(kind: str, block: Accelerator) -> dict[str, Any]:
+    """What an accelerator has done since it was made, for a run's summary."""
+    both: Any = block
+    try:
+        counts = asdict((both.reference if kind == "both" else block).counts())
+    except RuntimeError:  # it is of no further use, which has been told
+        return {}
+    summary: dict[str, Any] = {
+        "accelerator_config": {
+            f.name: getattr(block.config, f.name) for f in fields(block.config) if f.name != "array"
+        },
+        "accelerator": counts,
+        "lanes_busy": {
+            phase: round(counts[f"{phase}_busy"] / max(counts[f"{phase}_cycles"], 1), 6)
+            for phase in ("forward", "backward", "update")
+        },
+    }
+    if kind not in ("rtl", "both"):
+        return summary
+    rtl = both.other if kind == "both" else both
+    if kind == "both":
+        summary["values_compared"] = both.compared
+    cycles, seconds = rtl.transport.cycles, rtl.transport.seconds
+    return summary | {
+        "rtl_cycles": cycles,
+        "rtl_seconds": round(seconds, 3),
+        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+    }
