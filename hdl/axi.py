@@ -63,8 +63,11 @@ class AxiLite(wiring.Component):
         m = Module()
         bus = self.bus
         unused(m, Cat(self.awprot, self.arprot))
-        has_aw, has_w, has_ar = Signal(), Signal(), Signal()
-        write_address, read_address = Signal(ADDRESS_BITS), Signal(ADDRESS_BITS)
+        has_aw = Signal()
+        has_w = Signal()
+        has_ar = Signal()
+        write_address = Signal(ADDRESS_BITS)
+        read_address = Signal(ADDRESS_BITS)
 
         m.d.comb += [self.awready.eq(~has_aw), self.wready.eq(~has_w), self.arready.eq(~has_ar)]
         with m.If(self.awready):
@@ -80,9 +83,11 @@ class AxiLite(wiring.Component):
 
         # Choose, access, answer: a cycle each. The next choice meets the response to this one, so
         # that the other kind has its turn.
-        accessing, answering = Signal(), Signal()
+        accessing = Signal()
+        answering = Signal()
         was_write = Signal()
-        can_write, can_read = Signal(), Signal()
+        can_write = Signal()
+        can_read = Signal()
         m.d.comb += [
             accessing.eq(bus.write | bus.read),
             can_write.eq(has_aw & has_w & ~self.bvalid),

@@ -117,7 +117,8 @@ class UartRx(wiring.Component):
         m = Module()
         line = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1, reset_less=False)
-        busy, ready = Signal(), Signal()
+        busy = Signal()
+        ready = Signal()
         timer = Signal(range(self._divisor))
         place = Signal(range(BYTE_BITS + 2))  # 0 is the start bit, the last one the stop bit
         m.d.sync += self.stb.eq(0)
@@ -273,7 +274,9 @@ class UartBridge(wiring.Component):
         """Commands in, one after the other, each only when the reply to the last one is out."""
         state = Signal(State)
         waiting = Signal()  # for a byte of a command
-        byte, there, taken = Signal(BYTE_BITS), Signal(), Signal()
+        byte = Signal(BYTE_BITS)
+        there = Signal()
+        taken = Signal()
         m.d.comb += [
             Cat(byte, there).eq(Cat(*self._queue(m, taken))),
             waiting.eq((state == State.ADDRESS) | (state == State.COUNT) | (state == State.DATA)),

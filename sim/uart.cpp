@@ -47,7 +47,7 @@ bool receive(Simulation& sim, int64_t divisor) {
     End& end = sim.receiving;
     if (end.bit == BITS) {
         if (sim.top->tx) return false;
-        end = {};
+        end = {0, 0, 0};
     }
     if (end.timer == divisor / 2) end.shift |= uint32_t(sim.top->tx) << end.bit;
     if (++end.timer < divisor) return false;

@@ -223,9 +223,10 @@ def _train(arguments: argparse.Namespace) -> int:
         coder=fields(CoderConfig, arguments),
         nonideal=fields(NonIdealities, arguments),
     )
-    chip = Chip(tiles=arguments.tiles or 1) if arguments.on_chip else None
-    if arguments.tiles is not None and not chip:
+    if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
+    tiles = 1 if arguments.tiles is None else arguments.tiles
+    chip = Chip(tiles=tiles) if arguments.on_chip else None
     source = Source(
         dataset=arguments.dataset, root=arguments.data,
         input_bits=arguments.input_bits or (2 if arguments.on_chip else 0),

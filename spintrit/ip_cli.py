@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from golden import spec
+from golden import checks, spec
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
@@ -64,6 +64,7 @@ def _ip(arguments: argparse.Namespace) -> int:
         )
     else:
         blocks = [*spec.parse(spec.load(arguments.network)[0]), Block(arguments.classes)]
+        checks.integer("classes", arguments.classes, 1)
         shape = _shape(arguments.inputs)
         config = sized(blocks, shape, array, arguments.tiles, arguments.batch)
     files = ip_files(config, arguments.name or ACCELERATOR_NAME, arguments.uart)

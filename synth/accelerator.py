@@ -2,6 +2,7 @@
 
 from golden import registers
 from golden.accel.config import AcceleratorConfig
+from hdl import uart
 from hdl.accel.top import AxiAccelerator, UartAccelerator
 from synth.generate import checked_name, component_verilog, headed
 
@@ -48,6 +49,7 @@ def accelerator_verilog(
         If ``name`` is not a plain Verilog identifier.
     """
     name = checked_name(name)
+    uart_divisor = uart.checked(uart_divisor) if uart_divisor else 0
     top = UartAccelerator(config, uart_divisor) if uart_divisor else AxiAccelerator(config)
     return headed(str(config), component_verilog(top, name))
 

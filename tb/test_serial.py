@@ -1,6 +1,7 @@
 """The accelerator behind its serial line, by the driver that a board has, against the twin."""
 
 import os
+import tty
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_packet_that_no_command_can_hold_is_refused(line, length):
 
 def test_silence_tells_what_was_waited_for(line):
     line.program_patience = 0.05
-    with pytest.raises(RuntimeError, match="gave no answer while a packet was waited for$"):
+    with pytest.raises(RuntimeError, match=r"gave no answer while a packet was waited for$"):
         line.receive()
 
 
@@ -82,8 +83,6 @@ class Line:
     """The other end of a line on which nobody listens, to say what one likes."""
 
     def __init__(self):
-        import tty
-
         self.inside, self.outside = os.openpty()
         tty.setraw(self.outside)
         self.transport = SerialTransport(os.ttyname(self.outside), patience=0.05)

@@ -19,6 +19,7 @@ CONFIG = AcceleratorConfig(
 )  # fmt: skip
 PATIENCE = 5000  # cycles
 WRITE, READ, FRAME, RUN = range(1, 5)  # packets
+LABELS, RESULTS, GENERATORS = 4, 7, 8  # spaces
 CONTROL, STATUS, PC, BATCH = (
     by_name()[name].address for name in ("CONTROL", "STATUS", "PC", "BATCH")
 )
@@ -110,5 +111,6 @@ def play(config, test, **options):
     which takes longer than most tests."""
     simulator, waiting = _simulator(config)
     waiting.append((test, options))
-    simulator.reset()
+    if len(waiting) > 1:
+        simulator.reset()
     simulator.run()

@@ -9,8 +9,11 @@ from accel_line import (
     CONFIG,
     CONTROL,
     FRAME,
+    GENERATORS,
+    LABELS,
     PC,
     READ,
+    RESULTS,
     RUN,
     STATUS,
     WRITE,
@@ -23,7 +26,6 @@ from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
 from golden.registers import COUNTERS, Fault, by_name
 
-LABELS, RESULTS, GENERATORS = 4, 7, 8  # spaces
 REFUSED = [
     ([head(0)], Fault.PACKET, False),
     ([head(RUN), 1, 2], Fault.PACKET, False),

@@ -180,13 +180,13 @@ class UartAccelerator(wiring.Component):
     """
 
     def __init__(self, config: AcceleratorConfig, divisor: int):
-        self._config, self._divisor = config, divisor
+        self._config, self._bridge = config, UartBridge(divisor)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1), "irq": Out(1)})
 
     def elaborate(self, platform):
         m = Module()
         m.submodules.accelerator = block = Accelerator(self._config)
-        m.submodules.bridge = bridge = UartBridge(self._divisor)
+        m.submodules.bridge = bridge = self._bridge
         wiring.connect(m, bridge.bus, block.bus)
         wiring.connect(m, bridge.i, block.i)
         wiring.connect(m, block.o, bridge.o)

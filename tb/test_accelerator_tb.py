@@ -1,0 +1,31 @@
+"""The accelerator behind AXI under cocotb: training and everything that may go wrong."""
+
+import os
+from pathlib import Path
+
+from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
+from tb import accelerator_tb
+from tb.accelerator_bench import CONFIG
+from tb.accelerator_scenarios import SCENARIOS, markdown
+from tb.runner import run_tb
+
+SEED = int(os.environ.get("SPINTRIT_TB_SEED", "1"))
+FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
+
+
+def test_accelerator(tmp_path):
+    run_tb(
+        accelerator_verilog(CONFIG),
+        "tb.accelerator_tb",
+        tmp_path,
+        tests=accelerator_tb.TESTS,
+        seed=SEED,
+        top=ACCELERATOR_NAME,
+    )
+
+
+def test_document_lists_the_scenarios():
+    text = FAULTS.read_text()
+    assert text == markdown(), "write it: python -m tb.accelerator_scenarios > docs/faults.md"
+    rows = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines()[12:]]
+    assert rows == [*SCENARIOS]
