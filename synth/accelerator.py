@@ -51,7 +51,9 @@ def accelerator_verilog(
     name = checked_name(name)
     uart_divisor = uart.checked(uart_divisor) if uart_divisor else 0
     top = UartAccelerator(config, uart_divisor) if uart_divisor else AxiAccelerator(config)
-    return headed(str(config), component_verilog(top, name))
+    # Expressions are computed in full, and then cut to what their targets hold.
+    allowed = ("UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
+    return headed(str(config), component_verilog(top, name), *allowed)
 
 
 def ip_files(

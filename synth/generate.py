@@ -25,7 +25,6 @@ memory_collect
 opt_clean -purge
 opt_dff
 attrmap -remove init
-opt_expr t:$shl t:$shr t:$sshr
 wreduce t:$add t:$sub t:$neg
 opt_clean -purge
 write_rtlil
@@ -122,7 +121,8 @@ def array_verilog(config: ArrayConfig, name: str = TOP_NAME, init: Sequence[int]
     ValueError
         If ``name`` is not a plain Verilog identifier.
     """
-    return headed(str(config), component_verilog(FlatArray(config, init), checked_name(name)))
+    name = checked_name(name)
+    return headed(str(config), component_verilog(FlatArray(config, init), name))
 
 
 def checked_name(name: str) -> str:
@@ -132,9 +132,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def headed(parameters: str, verilog: str) -> str:
-    """Verilog under a line that tells its parameters."""
-    return (
-        f"// {parameters}\n"
-        "// The whole hierarchy is in this file.\n/* verilator lint_off DECLFILENAME */\n" + verilog
-    )
+def headed(parameters: str, verilog: str, *allowed: str) -> str:
+    """Verilog under a line that tells its parameters; linters are to let be what is ``allowed``."""
+    lines = [f"// {parameters}", "// The whole hierarchy is in this file."]
+    lines += [f"/* verilator lint_off {name} */" for name in ("DECLFILENAME", *allowed)]
+    return "\n".join([*lines, verilog])

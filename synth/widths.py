@@ -6,22 +6,22 @@ gives every sum a carry that may have no reader. A linter cannot tell either fro
 
 import re
 
-from synth.narrow import narrow
-
 _COMPARISONS = ("$eq", "$ne", "$lt", "$le", "$gt", "$ge")
-_SUMS = ("$add", "$sub", "$shl")
+_SUMS = ("$add", "$sub")
 _CELL = re.compile(r"^  cell (\$\w+) .*?^  end$", re.MULTILINE | re.DOTALL)
 _SLICE = re.compile(r"(\S+) \[(\d+)(?::\d+)?\]")
 _LEADING = re.compile(r"\{ (?:\d+'([01])|([^\s']+)(?: \[(\d+))?)")
 _DECLARED = re.compile(r"^  wire (?:width (\d+) )?.*?(\S+)$", re.MULTILINE)
 _MODULE = re.compile(r"^module .*?^end$", re.MULTILINE | re.DOTALL)
+_WIRE = re.compile(r"^  wire width (\d+) (\$\S+)$", re.MULTILINE)
+_REFERENCE = re.compile(r"(?<!\d )(?<=[ {])(\$\S+)(?: \[(\d+)(?::\d+)?\])?")
 _CONSTANT = re.compile(r"\d+'([01]+)")
 
 
 def tidy(rtlil: str) -> str:
     """RTLIL text in which both operands of a comparison, and those and the result of a sum, are of
     one width, and no unnamed wire is wider than what is used of it."""
-    return _MODULE.sub(lambda match: _module(narrow(match[0])), rtlil)
+    return _MODULE.sub(lambda match: _trim(_module(match[0])), rtlil)
 
 
 def _module(text: str) -> str:
@@ -30,18 +30,26 @@ def _module(text: str) -> str:
     return _CELL.sub(lambda match: _cell(match[0], match[1], wires), text)
 
 
+def _trim(module: str) -> str:
+    highest: dict[str, float] = {}
+    for name, high in _REFERENCE.findall(module):
+        # A whole wire counts as endless; its own declaration does not count.
+        highest[name] = max(highest.get(name, -1), int(high) if high else float("inf"))
+
+    def declaration(match: re.Match[str]) -> str:
+        width = min(int(match[1]), highest.get(match[2], float("inf")) + 1)
+        return f"  wire width {int(width)} {match[2]}"
+
+    return _WIRE.sub(declaration, module)
+
+
 def _cell(text: str, kind: str, wires: dict[str, int]) -> str:
     if kind not in _COMPARISONS + _SUMS:
         return text
     width = {port: _parameter(text, f"{port}_WIDTH") for port in "ABY"}
-    if kind == "$shl":
-        target = width["Y"]
-    else:
-        target = max(width.values()) if kind in _SUMS else max(width["A"], width["B"])
-    for port in "A" if kind == "$shl" else "AB":
+    target = max(width.values()) if kind in _SUMS else max(width["A"], width["B"])
+    for port in "AB":
         if width[port] < target:
-            if kind == "$shl" and _CONSTANT.fullmatch(_operand(text, port)):
-                continue  # nobody minds a short constant there
             extended = _extend(text, port, width[port], target, wires)
             text = re.sub(rf"(?<=connect \\{port} ).*", lambda _: extended, text)  # noqa: B023
             text = re.sub(rf"(?<=\\{port}_WIDTH )\d+", str(target), text)
@@ -54,21 +62,18 @@ def _parameter(text: str, name: str) -> int:
     return int(found[1])
 
 
-def _operand(text: str, port: str) -> str:
+def _extend(text: str, port: str, width: int, target: int, wires: dict[str, int]) -> str:
     found = re.search(rf"connect \\{port} (.*)", text)
     assert found is not None, f"a cell without {port}"
-    return found[1]
-
-
-def _extend(text: str, port: str, width: int, target: int, wires: dict[str, int]) -> str:
-    operand = _operand(text, port)
+    operand = found[1]
     extra = target - width
     zeros = f"{extra}'{'0' * extra}"
     if not _parameter(text, f"{port}_SIGNED"):
         return f"{{ {zeros} {operand} }}"
     if constant := _CONSTANT.fullmatch(operand):
         return f"{target}'{constant[1][0] * extra}{constant[1]}"
-    if leading := _LEADING.match(operand):  # a concatenation's sign is its first bit
+    leading = _LEADING.match(operand)  # a concatenation's sign is its first bit
+    if leading and (leading[1] or leading[3] or leading[2] in wires):
         name, high = leading[2], leading[3]
         sign = f"1'{leading[1]}" if leading[1] else f"{name} [{high or wires[name] - 1}]"
     elif part := _SLICE.fullmatch(operand):

@@ -44,7 +44,7 @@ class AxiTransport(Transport):
     """The ports of the design, for code that is not asynchronous (see ``cocotb.task.bridge``)."""
 
     def __init__(self, dut, rng: np.random.Generator, *, stalled: bool):
-        self.dut, self._rng = dut, rng
+        self.dut, self._rng, self._stalled = dut, rng, stalled
         logging.getLogger(f"cocotb.{dut._name}").setLevel("WARNING")
         self.registers = AxiLiteMaster(AxiLiteBus.from_prefix(dut, "s_axil"), dut.clk, dut.rst)
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst)
@@ -89,6 +89,17 @@ class AxiTransport(Transport):
 
     def receive(self) -> np.ndarray:
         return np.frombuffer(bytes(self._wait(self.sink.recv()).tdata), "<u4")
+
+    def hold_results(self, held: bool) -> None:
+        """Take no words, or go on as before."""
+
+        async def hold():
+            self.sink.clear_pause_generator()
+            self.sink.pause = held
+            if self._stalled and not held:
+                self.sink.set_pause_generator(self._pauses(self._rng.spawn(1)[0]))
+
+        resume(hold)()
 
     def wait(self, cycles: int) -> None:
         """Let cycles pass."""

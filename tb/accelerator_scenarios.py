@@ -11,7 +11,7 @@ from golden import protocol
 from golden.accel import packets
 from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp
-from golden.accel.program import END, WORDS, Code, Instruction, assemble
+from golden.accel.program import WORDS, Code, Instruction, assemble
 from golden.protocol import Op
 from golden.registers import Fault, by_name
 from tb.accelerator_bench import ARRAY, BATCH, CONFIG, WRITABLE
@@ -156,7 +156,8 @@ def answered(bench, tile):
     assert int(answer[0]) == head(PacketOp.FRAME, tile)
     trailer = int(answer[-parts]) | int(answer[1 - parts]) << 32
     status = protocol.frame(ARRAY, protocol.control(protocol.HEADER, op=Op.STATUS))
-    bench.driver.tile(tile).command(status, 0)
+    bench.port.send(packets.frame(tile, status))
+    bench.port.receive()
     return protocol.field(protocol.TRAILER, "cause", trailer)
 
 
@@ -309,7 +310,7 @@ def _(bench):
 
 def refused(access, *arguments):
     """A register access that raises."""
-    with pytest.raises(RuntimeError, match="^refused"):
+    with pytest.raises(RuntimeError, match=r"^refused"):
         access(*arguments)
 
 
@@ -318,14 +319,12 @@ def refused(access, *arguments):
     "the program's, whole, when they are taken", done=True,
 )  # fmt: skip
 def _(bench):
-    bench.port.sink.pause = True
-    pauses, bench.port.sink._pause_generator = bench.port.sink._pause_generator, None
+    bench.port.hold_results(True)
     bench.start()
     bench.port.wait(1500)
     assert bench.read("STATUS") == 0, "the program itself is over"
     assert bench.port.sink.empty()
-    bench.port.sink.pause = False
-    bench.port.sink._pause_generator = pauses
+    bench.port.hold_results(False)
     bench.results(at=bench.plan.infer_at)
 
 
@@ -370,9 +369,6 @@ def _(bench):
     bench.port.registers.init_read(by_name()["ID"].address, 4)
     bench.port.wait(int(bench.rng.integers(1, 8)))
     bench.reset()
-
-
-assert END.code == Code.END  # what the last instruction of a program is
 
 
 def markdown() -> str:

@@ -244,6 +244,12 @@ class Server(Transport):
         elif op == 8:
             chain = pack(tile.generators().ravel().tolist()[::-1], 64)
             results = fields(chain, *[array.draw_bits] * (rows * cells * 64 // array.draw_bits))
+        elif op == 9:
+            n = array.variant_bits
+            planes = np.array([fields(w, *[1] * (n * cells * rows)) for w in data])
+            planes = planes.reshape(count, n, cells, rows)
+            index = (planes << np.arange(n)[:, None, None]).sum(axis=1)
+            tile.load_variants(index.swapaxes(1, 2), first)
         elif op == 10:
             switched = tile._age(first, count)
         elif op == 11:

@@ -105,6 +105,10 @@ def test_nothing_lies_on_anything_else(case):
     for number, layer in enumerate(own[:-1]):
         assert len(layer["outputs"]) == len(set(layer["outputs"]))
         assert set(layer["outputs"]) <= regions[number + 1]
+    for before, layer in itertools.pairwise(plan.layers):
+        last, form, pad = before.form, layer.form, layer.form.padding
+        assert last.out_base == form.in_base + pad * form.in_row + pad * form.in_pixel
+        assert (last.out_sample, last.out_row) == (form.in_sample, form.in_row)
     for layer, region in zip(own, regions, strict=True):
         assert layer["reads"] <= region
     for before, layer in itertools.pairwise(plan.layers):

@@ -25,7 +25,7 @@ BINARY = AcceleratorConfig(
     array=ArrayConfig(rows=12, cols=6, synapse="binary", draw_bits=32, code_bits=4, counters=False),
     tiles=4, activation_words=9, positions=3,
 )  # fmt: skip
-WIDE = AcceleratorConfig(array=ArrayConfig(rows=40, cols=6, draw_bits=8), tiles=1)
+WIDE = AcceleratorConfig(array=ArrayConfig(rows=40, cols=6, draw_bits=8, variant_bits=2), tiles=1)
 each_config = pytest.mark.parametrize("config", [CONFIG, BINARY, WIDE], ids=["4x2", "12x4", "40"])
 SPACES = [space for space in Space if space not in (Space.RESULTS, Space.GENERATORS)]
 
@@ -84,6 +84,8 @@ def test_tiles_do_what_arrays_do(config):
             tile = block.tile(number)
             tile.load_table(tanh_table(array))
             tile.seed(3, number * 100)
+            if array.variant_bits:
+                tile.load_variants(np.arange(2 * 80).reshape(2, 40, 2) % 4, 3)
             tile.program(bits)
             tile.program(bits[:2], 3)
             ageing = np.full((1, 2), 1 << array.draw_bits - 1)

@@ -16,7 +16,7 @@ from golden.config import ArrayConfig
 from golden.spec import Block
 
 DENSE = ("7FC", (10,), 3)
-IMAGES = ("5C3p1-MP2-6C2-9FC", (5, 6, 3), 4)  # an odd height: pooling leaves a row out
+IMAGES = ("5C3p1-MP2-6C2p1-9FC", (5, 6, 3), 4)  # an odd height: pooling leaves a row out
 MEMORIES = (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS)
 
 

@@ -195,7 +195,7 @@ def test_errors_are_requantised_two_cycles_later(tiles):
 def test_coder(array):
     """Pulses seven cycles after their sums, from draws in the order of the lanes."""
     config = AcceleratorConfig(array=array, positions=6)
-    init, other = 0x0123456789ABCDEF, 0xFEDCBA9876543210
+    init, other = 0x0123456789ABCDEF, 0xFEDCBA9800000000  # of which the first draws are zero
     coder, rng = Coder(config, init), np.random.default_rng(2)
     streams = Streams(np.array([init], np.uint64), array.draw_bits)
     values = [0, *np.rint(code_values(array.codes) * ONE).astype(int).tolist()]
@@ -256,7 +256,8 @@ def test_coder(array):
         await ctx.tick()
         ctx.set(coder.load, 0)
         assert ctx.get(coder.generator) == other
-        await lanes(ctx, Streams(np.array([other], np.uint64), array.draw_bits), 0, 0)
+        streams_of_other = Streams(np.array([other], np.uint64), array.draw_bits)
+        await lanes(ctx, streams_of_other, 0, (1 << 24) - 1)  # no change: code 0, whatever the draw
 
     simulate(coder, testbench)
     assert {kappa for kappa, _ in seen} == set(range(array.max_kappa + 1))

@@ -187,6 +187,21 @@ def test_what_has_no_one_sign_bit_is_refused(operand):
         tidy(text)
 
 
+@pytest.mark.parametrize(
+    ("operand", "sign"),
+    [("{ \\a \\b }", "\\a [6]"), ("{ \\b \\a }", "\\b [0]"), ("{ \\c [3:2] \\a }", "\\c [3]"),
+     ("{ \\c [3] \\a }", "\\c [3]"), ("{ 2'10 \\a }", "1'1"), ("{ 1'0 \\c }", "1'0")],
+)  # fmt: skip
+def test_a_concatenation_has_the_sign_of_its_first_bit(operand, sign):
+    wires = "  wire width 7 input 1 \\a\n  wire \\b\n"
+
+    def module(operand, width):
+        text = cell("$add", operand, "\\d", widths=(width, 10, 10), signed=(1, 1))
+        return text.replace("module \\top\n", f"module \\top\n{wires}")
+
+    assert tidy(module(operand, 8)) == module(f"{{ {sign} {sign} {operand} }}", 10)
+
+
 TRIMMED = """\
 module \\top
   wire width 8 $1
