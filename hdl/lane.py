@@ -146,7 +146,8 @@ class Lane(wiring.Component):
         else:
             to_p, to_ap = swapped(self.bits)
             # Where both cells are to switch the one driven to P is first; at the bound is none.
-            far, near = Signal(), Signal()
+            far = Signal()
+            near = Signal()
             m.d.comb += [far.eq(~to_p & to_ap & ~self.blind), near.eq(to_p & ~to_ap & ~self.blind)]
             second = Mux(far & ~steps[1], Mux(steps[0], self.pulse.code, 0), first)
             # There, as neither cell is to switch, it does not matter which row is looked up.

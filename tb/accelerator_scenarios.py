@@ -191,7 +191,8 @@ def _(bench):
 
 
 @scenario(
-    "packets during a program", "WRITE, READ and FRAME while a program runs", Fault.BUSY,
+    "packets during a program", "WRITE, READ and FRAME, a table load, while a program runs",
+    Fault.BUSY,
     "READ, FRAME: a first word with the fault; then the program's", done=True,
 )  # fmt: skip
 def _(bench):
@@ -199,10 +200,8 @@ def _(bench):
     bench.port.send([head(PacketOp.WRITE, Space.LABELS), place(0, 1), 2])
     bench.port.send([head(PacketOp.READ, Space.LABELS), place(0, 1)])
     bench.refused(PacketOp.READ, Space.LABELS, Fault.BUSY)
-    table = protocol.frame(
-        ARRAY, protocol.control(protocol.HEADER, op=Op.LOAD_TABLE, count=ARRAY.codes)
-    )
-    bench.port.send(packets.frame(0, table))
+    certain = np.full((ARRAY.codes, 2), 1 << ARRAY.draw_bits)
+    bench.port.send(packets.frame(0, protocol.table_frame(ARRAY, certain, 0 * certain, 0)))
     bench.refused(PacketOp.FRAME, 0, Fault.BUSY)
     bench.results(at=bench.plan.infer_at)
 

@@ -129,7 +129,7 @@ def test_every_memory_is_compared(space):
 def test_generators_and_tiles_are_compared():
     block, _ = trained()
     block.other.seed(8)
-    with pytest.raises(Mismatch, match="^coder generator differs at tile 0: "):
+    with pytest.raises(Mismatch, match=r"^coder generator differs at tile 0: "):
         block.verify()
     block, _ = trained()
     tile = block.other.tile(1)
@@ -137,7 +137,7 @@ def test_generators_and_tiles_are_compared():
     bits[0, 2, 1] ^= True
     tile.program(bits, 3)
     with pytest.raises(
-        Mismatch, match="^cell bit differs at tile 1, column 3, row 2, cell 1: "
+        Mismatch, match=r"^cell bit differs at tile 1, column 3, row 2, cell 1: "
     ) as caught:
         block.verify()
     assert caught.value.count == 1
@@ -146,7 +146,7 @@ def test_generators_and_tiles_are_compared():
 def test_commands_to_tiles_are_compared():
     block, _ = trained()
     block.other.tile(0).program(~block.other.tile(0).read())
-    with pytest.raises(Mismatch, match="^column sum differs at sample 0, column "):
+    with pytest.raises(Mismatch, match=r"^column sum differs at sample 0, column "):
         block.tile(0).forward(np.ones((2, 4), np.int8))
 
 
@@ -167,7 +167,7 @@ def test_programs_that_fail_must_fail_at_the_same_word():
         block, _ = trained()
         block.write(Space.PROGRAM, assemble([Instruction(code=Code.END)]), 0)
         block.write(Space.PROGRAM, assemble([wrong]), 21)
-        with pytest.raises(ProgramError, match="^program word 21: "):
+        with pytest.raises(ProgramError, match=r"^program word 21: "):
             block.run(21, 1)
     for pair, what in (((4, 25), "word of the instruction at fault differs: expected 4, got 25"),
                        ((4, None), "number of accelerators that fail differs: expected 2, got 1"),

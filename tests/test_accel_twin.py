@@ -189,7 +189,8 @@ def test_turned_signs(network, tiles):
     """Turned outputs of hidden layers are negated, by stored thresholds alone."""
     bench, rng = Bench(*network, tiles=tiles), np.random.default_rng(2)
     stored = bench.chip.read(Space.THRESHOLDS)
-    stored[..., :2] = rng.integers(-700, 700, stored[..., :2].shape)
+    bounds = np.sort(rng.integers(-700, 700, stored[..., :2].shape), axis=-1)
+    stored[..., :2] = bounds[..., ::-1]  # the upper one first
     stored[..., 3] = rng.integers(-(1 << 19), 1 << 19, stored.shape[:2])
     last = bench.plan.layers[-1].form.thresholds
     stored[:last, :, 2] = rng.integers(0, 2, stored[:last, :, 2].shape)

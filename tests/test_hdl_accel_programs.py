@@ -118,7 +118,6 @@ def test_random_instructions(code):
     play(CONFIG, test)
 
 
-@pytest.mark.xfail(strict=True, reason="words behind a refused state of zero move up by one")
 def test_a_generators_state_of_zero_is_left_out():
     async def test(line):
         await line.send([head(WRITE, GENERATORS), 2 << 16, 1, 2, 3, 4])

@@ -136,7 +136,6 @@ def test_stalls_change_nothing():
     play(CONFIG, test, stalls=0.4)
 
 
-@pytest.mark.xfail(strict=True, reason="a tile counts a program's pulses as its next frame's")
 def test_cells_switched_by_a_program_are_not_the_next_frames():
     """UPDATE reports its own, and a training step has been before."""
     blocks = [Block(2)]

@@ -212,9 +212,9 @@ class _Step:
                 host._errors[errors_at, lane] = errors[:, valid]
             return
         minus = fine < second
-        value = np.where(minus, -1, 1) if step.binary else (fine > first) * 1 - minus
-        if not step.train:
-            value = np.where(stored[..., 2], -value, value)
+        plus = ~minus if step.binary else fine > first
+        turned = np.zeros_like(stored[..., 2]) if step.train else stored[..., 2]
+        value = np.where(np.where(turned, plus, minus), -1, 1) * (plus | minus)
         out = self._positions(step.out_sample, step.out_row, step.out_pixel)
         host._activations[step.out_base + out[:, None] + word, lane] = value[:, valid]
         if step.train:

@@ -198,6 +198,7 @@ class Packets(wiring.Component):
                     zero = (header.space == Space.GENERATORS) & ~Cat(gathered[0], word).any()
                     with m.If(zero):  # it would stay zero for ever
                         m.d.comb += self.fault.eq(Fault.RANGE)
+                        m.d.sync += at.eq(at + 1)
                     with m.Else():
                         m.d.sync += complete.eq(1)
                 with m.If(self.i.p.last):

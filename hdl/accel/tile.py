@@ -46,6 +46,9 @@ class Tile(wiring.Component):
             )
             if member.flow is Out:
                 m.d.comb += inner.eq(Mux(self.running, outer, host))
+            elif name in ("switched", "fault"):
+                # The controller adds these up, whatever it does itself.
+                m.d.comb += [outer.eq(inner), host.eq(Mux(self.running, 0, inner))]
             else:
                 m.d.comb += [outer.eq(inner), host.eq(inner)]
         return m

@@ -1,6 +1,6 @@
 """The accelerator as an IP block: streams and registers."""
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Module, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -64,13 +64,15 @@ class Accelerator(wiring.Component):
         control = registers.control
         waiting = Signal()
         busy = Signal()
+        early = Signal()  # a program is stopped before it begins
         m.d.comb += [
             busy.eq(waiting | core.running),
             core.start.eq(waiting & packets.ready),
             core.stop.eq(control.stop),
             core.pc.eq(registers.pc.value),
             packets.busy.eq(busy),
-            packets.done.eq(core.done),
+            early.eq(waiting & control.stop & ~core.start),
+            packets.done.eq(core.done | early),
             packets.batch.eq(core.batch),
             core.reset_counters.eq(control.reset_counters),
         ]
@@ -85,11 +87,15 @@ class Accelerator(wiring.Component):
         what = Signal(16)
         fault = Signal(4)
         place = Signal(16)
-        ended = Mux(core.failed, Fault.PROGRAM, Mux(core.stopped, Fault.STOPPED, Fault.NONE))
+        ended = Signal(4)
+        with m.If(early | (core.stopped & ~core.failed)):
+            m.d.comb += ended.eq(Fault.STOPPED)
+        with m.Elif(core.failed):
+            m.d.comb += ended.eq(Fault.PROGRAM)
         m.d.comb += packets.done_fault.eq(ended)
         with m.If(packets.fault.any()):
             m.d.comb += [fault.eq(packets.fault), place.eq(packets.what)]
-        with m.Elif(core.done):
+        with m.Elif(packets.done):
             m.d.comb += [fault.eq(ended), place.eq(core.where)]
         with m.Elif(control.start & busy):
             m.d.comb += fault.eq(Fault.BUSY)
@@ -104,7 +110,7 @@ class Accelerator(wiring.Component):
             registers.status.fault.eq(cause.any()),
             registers.status.cause.eq(cause),
             registers.status.what.eq(what),
-            registers.set_irq_pending.done.eq(core.done),
+            registers.set_irq_pending.done.eq(packets.done),
             registers.set_irq_pending.fault.eq(fault.any()),
             self.irq.eq(registers.irq),
         ]
