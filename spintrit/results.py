@@ -61,7 +61,8 @@ def unmeasured(name: str) -> str:
 def titled(name: str, entries: Entries) -> str:
     """A study's title, with the data set where it is not the study's own."""
     title, dataset = STUDIES[name]["title"], entries[0]["dataset"]
-    own = f"--dataset {dataset} " in f"{STUDIES[name]['common']} "
+    common = f"{STUDIES[name]['common']} "
+    own = f"--dataset {dataset} " in common or ("--dataset" not in common and dataset == "digits")
     return title if own else f"{title} (data: {dataset})"
 
 
