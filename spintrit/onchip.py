@@ -69,6 +69,10 @@ def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment]
         )
         if kind.startswith(SERIAL):
             block = _on_board(kind.removeprefix(SERIAL))
+            for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
+                asked, found = (getattr(a, name) for a in (around.config, block.config.array))
+                if asked != found:
+                    raise ValueError(f"{name} must be the board's {found}, not {asked}")
         else:
             wanted = sized(blocks, split.shape, around.config, chip.tiles, config.batch)
             block = accelerator(kind, wanted)
@@ -97,7 +101,12 @@ def _on_board(port: str) -> Accelerator:
     from golden.accel.driver import AcceleratorDriver, discover
     from spintrit.serial_port import SerialTransport
 
-    transport = SerialTransport(port)
+    name, _, baud = port.partition("@")
+    if baud and not baud.isdecimal():
+        raise ValueError(
+            f"array must name a port as {SERIAL}PORT or {SERIAL}PORT@BAUD, not {port!r}"
+        )
+    transport = SerialTransport(name, int(baud)) if baud else SerialTransport(name)
     return AcceleratorDriver(discover(transport), transport)
 
 
@@ -106,7 +115,7 @@ def report(kind: str, block: Accelerator) -> dict[str, Any]:
     both: Any = block
     try:
         counts = asdict((both.reference if kind == "both" else block).counts())
-    except RuntimeError:  # it is of no further use, which has been told
+    except (RuntimeError, OSError):  # it is of no further use, which has been told
         return {}
     summary: dict[str, Any] = {
         "accelerator_config": {

@@ -353,7 +353,7 @@ def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[s
     epochs = [entry["activity"] for entry in trainer.metrics]
     activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
     samples = len(epochs) * len(trainer.split.x_train)
-    array = trainer.environment.config
+    array = trainer.pool.config
     if not array.counters:
         return {"train_samples": samples}
     exact = trainer.config.rule == "exact" and array.cells == 2

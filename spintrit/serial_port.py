@@ -25,7 +25,7 @@ class SerialTransport(Transport):
     baud : int
         Bits a second; the accelerator's divisor is its clock over this.
     patience : float
-        Seconds to wait for the answer of a register, or of a packet without a program.
+        Seconds to wait for the answer of a register.
     program_patience : float
         Seconds to wait for a packet, which may be a program's.
 

@@ -291,6 +291,28 @@ def _(bench):
     bench.refused(PacketOp.RUN, 0, Fault.STOPPED)
 
 
+@scenario("stop of a start", "start and stop at once", Fault.STOPPED, ALONE, done=True)
+def _(bench):
+    bench.write("BATCH", BATCH)
+    bench.control("start", "stop")
+    bench.refused(PacketOp.RUN, 0, Fault.STOPPED)
+
+
+@scenario("no batch", "start with a BATCH of 0", Fault.PROGRAM, ALONE, done=True)
+def _(bench):
+    bench.write("BATCH", 0)
+    bench.control("start")
+    bench.refused(PacketOp.RUN, 0, Fault.PROGRAM)
+
+
+@scenario("batch too large", "start with a BATCH that results do not hold", Fault.PROGRAM, ALONE,
+          done=True)  # fmt: skip
+def _(bench):
+    bench.write("BATCH", CONFIG.positions + 1)
+    bench.control("start")
+    bench.refused(PacketOp.RUN, 0, Fault.PROGRAM)
+
+
 @scenario("stop without a program", "stop while nothing runs", Fault.NONE, NONE)
 def _(bench):
     bench.control("stop")
@@ -368,31 +390,3 @@ def _(bench):
     bench.port.registers.init_read(by_name()["ID"].address, 4)
     bench.port.wait(int(bench.rng.integers(1, 8)))
     bench.reset()
-
-
-def markdown() -> str:
-    """The text of ``docs/faults.md``."""
-    lines = [
-        "# Faults of the accelerator",
-        "",
-        "What goes wrong at its ports, and what comes of it. Written by"
-        " `python -m tb.accelerator_scenarios`",
-        "from the list that the tests go through, with and without stalls on every channel:"
-        " [`tb/accelerator_scenarios.py`](../tb/accelerator_scenarios.py).",
-        "",
-        "The cause is that of `STATUS`, the first since it was last cleared; see"
-        " [registers.md](registers.md). A fault raises",
-        "`IRQ_PENDING.fault`, the end of a program, by itself or not, `IRQ_PENDING.done`. The next",
-        "packet, register access and program then go as if nothing had been.",
-        "",
-        "| scenario | what is done | cause | answer | stored data |",
-        "|---|---|---|---|---|",
-    ]
-    for name, each in SCENARIOS.items():
-        cause = f"`{each.cause.name}`" if each.cause else "none"
-        lines.append(f"| {name} | {each.stimulus} | {cause} | {each.answer} | {each.data} |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(markdown(), end="")

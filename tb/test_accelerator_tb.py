@@ -6,7 +6,8 @@ from pathlib import Path
 from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
 from tb import accelerator_tb
 from tb.accelerator_bench import CONFIG
-from tb.accelerator_scenarios import SCENARIOS, markdown
+from tb.accelerator_scenarios import SCENARIOS
+from tb.fault_table import markdown
 from tb.runner import run_tb
 
 SEED = int(os.environ.get("SPINTRIT_TB_SEED", "1"))
@@ -26,7 +27,7 @@ def test_accelerator(tmp_path):
 
 def test_document_lists_the_scenarios():
     text = FAULTS.read_text()
-    assert text == markdown(), "write it: python -m tb.accelerator_scenarios > docs/faults.md"
+    assert text == markdown(), "write it: python -m tb.fault_table > docs/faults.md"
     table = text.split("|---|\n")[-1].splitlines()
     rows = [line.split(" | ")[0].removeprefix("| ") for line in table]
     assert rows == [*SCENARIOS]

@@ -1,5 +1,7 @@
 """The driver, against an accelerator that takes its packets apart by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from accel_server import Server
@@ -153,7 +155,57 @@ def test_a_run_is_pc_batch_and_start():
     _, driver, server = pair()
     server.log.clear()
     driver.run(5, 3)
-    assert server.log == [(0x30, 5), (0x34, 3), (0x20, 1)]
+    assert server.log == [(0x30, 5), (0x34, 3), (0x20, 1 | 4)]  # start, clear
+
+
+def test_what_another_host_left_is_stopped_and_passed_over():
+    """A running program, whose answer is due, and results that nobody took."""
+
+    class Left(Server):
+        busy, log_of_receive = True, 0
+
+        def read_register(self, address):
+            return super().read_register(address) | (address == 0x24 and self.busy)
+
+        def write_register(self, address, value):
+            if address == 0x20 and value & 2:
+                self.busy, self.stopped = False, True
+                return
+            super().write_register(address, value)
+
+        def receive(self):
+            self.log_of_receive += 1
+            if self.log_of_receive < 3:  # STOPPED, and then an older one's
+                return np.array([4 | 9 << 16] if self.log_of_receive == 1 else [4, 7], np.uint32)
+            return super().receive()
+
+    server = Left(GoldenAccelerator(CONFIG))
+    driver = AcceleratorDriver(CONFIG, server)
+    assert server.stopped
+    assert (driver.read(Space.LABELS) == 0).all()
+
+
+def test_another_operations_answer_is_an_error():
+    _, driver, server = pair()
+    server.receive = lambda: np.array([1], np.uint32)
+    with pytest.raises(RuntimeError, match=r"^the accelerator answers operation 1, not READ$"):
+        driver.read(Space.LABELS)
+
+
+def test_long_writes_go_in_parts():
+    config = replace(CONFIG, activation_words=40_000, array=replace(CONFIG.array, rows=68))
+    golden, driver, server = pair(config)
+    sent = []
+    take = server.send
+    server.send = lambda words: (sent.append(len(words)), take(words))
+    values = np.random.default_rng(0).integers(-1, 2, (30_000, 68))
+    for block in (golden, driver):
+        block.write(Space.ACTIVATIONS, values, 5)
+    assert len(sent) > 1
+    assert max(sent) <= 0xFFFF
+    np.testing.assert_array_equal(
+        golden.read(Space.ACTIVATIONS, 20_000, 9), driver.read(Space.ACTIVATIONS, 20_000, 9)
+    )
 
 
 # --- faults ---

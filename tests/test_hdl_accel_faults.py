@@ -147,6 +147,75 @@ def test_a_program_can_be_stopped():
     play(CONFIG, test)
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["one-after-the-other", "in-one-write"])
+def test_a_start_that_is_stopped_before_it_begins_is_answered(both):
+    """It waits for the packet under way, whose words are not lost."""
+
+    async def test(line):
+        await line.send([head(WRITE, LABELS), 6 << 16, 10, 11, 12, 13, 14, 15])
+        await line.write(BATCH, 2)
+        packet = [head(WRITE, LABELS), 1 | 2 << 16, 7, 8]
+        for word in packet[:2]:
+            while not await line.step(word):
+                pass
+        if both:
+            await line.write(CONTROL, 1 | 2)
+        else:
+            await line.write(CONTROL, 1)
+            assert await line.read(STATUS) == 1
+            await line.write(CONTROL, 2)
+        await line.send(packet[2:])
+        assert await line.receive() == [head(RUN, 0, Fault.STOPPED)]
+        assert await line.read(STATUS) == 0b10 | Fault.STOPPED << 8
+        await line.write(CONTROL, 4)
+        await line.send([head(READ, LABELS), 6 << 16])
+        assert await line.receive() == [head(READ, LABELS), 10, 7, 8, 13, 14, 15]
+        await line.send([head(READ, RESULTS), 2 << 16])
+        assert await line.receive() == [head(READ, RESULTS), 0, 0]
+        # It does not run later, either.
+        assert await line.read(STATUS) == 0
+        await line.write(CONTROL, 1)
+        assert await line.receive() == [head(RUN), 0, 0]
+
+    play(CONFIG, test)
+
+
+@pytest.mark.parametrize("batch", [0, 7, 65535])
+def test_a_batch_that_results_do_not_hold_is_refused(batch):
+    """Even by a program that is but an end."""
+
+    async def test(line):
+        await line.write(BATCH, batch)
+        await line.write(CONTROL, 1)
+        assert await line.receive() == [head(RUN, 0, Fault.PROGRAM)]
+        assert await line.read(STATUS) == 0b10 | Fault.PROGRAM << 8
+        await line.write(BATCH, 6)
+        await line.write(CONTROL, 1 | 4)
+        assert await line.receive() == [head(RUN), *[0] * 6]
+
+    play(CONFIG, test)
+
+
+def test_results_are_of_the_batch_that_ran():
+    """A new batch and start before they are taken change nothing in them."""
+
+    async def test(line):
+        await line.write(BATCH, 2)
+        await line.write(CONTROL, 1)
+        for _ in range(60):  # nobody listens
+            line.ctx.set(line.inputs, 0)
+            line.held = 0
+            await line.ctx.tick()
+        await line.write(BATCH, 6)
+        line.ctx.set(line.access, 1 | 0xF << 2 | CONTROL << 6 | 1 << 14)
+        await line.ctx.tick()
+        line.ctx.set(line.access, 0)
+        assert await line.receive() == [head(RUN), 0, 0]
+        assert await line.receive() == [head(RUN), *[0] * 6]
+
+    play(CONFIG, test)
+
+
 FITS = Instruction(code=Code.FORWARD, positions=2, groups=2, columns=4)
 
 

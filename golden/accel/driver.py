@@ -8,7 +8,7 @@ from golden import checks, protocol
 from golden.accel import packets
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
-from golden.accel.packets import HEADER
+from golden.accel.packets import HEADER, PacketOp
 from golden.array import SynapseArray
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
@@ -16,6 +16,7 @@ from golden.protocol import Op
 from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 
 _REGISTERS = by_name()
+_LONGEST = 0xFFFF - 2  # 32-bit words of a WRITE, its head apart
 
 
 class Transport(ABC):
@@ -45,6 +46,17 @@ def _control(transport: Transport, **bits: int) -> None:
     transport.write_register(register.address, value)
 
 
+def _answer(transport: Transport, op: PacketOp) -> np.ndarray:
+    """The answer to a packet; results that another host did not take are passed over."""
+    while True:
+        words = transport.receive()
+        found = protocol.field(HEADER, "op", int(words[0]))
+        if found == op:
+            return words
+        if found != PacketOp.RUN:
+            raise RuntimeError(f"the accelerator answers operation {found}, not {op.name}")
+
+
 class TileArray(FramedArray):
     """A tile of an accelerator by FRAME packets. Its cycles are those of the commands' formula."""
 
@@ -54,7 +66,7 @@ class TileArray(FramedArray):
 
     def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
         self._transport.send(packets.frame(self._number, frame))
-        answer = self._transport.receive()
+        answer = _answer(self._transport, PacketOp.FRAME)
         parts = -(-protocol.result_bits(self.config) // 32)
         fault = protocol.field(HEADER, "fault", int(answer[0]))
         if fault:
@@ -98,6 +110,9 @@ class AcceleratorDriver(Accelerator):
             found = self._field(register, field)
             if found != value:
                 raise ValueError(f"{register}.{field} must be {value}, not {found}")
+        if self._field("STATUS", "busy"):  # with what another host has started
+            _control(self.transport, stop=1)
+            self.transport.receive()
         _control(self.transport, clear=1, reset_counters=1)
         self._tiles = [TileArray(config.array, transport, n) for n in range(config.tiles)]
 
@@ -130,12 +145,16 @@ class AcceleratorDriver(Accelerator):
             raise RuntimeError(f"the accelerator refused {what:#06x}: {FAULT_TEXTS[fault]}")
 
     def _write(self, space: Space, values: np.ndarray, first: int) -> None:
-        self.transport.send(packets.write(space, first, values, self.config))
+        # No longer than what every transport and a packet's own count can take.
+        most = _LONGEST // -(-packets.space_words(self.config)[space][1] // 32)
+        for start in range(0, len(values), most):
+            part = values[start : start + most]
+            self.transport.send(packets.write(space, first + start, part, self.config))
         self._refused()
 
     def _read(self, space: Space, first: int, count: int) -> np.ndarray:
         self.transport.send(packets.read(space, first, count))
-        answer = self.transport.receive()
+        answer = _answer(self.transport, PacketOp.READ)
         bits = packets.space_words(self.config)[space][1]
         if len(answer) != 1 + count * -(-bits // 32):
             self._refused()
@@ -151,8 +170,8 @@ class AcceleratorDriver(Accelerator):
     def _run(self, pc: int, batch: int) -> np.ndarray:
         for name, value in (("PC", pc), ("BATCH", batch)):
             self.transport.write_register(_REGISTERS[name].address, value)
-        _control(self.transport, start=1)
-        answer = self.transport.receive()
+        _control(self.transport, start=1, clear=1)
+        answer = _answer(self.transport, PacketOp.RUN)
         fault = Fault(protocol.field(HEADER, "fault", int(answer[0])))
         if fault:
             _, where = self.status()

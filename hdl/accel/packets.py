@@ -114,7 +114,7 @@ class Packets(wiring.Component):
         unused(m, header)
         m.d.comb += self.ready.eq((take == Take.FIRST) & (give == Give.IDLE) & ~pending)
         self._take_in(m, take, give, pending, header, place, gathered, ask, refusal)
-        self._give_out(m, give, pending, header, place, ask, refusal, parts)
+        self._give_out(m, take == Take.FIRST, give, pending, header, place, ask, refusal, parts)
         return m
 
     def _take_in(self, m, take, give, pending, header, place, gathered, ask, refusal):
@@ -246,8 +246,8 @@ class Packets(wiring.Component):
         with m.If(give == Give.IDLE):
             m.d.comb += [host.space.eq(header.space), host.address.eq(at)]
 
-    def _give_out(self, m, give, pending, header, place, ask, refusal, parts):
-        """Answers out."""
+    def _give_out(self, m, idle, give, pending, header, place, ask, refusal, parts):
+        """Answers out; results only while no packet is under way (``idle``)."""
         config, host, out = self._config, self.host, self.o
         scattered = Signal(data.ArrayLayout(32, parts))
         unused(m, scattered)
@@ -257,9 +257,10 @@ class Packets(wiring.Component):
         part = Signal(16)
         last = Signal()
         failure = Signal(4)
+        batch = Signal(16)
         space = Signal(8)
         with m.If(self.done):
-            m.d.sync += [pending.eq(1), failure.eq(self.done_fault)]
+            m.d.sync += [pending.eq(1), failure.eq(self.done_fault), batch.eq(self.batch)]
         with m.If(give != Give.IDLE):
             m.d.comb += [host.space.eq(space), host.address.eq(at)]
         results = Signal(data.ArrayLayout(32, parts))
@@ -285,11 +286,11 @@ class Packets(wiring.Component):
                     m.d.comb += [first.op.eq(begun.op), first.space.eq(begun.space)]
                     m.d.sync += space.eq(begun.space)
                 m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
-            with m.Elif(pending):
+            with m.Elif(pending & idle):
                 m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
                 m.d.sync += [
                     pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
-                    space.eq(Space.RESULTS), at.eq(0), left.eq(self.batch),
+                    space.eq(Space.RESULTS), at.eq(0), left.eq(batch),
                 ]  # fmt: skip
             m.d.sync += scattered[0].eq(first)
         with m.Elif(give == Give.FIRST):

@@ -97,8 +97,9 @@ class Sequencer(wiring.Component):
             self.halt.eq(self.failed | self.stopped),
         ]
         known = Cat(step.code == code for code in (Code.FORWARD, Code.BACKWARD, Code.UPDATE)).any()
-        sound = known & Cat(step[name].any() for name in _POSITIVE).all() & self.batch.any()
-        sound &= (step.state < STATES) & (self.batch <= self._config.positions)
+        held = self.batch.any() & (self.batch <= self._config.positions)
+        sound = known & Cat(step[name].any() for name in _POSITIVE).all() & held
+        sound &= step.state < STATES
         with m.If(self.stop & self.running):
             m.d.sync += self.stopped.eq(1)
         with m.If(state == State.IDLE):
@@ -117,7 +118,7 @@ class Sequencer(wiring.Component):
                 m.d.sync += [state.eq(State.CHECK), index.eq(0)]
         with m.Elif(state == State.CHECK):
             m.d.sync += quiet.eq(0)
-            with m.If((step.code == Code.END) | self.stopped):
+            with m.If(self.stopped | ((step.code == Code.END) & held)):
                 m.d.sync += state.eq(State.FINISH)
             with m.Elif(~sound):
                 m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]

@@ -64,22 +64,27 @@ class Accelerator(wiring.Component):
         control = registers.control
         waiting = Signal()
         busy = Signal()
+        cancelled = Signal()
         early = Signal()  # a program is stopped before it begins
         m.d.comb += [
             busy.eq(waiting | core.running),
-            core.start.eq(waiting & packets.ready),
+            core.start.eq(waiting & packets.ready & ~cancelled & ~control.stop),
             core.stop.eq(control.stop),
             core.pc.eq(registers.pc.value),
             packets.busy.eq(busy),
-            early.eq(waiting & control.stop & ~core.start),
+            early.eq(cancelled & packets.ready),
             packets.done.eq(core.done | early),
             packets.batch.eq(core.batch),
             core.reset_counters.eq(control.reset_counters),
         ]
-        with m.If(core.start | control.stop):
-            m.d.sync += waiting.eq(0)
+        with m.If(core.start | early):
+            m.d.sync += [waiting.eq(0), cancelled.eq(0)]
         with m.Elif(control.start & ~busy):
-            m.d.sync += [waiting.eq(1), core.batch.eq(registers.batch.value)]
+            m.d.sync += [
+                waiting.eq(1), cancelled.eq(control.stop), core.batch.eq(registers.batch.value)
+            ]  # fmt: skip
+        with m.Elif(control.stop & waiting):
+            m.d.sync += cancelled.eq(1)
         m.d.comb += [getattr(registers, name).eq(core.counters[name]) for name in COUNTERS]
 
         # The first fault stays.
@@ -95,7 +100,7 @@ class Accelerator(wiring.Component):
         m.d.comb += packets.done_fault.eq(ended)
         with m.If(packets.fault.any()):
             m.d.comb += [fault.eq(packets.fault), place.eq(packets.what)]
-        with m.Elif(packets.done):
+        with m.Elif(packets.done & ended.any()):
             m.d.comb += [fault.eq(ended), place.eq(core.where)]
         with m.Elif(control.start & busy):
             m.d.comb += fault.eq(Fault.BUSY)
