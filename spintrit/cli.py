@@ -70,7 +70,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         help="train on handwritten digits in RTL and golden model in lock step",
         description="Train 64-128-10 on the 8x8 digits, on the RTL array and on the golden array "
         "in lock step, comparing every value; leave summary.json, metrics.jsonl, weights.npz, "
-        "learning.png and the Verilog in DIR.",
+        "learning.png and the Verilog (without --on-chip) in DIR.",
     )
     demo.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness [0]")
     demo.add_argument(
@@ -88,7 +88,8 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "train",
         help="train any network on any array",
         description="Train a network. A killed run goes on with --resume and ends with the same "
-        "bits. A named network brings training settings of its own, which options replace.",
+        "bits. A named network brings training settings of its own, which options replace; "
+        "--on-chip has others for its optimiser.",
     )
     train.add_argument(
         "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
