@@ -31,7 +31,7 @@ class GoldenAccelerator(Accelerator):
 
     References
     ----------
-    Hardware twin: ``hdl.accel.top.AcceleratorCore``.
+    Hardware twin: ``hdl.accel.core.AcceleratorCore``.
     """
 
     def __init__(self, config: AcceleratorConfig):
