@@ -116,7 +116,7 @@ def test_malformed_frames_give_their_cause_and_the_array_goes_on():
 def test_error_does_not_stick_to_later_commands():
     array = RtlArray(SMALL)
     frame = protocol.frame(SMALL, protocol.control(HEADER, op=15))
-    with pytest.raises(RuntimeError, match=r"^the RTL array answered with error OPCODE "):
+    with pytest.raises(RuntimeError, match=r"^the array answered with error OPCODE "):
         array._run(frame)
     assert not array.read().any()
 
@@ -132,7 +132,7 @@ def compile_counter(tmp_path, monkeypatch):
     """An empty cache folder, and a compiler that only counts."""
     monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path / "cache"))
     with mock.patch.object(library, "_compile") as counter:
-        counter.side_effect = lambda verilator, made, objects: (made / "array.so").touch()
+        counter.side_effect = lambda verilator, made, *_: (made / library._LIBRARY).touch()
         yield counter
 
 
@@ -170,8 +170,8 @@ def test_rebuilt_for_another_verilator_or_driver(compile_counter, tmp_path, monk
 def test_half_finished_build_is_not_taken_for_a_finished_one(compile_counter, tmp_path):
     finish = compile_counter.side_effect
 
-    def cut_off(verilator, made, objects):
-        (made / "array.so").write_bytes(b"\x7fELF")
+    def cut_off(verilator, made, *_):
+        (made / library._LIBRARY).write_bytes(b"\x7fELF")
         raise KeyboardInterrupt
 
     compile_counter.side_effect = cut_off
@@ -181,7 +181,7 @@ def test_half_finished_build_is_not_taken_for_a_finished_one(compile_counter, tm
     # What a killed process leaves: its scratch folder.
     scratch = tmp_path / "cache" / "building-x" / "made"
     scratch.mkdir(parents=True)
-    (scratch / "array.so").write_bytes(b"\x7fELF")
+    (scratch / library._LIBRARY).write_bytes(b"\x7fELF")
     compile_counter.side_effect = finish
     assert library.build(SMALL).read_bytes() == b""
     assert compile_counter.call_count == 2
@@ -190,10 +190,10 @@ def test_half_finished_build_is_not_taken_for_a_finished_one(compile_counter, tm
 def test_build_that_another_process_finished_first_is_taken(compile_counter):
     finish = compile_counter.side_effect
 
-    def beaten(verilator, made, objects):
+    def beaten(verilator, made, *rest):
         compile_counter.side_effect = finish
         library.build(SMALL)
-        finish(verilator, made, objects)
+        finish(verilator, made, *rest)
 
     compile_counter.side_effect = beaten
     assert library.build(SMALL).exists()
