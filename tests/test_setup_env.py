@@ -70,7 +70,7 @@ def test_more_requirements_leave_the_environment_as_it_is(setup_env, tmp_path, m
 @pytest.mark.parametrize(
     ("file", "used"),
     [
-        ("requirements.txt", ("test", "demo", "device", "rtl", "lint")),
+        ("requirements.txt", ("test", "demo", "device", "fpga", "rtl", "lint")),
         ("requirements-torch.txt", ("torch",)),
     ],
 )
