@@ -141,7 +141,7 @@ class SynapseArray(ABC):
             variants = np.stack([table.thresholds] * self.config.switching_variants)
         variants = self._switching("table.variants", variants)
         ticks = np.concatenate([table.ticks] * len(variants))
-        self._load_table(variants.reshape(-1, 2), ticks, 0)
+        self._load_table(variants.reshape(-1, 2), ticks)
 
     def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
         """Let cells switch as reading or time makes them; every generator draws once a column.
@@ -164,7 +164,7 @@ class SynapseArray(ABC):
         rows = checks.integers("thresholds", rows, (None, 2), 0, 1 << self.config.draw_bits)
         rows = self._switching("thresholds", rows).astype(np.int64)
         count = self._range(first, count)
-        self._load_table(rows, np.zeros_like(rows), self.config.variants * self.config.codes)
+        self._load_ageing(rows)
         return self._age(first, count)
 
     def activity(self) -> dict[str, int]:
@@ -232,7 +232,9 @@ class SynapseArray(ABC):
     @abstractmethod
     def _update(self, kappa: np.ndarray, code: np.ndarray, first: int, blind: bool) -> int: ...
     @abstractmethod
-    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None: ...
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray) -> None: ...
+    @abstractmethod
+    def _load_ageing(self, thresholds: np.ndarray) -> None: ...
     @abstractmethod
     def _load_variants(self, variants: np.ndarray, first: int) -> None: ...
     @abstractmethod
@@ -263,7 +265,8 @@ class GoldenArray(SynapseArray):
         self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
         self._weights = trit.weights(self._bits).astype(self._float)  # (cols, rows)
         self._variants = np.zeros(self.shape, np.uint8)
-        self._table = np.zeros((protocol.table_rows(config), 2), np.int64)
+        self._table = np.zeros((config.variants * config.codes, 2), np.int64)
+        self._ageing = np.zeros((config.variants, 2), np.int64)
         self._ticks = np.zeros((config.codes, 2), np.int64)
         self._activity_counts = activity.Activity()
         self._lines: dict[tuple[int, int, int], np.ndarray] = {}
@@ -338,7 +341,7 @@ class GoldenArray(SynapseArray):
         if config.counters:
             counts.pulses(bits, kappa, code, self._ticks, blind)
         counts.add(columns_updated=count)
-        thresholds = self._table[: -config.variants].reshape(config.variants, config.codes, 2)
+        thresholds = self._table.reshape(config.variants, config.codes, 2)
         draws = self._streams.draw(count).reshape(-1, config.cells)
         at = np.flatnonzero(cell.within_reach(kappa, code, draws, thresholds))
         pulses = cell.pulses(bits[at], kappa[at], code[at], config.codes - 1, blind=blind)
@@ -352,14 +355,14 @@ class GoldenArray(SynapseArray):
         self._lines.clear()
         return int(np.count_nonzero(hits))
 
-    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
-        config = self.config
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray) -> None:
         self._tick(Op.LOAD_TABLE, len(thresholds))
-        self._table[first : first + len(thresholds)] = thresholds
-        self._ticks[first : first + len(ticks)] = ticks[: max(0, config.codes - first)]
-        if config.variant_bits:  # thresholds that stuck cells never reach
-            last = (config.variants - 1) * config.codes
-            self._table[[*range(last, last + config.codes), -1]] = 0
+        self._table[: len(thresholds)] = thresholds  # stuck cells never reach theirs
+        self._ticks[:] = ticks[: self.config.codes]
+
+    def _load_ageing(self, thresholds: np.ndarray) -> None:
+        self._tick(Op.LOAD_TABLE, thresholds.size)
+        self._ageing[: len(thresholds)] = thresholds
 
     def _load_variants(self, variants: np.ndarray, first: int) -> None:
         self._tick(Op.VARIANTS, len(variants))
@@ -369,7 +372,7 @@ class GoldenArray(SynapseArray):
         self._tick(Op.AGE, count)
         columns = slice(first, first + count)
         bits, variants = self._bits[columns], self._variants[columns]
-        thresholds = self._table[-self.config.variants :]
+        thresholds = self._ageing
         # A cell in AP, 0, can only go to P, and the reverse: its state is the direction.
         flips = self._streams.draw(count) < thresholds[variants, bits.view(np.uint8)]
         bits ^= flips
@@ -388,5 +391,7 @@ class GoldenArray(SynapseArray):
         self._streams = lfsr.Streams(states, self.config.draw_bits)
 
     def _generators(self) -> np.ndarray:
+        # Told by drawing, and put back.
         self._tick(Op.GENERATORS)
+        self._tick(Op.SEED)
         return self._streams.states

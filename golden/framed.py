@@ -66,11 +66,14 @@ class FramedArray(SynapseArray):
         _, trailer = self._run(protocol.update_frame(self.config, kappa, code, first, blind))
         return protocol.field(TRAILER, "switched", trailer)
 
-    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
-        self._run(protocol.table_frame(self.config, thresholds, ticks, first))
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray) -> None:
+        self._run(protocol.table_frame(self.config, thresholds, ticks, 0))
 
     def _load_variants(self, variants: np.ndarray, first: int) -> None:
         self._run(protocol.variants_frame(self.config, variants, first))
+
+    def _load_ageing(self, thresholds: np.ndarray) -> None:
+        self._run(protocol.ageing_frame(self.config, thresholds))
 
     def _age(self, first: int, count: int) -> int:
         _, trailer = self._run(protocol.age_frame(self.config, first, count))
@@ -87,4 +90,6 @@ class FramedArray(SynapseArray):
     def _generators(self) -> np.ndarray:
         results = protocol.steps(Op.GENERATORS, self.config)
         frame = protocol.frame(self.config, protocol.control(HEADER, op=Op.GENERATORS))
-        return protocol.states_of(self.config, self._run(frame, results)[0])
+        states = protocol.states_of(self.config, self._run(frame, results)[0])
+        self._set_generators(states)
+        return states

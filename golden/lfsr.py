@@ -102,6 +102,75 @@ def stream_states(seed: int, first: int, count: int) -> np.ndarray:
     return states
 
 
+@functools.cache
+def _steering(draw_bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Matrices of 64 leaps: from states to where they lead, and from the difference that is wanted
+    there to the bits that turn the newest bit of each leap (bit i for leap i)."""
+    one = leap_matrix(draw_bits)
+    reach = np.zeros((STATE_BITS, STATE_BITS), np.uint8)
+    column = np.eye(STATE_BITS, dtype=np.uint8)[:, -1]
+    for i in reversed(range(STATE_BITS)):
+        reach[:, i] = column
+        column = one @ column & 1
+    return leap_matrix(draw_bits * STATE_BITS), _inverse(reach)
+
+
+@functools.cache
+def _observing(draw_bits: int) -> np.ndarray:
+    """Matrix from the lowest bits of 64 draws (bit i from draw i) to the state before them."""
+    one, seen = leap_matrix(draw_bits), np.zeros((STATE_BITS, STATE_BITS), np.uint8)
+    row = np.eye(STATE_BITS, dtype=np.uint8)[0]
+    for i in range(STATE_BITS):
+        seen[i] = row
+        row = row @ one & 1
+    return _inverse(seen)
+
+
+def _inverse(matrix: np.ndarray) -> np.ndarray:
+    """Of a regular matrix over GF(2), by elimination."""
+    size = len(matrix)
+    both = np.concatenate([matrix, np.eye(size, dtype=np.uint8)], axis=1)
+    for i in range(size):
+        pivot = i + int(np.argmax(both[i:, i]))
+        both[[i, pivot]] = both[[pivot, i]]
+        others = both[:, i].astype(bool)
+        others[i] = False
+        both[others] ^= both[i]
+    return both[:, size:]
+
+
+def injections(start: np.ndarray, states: np.ndarray, draw_bits: int) -> np.ndarray:
+    """Bits that lead generators from ``start`` to ``states`` in 64 leaps, one turning the newest
+    bit of each: the pair of a leap and that bit is controllable, the polynomial being primitive.
+
+    Parameters
+    ----------
+    start, states : ndarray of uint64, any shape
+    draw_bits : int
+        Length K of a leap.
+
+    Returns
+    -------
+    ndarray of shape (64, ...), uint8 in {0, 1}
+    """
+    onward, solve = _steering(draw_bits)
+    bits = leap(states ^ leap(start, onward), solve)
+    return _unpacked(bits)
+
+
+def observed(bits: np.ndarray, draw_bits: int) -> np.ndarray:
+    """States, uint64, from the lowest bits of 64 draws, shape (64, ...) in {0, 1}."""
+    places = np.arange(STATE_BITS, dtype=np.uint64).reshape(-1, *[1] * (bits.ndim - 1))
+    packed = np.bitwise_or.reduce(bits.astype(np.uint64) << places, axis=0)
+    return leap(packed, _observing(draw_bits))
+
+
+def _unpacked(words: np.ndarray) -> np.ndarray:
+    """The 64 bits of each word along a new first axis."""
+    places = np.arange(STATE_BITS, dtype=np.uint64).reshape(-1, *[1] * words.ndim)
+    return (words >> places & np.uint64(1)).astype(np.uint8)
+
+
 class Streams:
     """A bank of generators that draw together.
 

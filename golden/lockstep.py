@@ -136,10 +136,15 @@ class LockstepArray(SynapseArray):
             ]
             return int(self._same("cells switched", pair[0], pair[1], ("command",))[0])
 
-    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray, first: int) -> None:
+    def _load_table(self, thresholds: np.ndarray, ticks: np.ndarray) -> None:
         with self._cycles("load_table"):
-            self.reference._load_table(thresholds, ticks, first)
-            self.other._load_table(thresholds, ticks, first)
+            self.reference._load_table(thresholds, ticks)
+            self.other._load_table(thresholds, ticks)
+
+    def _load_ageing(self, thresholds: np.ndarray) -> None:
+        with self._cycles("load_ageing"):
+            self.reference._load_ageing(thresholds)
+            self.other._load_ageing(thresholds)
 
     def _load_variants(self, variants: np.ndarray, first: int) -> None:
         with self._cycles("load_variants"):

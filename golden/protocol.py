@@ -18,8 +18,8 @@ BACKWARD    first, count            errors, ``columns_per_cycle`` a    row sums,
                                     word; any number of vectors        vector
 UPDATE      first, count, blind     a column's pulses, each            none
 LOAD_TABLE  first, count (rows)     a row of the table, each           none
-SEED        --                      K bits, each; see below            none
-GENERATORS  --                      none                               K bits, each; see below
+SEED        --                      a bit a generator, each; see below none
+GENERATORS  --                      none                               a bit a generator, each
 VARIANTS    first, count            a column's variant indices, each   none
 AGE         first, count            none                               none
 COUNTERS    --                      none                               a 64-bit count, each
@@ -29,26 +29,31 @@ Header fields that a command does not name, and bits of a word beyond its conten
 
 A column's cell bits are a plane of m1, one bit a row, then a plane of m2; an input vector is a
 plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its code (low bits),
-|kappa| (2 bits) and "up". The generators form one shift chain, K bits a step: the words of SEED and
-GENERATORS are the states from the last lane's last generator to lane 0's first, each from its low
-bits to its high bits. A SEED cut short leaves the chain shifted: seed again.
+|kappa| (2 bits) and "up". SEED and GENERATORS have 64 words of planes like those of cell bits, a
+bit a generator. SEED starts the generators again from their power-up states and lets them advance
+by a draw a word, the newest bit of each turned where its bit of the word is set; that leads to any
+state (see ``golden.lfsr.injections``), also to that of zero, which stays zero: no driver may ask
+for it. GENERATORS tells the lowest bit of every generator's draw and lets it advance, 64 times: that
+is enough to know the state before, and whoever wants it back must seed. A SEED cut short leaves
+generators in other states: seed again.
 
-Row variant * codes + code of the table is for the pulses of that code on cells of that variant;
-behind those, row variants * codes + variant is for the ageing of that variant's cells. A word holds
-the thresholds AP to P and P to AP (K + 1 bits each), then the pulse lengths in ticks (16 bits
-each), of which those of variant 0 hold for every variant's pulses; ageing has none. A column's
-variant indices are planes like those of its cell bits, first all that hold the lowest bit of the
-indices, then the next. Cells of the highest variant, if there is more than one, are stuck: neither
-UPDATE nor AGE nor PROGRAM changes them.
+Row variant * codes + code of the table is for the pulses of that code on cells of that variant: a
+word holds the thresholds AP to P and P to AP (K + 1 bits each), then the pulse lengths in ticks (16
+bits each), of which those of variant 0 hold for every variant's pulses. Behind those, row 2 variant
++ state, state being 0 for AP, is for the ageing of that variant's cells in that state: its
+thresholds are those of the synapse's first cell and of its second, in all arrays here the same, and
+it has no lengths. A column's variant indices are planes like those of its cell bits, first all that
+hold the lowest bit of the indices, then the next. Cells of the highest variant, if there is more
+than one, are stuck: neither UPDATE nor AGE nor PROGRAM changes them.
 
 AGE is what time or reading does to cells: every generator draws once a column, and a cell in AP
-(in P) switches iff its own generator's draw is below its ageing row's threshold AP to P (P to AP).
+(in P) switches iff its own generator's draw is below its ageing row's threshold.
 The trailer's "switched" counts the cells that UPDATE or AGE switched. COUNTERS answers with the
 counters of ``golden.activity``, in that order; a command cut short has counted what it has done.
 
 A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
 that accepts its header to the one that delivers its trailer, both counted. The next header is
-accepted from N + 2 cycles after the header on, before the trailer is out.
+accepted from N + 6 cycles after the header on, before the trailer is out.
 
 A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
 it; every trailer shows it) and is read to its ``last``:
@@ -60,8 +65,7 @@ it; every trailer shows it) and is read to its ``last``:
   command that takes no data words is not done if there are any.
 - TRIT: an illegal trit in an input vector; it is taken for 0.
 - VALUE: |kappa| too large (taken for the largest), a row with a threshold above 2^K or for a pulse
-  of code 0 with anything that is not 0 (not written), a generator state of zero (its top bit is set
-  instead).
+  of code 0 with anything that is not 0 (not written).
 """
 
 from enum import IntEnum
@@ -108,7 +112,7 @@ HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
 TRAILER = {"cause": (0, 3), "op": (8, 4), "switched": (16, 32)}
 CONTROL_BITS = 64
 KAPPA_BITS = 2
-OVERHEAD = 5
+OVERHEAD = 12
 
 
 def known(config: ArrayConfig) -> tuple[Op, ...]:
@@ -123,13 +127,13 @@ def pulse_bits(config: ArrayConfig) -> int:
 
 
 def generators(config: ArrayConfig) -> int:
-    """Number of generators in the shift chain."""
+    """Number of generators, one a cell of a column."""
     return config.rows * config.cells
 
 
 def table_rows(config: ArrayConfig) -> int:
-    """Rows of the table: one for each variant and code, then one for the ageing of each variant."""
-    return config.variants * (config.codes + 1)
+    """Rows of the table: one for each variant and code, then two for the ageing of each variant."""
+    return config.variants * (config.codes + 2)
 
 
 def table_bits(config: ArrayConfig) -> int:
@@ -144,7 +148,7 @@ def operand_bits(config: ArrayConfig) -> int:
         config.rows * pulse_bits(config),
         config.columns_per_cycle * config.error_bits,
         table_bits(config),
-        config.rows * config.cells * config.variant_bits,
+        config.rows * config.cells * max(1, config.variant_bits),
     )
 
 
@@ -168,7 +172,7 @@ def steps(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
     if op in (Op.FORWARD, Op.BACKWARD):
         return batch * (count // config.columns_per_cycle)
     if op in (Op.SEED, Op.GENERATORS):
-        return generators(config) * (lfsr.STATE_BITS // config.draw_bits)
+        return lfsr.STATE_BITS
     if op is Op.COUNTERS:
         return len(COUNTERS)
     return count
@@ -280,6 +284,12 @@ def table_frame(
     return frame(config, header, np.concatenate(data, axis=1))
 
 
+def ageing_frame(config: ArrayConfig, thresholds: np.ndarray) -> np.ndarray:
+    """LOAD_TABLE of the rows for ageing: thresholds AP to P and P to AP, (variants, 2)."""
+    rows = np.repeat(thresholds.reshape(-1, 1), 2, axis=1)
+    return table_frame(config, rows, np.zeros_like(rows), config.variants * config.codes)
+
+
 def variants_frame(config: ArrayConfig, variants: np.ndarray, first: int) -> np.ndarray:
     """VARIANTS: indices of shape (count, rows, cells)."""
     header = control(HEADER, op=Op.VARIANTS, first=first, count=len(variants))
@@ -293,11 +303,10 @@ def age_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
 
 
 def seed_frame(config: ArrayConfig, states: np.ndarray) -> np.ndarray:
-    """SEED: generator states of shape (rows, cells), uint64."""
-    chain = np.ascontiguousarray(states.reshape(-1)[::-1]).astype("<u8")
-    octets = chain.view(np.uint8).reshape(-1, config.draw_bits // 8)
-    bits = np.unpackbits(octets, axis=1, bitorder="little")
-    return frame(config, control(HEADER, op=Op.SEED), bits)
+    """SEED: generator states of shape (rows, cells), uint64, none zero."""
+    power_up = lfsr.stream_states(0, 0, generators(config)).reshape(states.shape)
+    bits = lfsr.injections(power_up, states, config.draw_bits)  # (64, rows, cells)
+    return frame(config, control(HEADER, op=Op.SEED), bits.swapaxes(1, 2))
 
 
 def bits_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
@@ -323,7 +332,7 @@ def counts_of(words: np.ndarray) -> dict[str, int]:
 
 
 def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
-    """Generator states of shape (rows, cells), uint64, from the result words of GENERATORS."""
-    octets = np.ascontiguousarray(words, "<u4").view(np.uint8)[:, : config.draw_bits // 8]
-    chain = np.ascontiguousarray(octets).reshape(-1).view("<u8")
-    return np.ascontiguousarray(chain[::-1]).reshape(config.rows, config.cells).astype(np.uint64)
+    """Generator states of shape (rows, cells), uint64, as they were before the GENERATORS whose
+    result words these are."""
+    bits = from_words(words, config.cells, config.rows).swapaxes(1, 2)
+    return lfsr.observed(bits, config.draw_bits)

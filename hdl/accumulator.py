@@ -1,16 +1,20 @@
 """The backward read of one row: sum of w_ij d_i over columns."""
 
-from amaranth.hdl import Module, Mux, signed
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.count import add_up
 
+LATENCY = 2
+
 
 class RowAccumulator(wiring.Component):
     """Adds w d for ``columns`` columns a cycle.
 
-    Latency 1 cycle: ``sum`` includes what was accepted with ``en`` in the cycle before.
+    Latency 2 cycles, a step a cycle: ``sum`` is that of the vector whose last step came two cycles
+    ago. The running sum is cleared as a vector ends, so that nothing has to choose between it and
+    zero as the next begins.
 
     Parameters
     ----------
@@ -22,9 +26,11 @@ class RowAccumulator(wiring.Component):
     Members
     -------
     en : In(1)
+        The pipeline moves.
+    add : In(1)
         Add this cycle's products.
-    first : In(1)
-        With ``en``: start from zero.
+    last : In(1)
+        The vector ends with this cycle, whether it adds or not.
     nonzero, negative : In(columns)
         The row's weights.
     d : In(columns signed errors)
@@ -43,11 +49,12 @@ class RowAccumulator(wiring.Component):
     def __init__(self, *, columns: int, error_bits: int, sum_bits: int):
         if columns < 1:
             raise ValueError(f"columns must be at least 1, not {columns!r}")
-        self._columns = columns
+        self._columns, self._error_bits = columns, error_bits
         super().__init__(
             {
                 "en": In(1),
-                "first": In(1),
+                "add": In(1),
+                "last": In(1),
                 "nonzero": In(columns),
                 "negative": In(columns),
                 "d": In(data.ArrayLayout(signed(error_bits), columns)),
@@ -57,11 +64,22 @@ class RowAccumulator(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        terms = [
+            Mux(self.nonzero[i], Mux(self.negative[i], -self.d[i], self.d[i]), 0)
+            for i in range(self._columns)
+        ]
+        term = Signal.like(add_up(terms), name="term", reset_less=True)
+        running = Signal.like(self.sum)
+        last = Signal()
+        total = Signal.like(self.sum)
+        m.d.comb += total.eq(running + term)
         with m.If(self.en):
-            terms = [
-                Mux(self.nonzero[i], Mux(self.negative[i], -self.d[i], self.d[i]), 0)
-                for i in range(self._columns)
-            ]
-            terms.append(Mux(self.first, 0, self.sum))
-            m.d.sync += self.sum.eq(add_up(terms))
+            m.d.sync += [term.eq(Mux(self.add, add_up(terms), 0)), last.eq(self.last)]
+            with m.If(last):
+                m.d.sync += self.sum.eq(total)
+        # Told so that it is the register's own reset.
+        with m.If(self.en & last):
+            m.d.sync += running.eq(0)
+        with m.Elif(self.en):
+            m.d.sync += running.eq(total)
         return m

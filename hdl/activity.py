@@ -29,8 +29,8 @@ def ticks_layout() -> data.ArrayLayout:
 class Activity(wiring.Component):
     """The activity counters and the pulse lengths that some of them add.
 
-    A step counts three cycles after it is told here, so that whatever its command, the next one
-    finds it counted.
+    A step is told here as its draws are compared, and counted three cycles later, so that whatever
+    its command, the next one finds it counted.
 
     Members
     -------
@@ -46,8 +46,8 @@ class Activity(wiring.Component):
         The cells that are read.
     outcomes : In(outcome_layout, a row and direction)
         UPDATE: of this step.
-    switched : In
-        Number of cells that switched in the step before.
+    aged, switched : In
+        AGE: a step's number of cells that switched is there, to count at once.
     load, index, ticks : In
         Write the pulse lengths ``ticks`` of code ``index``, at once.
     select : In
@@ -73,6 +73,7 @@ class Activity(wiring.Component):
                 "d": In(columns),
                 "word": In(columns * cells * rows),
                 "outcomes": In(outcomes),
+                "aged": In(1),
                 "switched": In((rows * cells).bit_length()),
                 "load": In(1),
                 "index": In(config.code_bits),
@@ -90,12 +91,15 @@ class Activity(wiring.Component):
             m.d.sync += [before.eq(self.active), due.eq(before)]
         amounts = {name: (op, 1) for op, name in _COLUMN_COUNTERS.items()}
         amounts |= self._reads(m, before) | self._pulses(m, before)
-        amounts["cells_aged"] = Op.AGE, self._registered(m, before, Op.AGE, self.switched)
         counters = []
         for name in COUNTERS:
-            op, amount = amounts[name]
+            if name == "cells_aged":
+                counts, amount = self.aged, self.switched
+            else:
+                op, amount = amounts[name]
+                counts = due[OPS.index(op)]
             counter = Signal(COUNT_BITS, name=name)
-            with m.If(self.en & due[OPS.index(op)]):
+            with m.If(self.en & counts):
                 m.d.sync += counter.eq(counter + amount)
             counters.append(counter)
         with m.Switch(self.select):

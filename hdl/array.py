@@ -5,9 +5,10 @@ macro can take this component's place under the same controller.
 """
 
 import functools
+import itertools
 import operator
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -16,54 +17,59 @@ from golden import lfsr, protocol
 from golden.activity import COUNT_BITS
 from golden.config import ArrayConfig
 from golden.protocol import Cause, Op
-from golden.ptable import AP_TO_P, P_TO_AP
 from hdl.accumulator import RowAccumulator
 from hdl.activity import OPS as COUNTED_OPS
 from hdl.activity import Activity
 from hdl.count import count_ones
 from hdl.dot import TernaryDot
-from hdl.lane import Lane, threshold_layout
+from hdl.lane import Lane, row_layout, threshold_layout
 
 OP_BITS = protocol.HEADER["op"][1]
 CAUSE_BITS = protocol.TRAILER["cause"][1]
+LATENCY = 5
+COUNTED = 8
+VISIBLE = 7
+_COUNT_CUTS = (4,)
 
 
 def index_bits(config: ArrayConfig) -> int:
-    """Width of a step index: a column, a table row, a word of the chain, or a counter."""
+    """Width of a step index: a column, a table row, a leap of the generators, or a counter."""
     ends = protocol.steps(Op.SEED, config), protocol.steps(Op.COUNTERS, config)
     return (max(config.cols, protocol.table_rows(config), *ends) - 1).bit_length()
 
 
 def array_port(config: ArrayConfig) -> wiring.Signature:
-    """One step a cycle into the array, its result two cycles later.
+    """One step a cycle into the array, its result ``LATENCY`` cycles later.
 
-    A column written by a step is seen by steps from three cycles later on; the controller never
-    issues one sooner (a trailer and a header lie between).
+    A column written by a step is seen by steps from ``VISIBLE`` cycles later on; the controller
+    never issues one sooner, since it waits before a trailer.
 
     Members, seen from the controller
     ---------------------------------
     en : Out(1)
         The pipeline moves; while low nothing in the array changes.
     valid, op, index : Out
-        A step of command ``op`` on column, table row, chain word or counter ``index`` (FORWARD and
+        A step of command ``op`` on column, table row, leap or counter ``index`` (FORWARD and
         BACKWARD: the first of ``columns_per_cycle`` columns).
     blind : Out(1)
         UPDATE: the rule; a binary array has but one, and no such member.
     first : Out(1)
-        BACKWARD: the sums start from zero.
+        The step is the first of its frame (FORWARD: of a vector).
+    last : Out(1)
+        BACKWARD: a vector ends with the step, or is broken off where there is none.
     operand : Out
         Data word of the step issued a cycle ago.
     sums : In
-        FORWARD: the column sums, two cycles after the step.
+        FORWARD: the column sums.
     errors : In
-        BACKWARD: the row sums up to and with the step two cycles ago.
+        BACKWARD: the row sums of the vector that ended.
     word : In
-        READ: the column's bits, plane by plane; GENERATORS: the chain's word; COUNTERS: the count;
-        two cycles after.
+        READ: the column's bits, plane by plane; GENERATORS: the lowest bits of the draws, likewise;
+        COUNTERS: the count.
     switched : In
-        UPDATE, AGE: number of cells that switched, two cycles after; 0 for other steps.
+        UPDATE, AGE: number of cells that switched, ``COUNTED`` cycles after; 0 for other steps.
     fault : In
-        ``Cause`` found in the operand, two cycles after the step.
+        ``Cause`` found in the operand.
     """
     rows, columns = config.rows, config.columns_per_cycle
     return wiring.Signature(
@@ -73,10 +79,11 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
             "op": Out(OP_BITS),
             "index": Out(index_bits(config)),
             "first": Out(1),
+            "last": Out(1),
             "operand": Out(protocol.operand_bits(config)),
             "sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
             "errors": In(data.ArrayLayout(signed(config.back_bits), rows)),
-            "word": In(max(rows * config.cells, config.draw_bits, COUNT_BITS)),
+            "word": In(max(rows * config.cells, COUNT_BITS)),
             "switched": In((rows * config.cells).bit_length()),
             "fault": In(CAUSE_BITS),
         }
@@ -84,8 +91,23 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
     )
 
 
+class Step(data.Struct):
+    """What the stages after the first know of a step; ``ops`` has a bit for each command, none if
+    there is no step."""
+
+    ops: len(Op)
+    first: 1
+    last: 1
+    blind: 1
+
+
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
+
+    A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
+    registered, and everything but UPDATE and AGE is decided; 3, the table's rows are known; 4,
+    thresholds are read; 5, results are out, and draws are compared; 6, cells are written back; the
+    count of those that switched takes two more.
 
     Parameters
     ----------
@@ -108,69 +130,108 @@ class SynapseArray(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        port = self.port
+        port, config = self.port, self._config
+        cells = config.rows * config.cells
+        steps, index, operand = self._stages(m)
 
+        def active(which: Op, stage: int = 2):
+            """Whether a stage holds a step of this command. The stall joins only where registers
+            load: nothing but them may depend on ``o.ready`` in the same cycle."""
+            return steps[stage].ops[which]
+
+        fault = Signal.like(port.fault)
+        flips = Signal(cells)
+        columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5, 6)]
+        with m.If(port.en):
+            m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
+        variants = self._variants(m, index, operand, active)
+        written = columns[-1][:cells] ^ flips
+        bits, word = self._memory(m, index, operand, variants, written, active)
+        self._read(m, steps, operand, word, active, fault)
+        lengths, load = self._table(m, index, operand, active, fault)
+        lanes = self._lanes(m, steps, index, operand, bits, variants, load, active)
+        kappas = Cat(lane.pulse.kappa > config.max_kappa for lane in lanes)
+        with m.If(active(Op.UPDATE) & kappas.any()):
+            m.d.comb += fault.eq(Cause.VALUE)
+
+        m.d.comb += columns[0].eq(bits)
+        lows = Cat(lane.low[i] for i in range(config.cells) for lane in lanes)
+        with m.If(active(Op.GENERATORS)):
+            m.d.comb += columns[0].eq(lows)
+        switching = Cat(lane.flips[i] for i in range(config.cells) for lane in lanes)
+        if config.counters:
+            pulses = lengths, load & ~index[config.code_bits :].any()
+            count = self._activity(m, steps, index, operand, word, lanes, pulses, active)
+            with m.If(active(Op.COUNTERS)):
+                m.d.comb += columns[0].eq(count)
+        with m.If(port.en):
+            m.d.sync += flips.eq(0)
+            with m.If(active(Op.UPDATE, 5) | active(Op.AGE, 5)):
+                m.d.sync += flips.eq(switching)
+        switched = count_ones(
+            m, flips, cuts=_COUNT_CUTS, register=lambda value: self._later(m, value, 1)
+        )
+        m.d.comb += [
+            port.word.eq(columns[-2]),
+            port.switched.eq(self._later(m, switched, 1)),
+            port.fault.eq(self._later(m, fault, 3)),
+        ]
+        return m
+
+    def _later(self, m, value, cycles):
+        """``value`` some cycles later."""
+        for _ in range(cycles):
+            register = Signal(len(value), name=f"{getattr(value, 'name', 'value')}_later",
+                              reset_less=True)  # fmt: skip
+            with m.If(self.port.en):
+                m.d.sync += register.eq(value)
+            value = register
+        return value
+
+    def _stages(self, m):
+        """The steps by stage, 2 to 6, and stage 2's index and operand."""
+        port = self.port
         # Stage 1: the step whose column the memory has just read.
         valid = Signal()
         op = Signal.like(port.op)
-        index = Signal.like(port.index)
         first = Signal()
+        last = Signal()
         blind = Signal()
-        fault = Signal.like(port.fault)
+        early = Signal.like(port.index)
+        index = Signal.like(port.index)
+        operand = Signal.like(port.operand, reset_less=True)
         with m.If(port.en):
             m.d.sync += [
-                port.fault.eq(fault),
                 valid.eq(port.valid),
                 op.eq(port.op),
-                index.eq(port.index),
+                early.eq(port.index),
                 first.eq(port.first),
+                last.eq(port.last),
+                index.eq(early),
+                # The operand of ageing is a pulse of nothing: lanes count on it.
+                operand.eq(Mux(op == Op.AGE, 0, port.operand)),
             ]
             if self._config.cells == 2:
                 m.d.sync += blind.eq(port.blind)
+        step = Signal(Step)
+        m.d.comb += [
+            step.ops.eq(Cat(valid & (op == which) for which in Op)),
+            step.first.eq(first),
+            step.last.eq(last),
+            step.blind.eq(blind),
+        ]
+        self._starting = step.ops[Op.SEED] & first
+        steps = {}
+        for stage in (2, 3, 4, 5, 6):
+            held = Signal(Step, name=f"step_{stage}")
+            with m.If(port.en):
+                m.d.sync += held.eq(step)
+            steps[stage] = step = held
+        return steps, index, operand
 
-        # Whether stage 1 holds a step of this command. The stall joins only where registers load:
-        # nothing but them may depend on ``o.ready`` in the same cycle.
-        def active(which: Op):
-            return valid & (op == which)
-
-        # Stage 2: results, and what is written back.
-        column = Signal.like(port.word)
-        flips = Signal(self._config.rows * self._config.cells)
-        operand = port.operand
-        bits, word = self._memory(m, index, operand, column, flips, active)
-        variants = self._variants(m, index, operand, active)
-        self._read(m, first, operand, word, active, fault)
-        tables, ticks = self._table(m, index, operand, active, fault)
-        lanes = self._lanes(m, blind, operand, bits, variants, tables, active)
-        kappas = Cat(lane.pulse.kappa > self._config.max_kappa for lane in lanes)
-        with m.If(active(Op.UPDATE) & kappas.any()):
-            m.d.comb += fault.eq(Cause.VALUE)
-        draw = self._chain(m, op, index, operand, lanes, active, fault)
-        count = Const(0)
-        if self._config.counters:
-            count = self._activity(m, index, first, operand, word, lanes, ticks, active)
-        switching = Cat(lane.flips[i] for i in range(self._config.cells) for lane in lanes)
-        written = operand
-        if variants:
-            stuck = functools.reduce(operator.and_, variants)
-            written = (operand[: len(bits)] & ~stuck) | (bits & stuck)
-        with m.If(port.en):
-            m.d.sync += flips.eq(0)
-            with m.If(active(Op.UPDATE) | active(Op.AGE)):
-                m.d.sync += flips.eq(switching)
-            with m.If(op == Op.PROGRAM):
-                m.d.sync += column.eq(written)
-            with m.Elif(op == Op.GENERATORS):
-                m.d.sync += column.eq(draw)
-            with m.Elif(op == Op.COUNTERS):
-                m.d.sync += column.eq(count)
-            with m.Else():
-                m.d.sync += column.eq(bits)
-        m.d.comb += [port.word.eq(column), port.switched.eq(count_ones(m, flips))]
-        return m
-
-    def _memory(self, m, index, operand, column, flips, active):
-        """Cell memory. Returns stage 1's column and the memory word that holds it."""
+    def _memory(self, m, index, operand, variants, written, active):
+        """Cell memory, ``written`` back in stage 6. Returns stage 2's column, and the memory word
+        that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
         width = config.rows * config.cells
@@ -178,9 +239,14 @@ class SynapseArray(wiring.Component):
         m.submodules.cells = memory = Memory(
             shape=unsigned(width * per_word), depth=config.cols // per_word, init=self._init
         )
-        read = memory.read_port()
-        m.d.comb += [read.en.eq(port.en & port.valid), read.addr.eq(port.index[shift:])]
-        selected = read.data
+        read, write = memory.read_port(domain="comb"), memory.write_port(granularity=width)
+        found = Signal(width * per_word, reset_less=True)
+        m.d.comb += read.addr.eq(port.index[shift:])
+        # No step reads what is being written; told so that synthesis need not care.
+        clash = write.en.any() & (write.addr == read.addr)
+        with m.If(port.en & port.valid & ~clash):
+            m.d.sync += found.eq(read.data)
+        word = selected = self._later(m, found, 1)
         for i in reversed(range(shift)):
             half = len(selected) // 2
             chosen = Signal(half, name=f"chosen_{i}")
@@ -189,23 +255,25 @@ class SynapseArray(wiring.Component):
         bits = Signal(width)
         m.d.comb += bits.eq(selected)
 
-        write = memory.write_port(granularity=width)
-        writing = Signal()
+        # PROGRAM writes in stage 2, UPDATE and AGE in stage 6; never at once, see ``array_port``.
+        programmed = operand[:width]
+        if variants:
+            stuck = functools.reduce(operator.and_, variants)
+            programmed = (programmed & ~stuck) | (bits & stuck)
+        programming = active(Op.PROGRAM)
         place = Signal((config.cols - 1).bit_length())
-        with m.If(port.en):
-            m.d.sync += [
-                writing.eq(active(Op.PROGRAM) | active(Op.UPDATE) | active(Op.AGE)),
-                place.eq(index),
-            ]
+        new = Signal(width)
         m.d.comb += [
+            place.eq(Mux(programming, index, self._later(m, index, 4))),
+            new.eq(Mux(programming, programmed, written)),
             write.addr.eq(place[shift:]),
-            write.data.eq(Cat(column[:width] ^ flips for _ in range(per_word))),
+            write.data.eq(Cat(new for _ in range(per_word))),
         ]
-        with m.If(port.en & writing):
+        with m.If(port.en & (programming | active(Op.UPDATE, 6) | active(Op.AGE, 6))):
             m.d.comb += write.en.eq((1 << place[:shift]) if shift else 1)
-        return bits, read.data
+        return bits, word
 
-    def _read(self, m, first, operand, word, active, fault):
+    def _read(self, m, steps, operand, word, active, fault):
         """Column converters and row accumulators."""
         port, config = self.port, self._config
         rows, cells = config.rows, config.cells
@@ -213,22 +281,27 @@ class SynapseArray(wiring.Component):
         with m.If(active(Op.FORWARD) & (u_negative & ~u_nonzero).any()):
             m.d.comb += fault.eq(Cause.TRIT)
 
-        nonzero = [Signal(rows, name=f"nonzero_{i}") for i in range(config.columns_per_cycle)]
-        negative = [Signal(rows, name=f"negative_{i}") for i in range(config.columns_per_cycle)]
-        for i in range(config.columns_per_cycle):
-            column = word[i * rows * cells : (i + 1) * rows * cells]
-            if cells == 2:
-                m.d.comb += [
-                    nonzero[i].eq(column[:rows] ^ column[rows:]),
-                    negative[i].eq(column[rows:]),
-                ]
-            else:
-                m.d.comb += [nonzero[i].eq(~0), negative[i].eq(~column)]
+        def planes(word, stage):
+            """Which weights of each column of a memory word are not zero, which negative."""
+            nonzero, negative = [], []
+            for i in range(config.columns_per_cycle):
+                column = word[i * rows * cells : (i + 1) * rows * cells]
+                nonzero.append(Signal(rows, name=f"nonzero_{stage}_{i}"))
+                negative.append(Signal(rows, name=f"negative_{stage}_{i}"))
+                if cells == 2:
+                    m.d.comb += [
+                        nonzero[i].eq(column[:rows] ^ column[rows:]),
+                        negative[i].eq(column[rows:]),
+                    ]
+                else:
+                    m.d.comb += [nonzero[i].eq(~0), negative[i].eq(~column)]
+            return nonzero, negative
 
+        nonzero, negative = planes(word, 2)
         for i in range(config.columns_per_cycle):
             m.submodules[f"dot_{i}"] = dot = TernaryDot(length=rows)
             m.d.comb += [
-                dot.en.eq(port.en & active(Op.FORWARD)),
+                dot.en.eq(port.en),
                 dot.w_nonzero.eq(nonzero[i]),
                 dot.w_negative.eq(negative[i]),
                 dot.u_nonzero.eq(u_nonzero),
@@ -236,9 +309,12 @@ class SynapseArray(wiring.Component):
                 port.sums[i].eq(dot.sum),
             ]
 
+        # The accumulators are a cycle faster than the converters.
+        nonzero, negative = planes(self._later(m, word, 1), 3)
+        width = config.error_bits * config.columns_per_cycle
         d = data.View(
             data.ArrayLayout(signed(config.error_bits), config.columns_per_cycle),
-            operand[: config.error_bits * config.columns_per_cycle],
+            self._later(m, operand[:width], 1),
         )
         for j in range(rows):
             m.submodules[f"accumulator_{j}"] = accumulator = RowAccumulator(
@@ -247,8 +323,9 @@ class SynapseArray(wiring.Component):
                 sum_bits=config.back_bits,
             )
             m.d.comb += [
-                accumulator.en.eq(port.en & active(Op.BACKWARD)),
-                accumulator.first.eq(first),
+                accumulator.en.eq(port.en),
+                accumulator.add.eq(active(Op.BACKWARD, 3)),
+                accumulator.last.eq(steps[3].last),
                 accumulator.nonzero.eq(Cat(plane[j] for plane in nonzero)),
                 accumulator.negative.eq(Cat(plane[j] for plane in negative)),
                 accumulator.d.eq(d),
@@ -256,12 +333,14 @@ class SynapseArray(wiring.Component):
             ]
 
     def _variants(self, m, index, operand, active):
-        """Memory of variant indices. Returns their bits in stage 1's column, a plane each."""
+        """Memory of variant indices. Returns their bits in stage 2's column, a plane each."""
         port, config = self.port, self._config
         if not config.variant_bits:
             return []
-        planes = data.ArrayLayout(config.rows * config.cells, config.variant_bits)
-        m.submodules.variants = memory = Memory(shape=planes, depth=config.cols, init=[])
+        size = config.rows * config.cells
+        m.submodules.variants = memory = Memory(
+            shape=unsigned(size * config.variant_bits), depth=config.cols, init=[]
+        )
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
             read.en.eq(port.en & port.valid),
@@ -270,124 +349,73 @@ class SynapseArray(wiring.Component):
             write.addr.eq(index),
             write.data.eq(operand),
         ]
-        return list(read.data)
+        held = self._later(m, read.data, 1)
+        return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
     def _table(self, m, index, operand, active, fault):
-        """Memories of thresholds, for pulses and for ageing, by direction. Returns them, and the
-        pulse lengths that are loaded with whether they are variant 0's."""
-        port, config = self.port, self._config
-        layout = threshold_layout(config)
-        codes, rows = config.code_bits, config.code_bits + config.variant_bits
+        """Looks at rows of the table. Returns its pulse lengths, and whether a row is to be
+        written."""
+        config, layout = self._config, threshold_layout(self._config)
         loaded = data.View(layout, operand[: layout.size])
         ticks = operand[layout.size : protocol.table_bits(config)]
-        ageing = index[rows]
+        ageing = index[config.code_bits + config.variant_bits]
         bad_row = Cat(loaded[i] > 1 << config.draw_bits for i in range(2)).any() | (
-            ~ageing & ~index[:codes].any() & Cat(loaded, ticks).any()
+            ~ageing & ~index[: config.code_bits].any() & Cat(loaded, ticks).any()
         )
         with m.If(active(Op.LOAD_TABLE) & bad_row):
             m.d.comb += fault.eq(Cause.VALUE)
-        sound = active(Op.LOAD_TABLE) & ~bad_row
-        tables = {"pulse": [], "ageing": []}
-        # By direction, since most readers want but one; a memory of one row would have no address.
-        for direction in range(2):
-            for name, depth, chosen in (
-                ("pulse", 1 << rows, ~ageing),
-                ("ageing", max(2, config.variants), ageing),
-            ):
-                memory = Memory(shape=unsigned(config.draw_bits + 1), depth=depth, init=[])
-                m.submodules[f"{name}_{direction}"] = memory
-                write = memory.write_port()
-                m.d.comb += [
-                    write.en.eq(port.en & sound & chosen),
-                    write.addr.eq(index),
-                    write.data.eq(loaded[direction]),
-                ]
-                tables[name].append(memory)
-        return tables, (ticks, sound & ~index[codes:].any())
+        return ticks, active(Op.LOAD_TABLE) & ~bad_row
 
-    def _lanes(self, m, blind, operand, bits, variants, tables, active):
-        """The lanes, wired but for their chain."""
+    def _lanes(self, m, steps, index, operand, bits, variants, load, active):
+        """The lanes."""
         port, config = self.port, self._config
         rows, cells = config.rows, config.cells
         states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
-        lanes, ageing = [], None
+        row = Signal(row_layout(config))
+        with m.If(index[config.code_bits + config.variant_bits]):
+            m.d.comb += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
+        with m.Else():
+            m.d.comb += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
+        lanes = []
         for j in range(rows):
             m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
             m.d.comb += [
                 lane.en.eq(port.en),
-                lane.update.eq(active(Op.UPDATE) | active(Op.AGE)),
                 lane.age.eq(active(Op.AGE)),
                 lane.bits.eq(Cat(bits[j + i * rows] for i in range(cells))),
                 lane.pulse.eq(operand.word_select(j, protocol.pulse_bits(config))),
-            ]
+                lane.draw.eq(active(Op.UPDATE, 5) | active(Op.AGE, 5)),
+                lane.load.eq(load),
+                lane.row.eq(row),
+                lane.thresholds.eq(operand),
+                lane.restart.eq(self._starting),
+                lane.advance.eq(active(Op.SEED) | active(Op.GENERATORS)),
+                lane.inject.eq(Cat(
+                    operand[j + i * rows] & active(Op.SEED) for i in range(cells)
+                )),
+            ]  # fmt: skip
             if cells == 2:
-                m.d.comb += lane.blind.eq(blind)
-            own = [Cat(plane[j + i * rows] for plane in variants) for i in range(cells)]
-            for direction, memory in enumerate(tables["pulse"]):
-                i = direction if cells == 2 else 0
-                driven = Signal(config.variant_bits, name=f"variant_{j}_{direction}")
-                m.d.comb += driven.eq(
-                    Mux(lane.pulse.up, own[i], own[1 - i]) if cells == 2 else own[i]
-                )
-                read = memory.read_port(domain="comb")
-                m.d.comb += [
-                    read.addr.eq(Cat(lane.codes[i], driven)),
-                    lane.thresholds[direction].eq(read.data),
-                ]
-            for i in range(cells):
-                if variants or not lanes:
-                    ageing = [memory.read_port(domain="comb") for memory in tables["ageing"]]
-                # A cell in AP can only go to P, and the reverse.
-                leave = Mux(lane.bits[i], ageing[P_TO_AP].data, ageing[AP_TO_P].data)
-                m.d.comb += lane.ageing[i].eq(leave)
-                if variants:
-                    places = lane.variants[i], *(read.addr for read in ageing)
-                    m.d.comb += [place.eq(own[i]) for place in places]
+                m.d.comb += lane.blind.eq(steps[2].blind)
+            for i in range(cells) if variants else ():
+                m.d.comb += lane.variants[i].eq(Cat(plane[j + i * rows] for plane in variants))
             lanes.append(lane)
         return lanes
 
-    def _chain(self, m, op, index, operand, lanes, active, fault):
-        """The generators' chain through all lanes. Returns the word that leaves it."""
-        port, config = self.port, self._config
-        # A generator's state enters as 64 / K words; all zero it would never leave zero.
-        phase = index[: (lfsr.STATE_BITS // config.draw_bits).bit_length() - 1]
-        incoming = operand[: config.draw_bits]
-        zero_before = Signal()
-        zero = Signal()
-        repaired = Signal()
-        m.d.comb += [
-            zero.eq(((phase == 0) | zero_before) & ~incoming.any()),
-            repaired.eq(phase.all() & zero),
-        ]
-        with m.If(active(Op.SEED)):
-            with m.If(port.en):
-                m.d.sync += zero_before.eq(zero)
-            with m.If(repaired):
-                m.d.comb += fault.eq(Cause.VALUE)
-
-        link = chain = Signal(config.draw_bits)
-        for lane in lanes:
-            m.d.comb += [
-                lane.shift.eq(active(Op.SEED) | active(Op.GENERATORS)),
-                lane.chain_in.eq(link),
-            ]
-            link = lane.chain_out
-        sealed = Cat(incoming[:-1], incoming[-1] | repaired)
-        m.d.comb += chain.eq(Mux(op == Op.SEED, sealed, link))
-        return link
-
-    def _activity(self, m, index, first, operand, word, lanes, ticks, active):
+    def _activity(self, m, steps, index, operand, word, lanes, pulses, active):
         """The counters. Returns the one that the step asks for."""
-        port, config, (lengths, load) = self.port, self._config, ticks
+        port, config, (lengths, load) = self.port, self._config, pulses
         m.submodules.activity = activity = Activity(config)
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
+        nonzero = Signal(len(errors))
+        m.d.comb += nonzero.eq(Cat(d.any() for d in errors))
         m.d.comb += [
             activity.en.eq(port.en),
-            activity.active.eq(Cat(active(op) for op in COUNTED_OPS)),
-            activity.first.eq(first),
-            activity.u.eq(operand[: config.rows]),
-            activity.d.eq(Cat(d.any() for d in errors)),
-            activity.word.eq(word),
+            activity.active.eq(Cat(active(op, 5) for op in COUNTED_OPS)),
+            activity.first.eq(steps[5].first),
+            activity.u.eq(self._later(m, operand[: config.rows], 3)),
+            activity.d.eq(self._later(m, nonzero, 3)),
+            activity.word.eq(self._later(m, word, 3)),
+            activity.aged.eq(self._later(m, active(Op.AGE, 6), 2)),
             activity.switched.eq(port.switched),
             activity.load.eq(load),
             activity.index.eq(index),

@@ -1,5 +1,7 @@
 """The controller: command frames in, steps into the array, result frames out."""
 
+import itertools
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -7,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from hdl.array import CAUSE_BITS, OP_BITS, array_port, index_bits
+from hdl.array import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
 
 COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)
 WORD_OPS = (Op.FORWARD, Op.BACKWARD)
@@ -16,13 +18,18 @@ EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result w
 RANGELESS_OPS = (Op.SEED, Op.GENERATORS, Op.COUNTERS)  # all of what they are for
 
 
-class State(enum.Enum, shape=2):
+# Between a frame's last step and the next one's first lie these, a trailer and a header.
+WAITS = VISIBLE - 3
+
+
+class State(enum.Enum, shape=3):
     """Where in a frame the controller is."""
 
     HEADER = 0
     STEP = 1
     DRAIN = 2
-    TRAILER = 3
+    WAIT = 3
+    TRAILER = 4
 
 
 def is_in(op: Value, ops: tuple[Op, ...]) -> Value:
@@ -53,8 +60,8 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 5 cycles from header to trailer, and the next
-    header is accepted N + 2 cycles after the first. While ``o`` is not taken everything stands
+    One step a cycle: a command of N steps takes N + 12 cycles from header to trailer, and the next
+    header is accepted N + 6 cycles after the first. While ``o`` is not taken everything stands
     still; nothing is lost.
 
     Members
@@ -114,9 +121,12 @@ class Controller(wiring.Component):
             array.first.eq(index == first),
         ]
         final = Signal()
-        m.d.comb += final.eq(index == end)
-
         state = Signal(State)
+        waited = Signal(range(WAITS))
+        m.d.comb += [
+            final.eq(index == end),
+            array.last.eq(Mux(state == State.STEP, array.valid & final, state == State.WAIT)),
+        ]
         with m.If(state == State.HEADER):
             m.d.comb += self.i.ready.eq(en)
             stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
@@ -154,7 +164,7 @@ class Controller(wiring.Component):
                 with m.If((fault_now != Cause.NONE) & ~self.i.p.last):
                     m.d.sync += state.eq(State.DRAIN)
                 with m.Elif((fault_now != Cause.NONE) | (header.op == Op.STATUS)):
-                    m.d.sync += state.eq(State.TRAILER)
+                    m.d.sync += state.eq(State.WAIT)
                 with m.Else():
                     m.d.sync += state.eq(State.STEP)
 
@@ -174,20 +184,26 @@ class Controller(wiring.Component):
                 ]
                 with m.If(is_in(op, DATALESS_OPS)):
                     with m.If(final):
-                        m.d.sync += state.eq(State.TRAILER)
+                        m.d.sync += state.eq(State.WAIT)
                 with m.Elif(final & last):
-                    m.d.sync += state.eq(State.TRAILER)
+                    m.d.sync += state.eq(State.WAIT)
                 with m.Elif(final & is_in(op, WORD_OPS)):
                     m.d.sync += index.eq(first)
                 with m.Elif(final):
                     m.d.sync += [frame_fault.eq(Cause.LONG), state.eq(State.DRAIN)]
                 with m.Elif(last & (op != Op.FORWARD)):
-                    m.d.sync += [frame_fault.eq(Cause.SHORT), state.eq(State.TRAILER)]
+                    m.d.sync += [frame_fault.eq(Cause.SHORT), state.eq(State.WAIT)]
 
         with m.Elif(state == State.DRAIN):
             m.d.comb += self.i.ready.eq(en)
             with m.If(en & self.i.valid & self.i.p.last):
-                m.d.sync += state.eq(State.TRAILER)
+                m.d.sync += state.eq(State.WAIT)
+
+        with m.Elif(state == State.WAIT):
+            with m.If(en):
+                m.d.sync += waited.eq(waited + 1)
+                with m.If(waited == WAITS - 1):
+                    m.d.sync += [waited.eq(0), state.eq(State.TRAILER)]
 
         with m.Else():
             m.d.comb += trailer.eq(1)
@@ -196,10 +212,11 @@ class Controller(wiring.Component):
         return trailer, frame_fault, final
 
     def _respond(self, m, en, trailer, frame_fault, final):
-        """The result of each step two cycles after it, and the trailer behind them all."""
+        """The result of each step as it leaves the array, and the trailer behind them all."""
         array, out = self.array, self.o.p
         slot = data.StructLayout({"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS})
-        now, before, due = (Signal(slot, name=f"slot_{i}") for i in range(3))
+        slots = [Signal(slot, name=f"slot_{i}") for i in range(LATENCY + 1)]
+        now, due = slots[0], slots[-1]
         m.d.comb += [
             now.op.eq(array.op),
             now.emit.eq(
@@ -219,9 +236,8 @@ class Controller(wiring.Component):
             end_of_frame.switched.eq(switched),
         ]
         with m.If(en):
+            m.d.sync += [late.eq(early) for early, late in itertools.pairwise(slots)]
             m.d.sync += [
-                before.eq(now),
-                due.eq(before),
                 self.o.valid.eq(due.emit | due.trailer),
                 out.last.eq(due.trailer),
             ]

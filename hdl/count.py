@@ -1,5 +1,7 @@
 """Sums of many terms: a tree of adders, and population count by carry-save addition."""
 
+from collections.abc import Callable
+
 from amaranth.hdl import Cat, Module, Signal, Value
 
 
@@ -11,29 +13,71 @@ def add_up(terms: list[Value]) -> Value:
     return terms[0]
 
 
-def count_ones(m: Module, bits: Value) -> Value:
-    """Number of ones in ``bits``, built into ``m.d.comb``; as wide as the count needs.
+def carry_save(
+    m: Module,
+    columns: list[Value],
+    *,
+    cuts: tuple[int, ...] = (),
+    register: Callable[[Value], Value] | None = None,
+) -> Value:
+    """Sum of bits of unequal weight, built into ``m.d.comb``.
 
-    Full adders work on thirds of a whole vector of bits of one weight until at most two bits of
-    each weight remain, and one short addition ends it: about ``len(bits)`` full adders, depth
-    logarithmic.
+    Full adders work on thirds of all bits of one weight, level by level, until at most two bits of
+    each weight remain, and one short addition ends it: about a full adder a bit, depth logarithmic.
+
+    Parameters
+    ----------
+    columns : list of Value
+        Bits of weight 1, of weight 2, of weight 4, ...
+    cuts : tuple of int
+        After how many levels of full adders the bits go through ``register``; those beyond the
+        last level come before the addition. Every cut costs a cycle, and so the latency does not
+        depend on the number of bits.
+    register : callable
+        A value, a cycle later.
+
+    Returns
+    -------
+    Value
+        As wide as ``columns`` and all carries, without loss.
     """
-    ones = Signal(len(Value.cast(bits)), name="count_bits")
-    m.d.comb += ones.eq(bits)
-    columns = [ones]
-    weight = 0
-    while weight < len(columns):
-        while len(column := columns[weight]) > 2:
+    held = list(cuts)
+    level = 0
+
+    def cut() -> None:
+        while held and held[0] <= level:
+            held.pop(0)
+            columns[:] = [register(column) if len(column) else column for column in columns]
+
+    columns = list(columns)
+    cut()
+    while max(map(len, columns)) > 2:
+        level += 1
+        sums, carries = [], [Cat()]
+        for weight, column in enumerate(columns):
             third = len(column) // 3
             a, b, c = (column[i * third : (i + 1) * third] for i in range(3))
-            total = Signal(third, name=f"count_sum_{weight}")
-            carry = Signal(third, name=f"count_carry_{weight}")
+            total = Signal(third, name=f"sum_{level}_{weight}")
+            carry = Signal(third, name=f"carry_{level}_{weight}")
             m.d.comb += [total.eq(a ^ b ^ c), carry.eq((a & b) | ((a ^ b) & c))]
-            columns[weight] = Cat(total, column[3 * third :])
-            above = columns.pop() if len(columns) > weight + 1 else Cat()
-            columns.append(Cat(above, carry))
-        weight += 1
+            sums.append(Cat(total, column[3 * third :]))
+            carries.append(carry)
+        sums.append(Cat())
+        columns = [Cat(pair) for pair in zip(sums, carries, strict=True)]
+        while not len(columns[-1]):
+            columns.pop()
+        cut()
+    level = max([level, *cuts])
+    cut()
     first, second = (
         Cat(column[i] if len(column) > i else 0 for column in columns) for i in range(2)
     )
-    return (first + second)[: len(ones).bit_length()]
+    return first + second
+
+
+def count_ones(m: Module, bits: Value, **pipeline) -> Value:
+    """Number of ones in ``bits``, by ``carry_save`` and with its arguments; as wide as the count
+    needs."""
+    ones = Signal(len(Value.cast(bits)), name="count_bits")
+    m.d.comb += ones.eq(bits)
+    return carry_save(m, [ones], **pipeline)[: len(ones).bit_length()]

@@ -1,17 +1,27 @@
 """The ternary dot product: one column's converter."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.count import count_ones
+from hdl.count import carry_save
+
+_GROUP = 4
+# Levels of full adders before the first register and before the second; the sum is the third.
+_CUTS = (0, 3)
+LATENCY = 3
 
 
 class TernaryDot(wiring.Component):
     """Dot product of two trit vectors: +1 products minus -1 products.
 
-    Latency 1 cycle, one vector a cycle, held while ``en`` is low. A trit is a bit of the plane
+    Latency 3 cycles, one vector a cycle, held while ``en`` is low. A trit is a bit of the plane
     "not zero" and one of the plane "negative"; "negative" counts only where "not zero" is set.
+
+    Every product p is a number p + 1 of two bits, and one tree adds them all. Four products are a
+    chain of full adders, each of a product and the sum bit before: where a product is odd, the sum
+    bit turns and the carry is "not negative", otherwise the carry is the sum bit. That is three
+    lookup tables of four inputs a row; a full adder of two separate bits would be four.
 
     Parameters
     ----------
@@ -47,17 +57,32 @@ class TernaryDot(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        nonzero = Signal(self._length)
-        negative = Signal(self._length)
+        groups = -(-self._length // _GROUP)
+        padded = groups * _GROUP
+        odd = Signal(padded)
+        plus = Signal(padded)
         m.d.comb += [
-            nonzero.eq(self.w_nonzero & self.u_nonzero),
-            negative.eq(self.w_negative ^ self.u_negative),
+            odd.eq(self.w_nonzero & self.u_nonzero),
+            plus.eq(~(self.w_negative ^ self.u_negative)),
         ]
-        plus = count_ones(m, nonzero & ~negative)
-        minus = count_ones(m, nonzero & negative)
-        plus_count = Signal(self._length.bit_length())
-        minus_count = Signal.like(plus_count)
-        with m.If(self.en):
-            m.d.sync += [plus_count.eq(plus), minus_count.eq(minus)]
-        m.d.comb += self.sum.eq(plus_count - minus_count)
+        bit, carries = Const(0, groups), []
+        for i in range(_GROUP):
+            turned = odd[i * groups : (i + 1) * groups]
+            carry = Signal(groups, name=f"carry_{i}")
+            m.d.comb += carry.eq((turned & plus[i * groups : (i + 1) * groups]) | (~turned & bit))
+            carries.append(carry)
+            following = Signal(groups, name=f"bit_{i}")
+            m.d.comb += following.eq(~(turned ^ bit))
+            bit = following
+
+        def register(value: Value) -> Value:
+            held = Signal(len(value), name=f"held_{len(stages)}", reset_less=True)
+            stages.append(held)
+            with m.If(self.en):
+                m.d.sync += held.eq(value)
+            return held
+
+        stages: list[Value] = []
+        total = carry_save(m, [bit, Cat(carries)], cuts=_CUTS, register=register)
+        m.d.comb += self.sum.eq(register(total[: len(self.sum)]) - padded)
         return m

@@ -1,13 +1,16 @@
 """One row's update logic: the two cells of a synapse, their pulses and their random switching."""
 
-from amaranth.hdl import Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.config import ArrayConfig
 from golden.protocol import KAPPA_BITS
 from golden.ptable import AP_TO_P, P_TO_AP
 from hdl.lfsr import Lfsr
+
+LATENCY = 3
 
 
 def pulse_layout(config: ArrayConfig) -> data.StructLayout:
@@ -20,6 +23,14 @@ def threshold_layout(config: ArrayConfig) -> data.ArrayLayout:
     return data.ArrayLayout(unsigned(config.draw_bits + 1), 2)
 
 
+def row_layout(config: ArrayConfig) -> data.StructLayout:
+    """Where a threshold lies in a lane's memory: for a pulse by code and variant, for ageing by
+    variant and the cell's state."""
+    return data.StructLayout(
+        {"code": config.code_bits, "variant": config.variant_bits, "state": 1, "age": 1}
+    )
+
+
 def outcome_layout(config: ArrayConfig) -> data.StructLayout:
     """What a pulse does: its ``code``, 0 if there is none; its cell ``idle``, in the target state
     already; its cell ``switched``."""
@@ -27,11 +38,12 @@ def outcome_layout(config: ArrayConfig) -> data.StructLayout:
 
 
 class Lane(wiring.Component):
-    """Decides which cells of a synapse switch, with a generator per cell.
+    """Decides which cells of a synapse switch, with a generator and a table for each.
 
-    Combinational from ``bits``, pulse and thresholds to ``flips``; the generators advance at the
-    end of the cycle. In an update a generator belongs to a direction where there are two, in
-    ageing to its cell.
+    A step a cycle. Cells and pulse come in; three cycles later, with the table's rows registered,
+    read from block RAM, and the thresholds registered, the draws of that cycle are compared and
+    ``flips`` are out, and the generators advance at the end of it. In an update a generator belongs to a direction
+    where there are two, in ageing to its cell.
 
     Parameters
     ----------
@@ -42,13 +54,9 @@ class Lane(wiring.Component):
     Members
     -------
     en : In(1)
-        The generators do as told below at the end of the cycle; otherwise they stand still.
-    update : In(1)
-        Every generator advances by a draw.
+        The pipeline moves.
     age : In(1)
-        ``flips`` are those of ageing, not of a pulse.
-    shift : In(1)
-        Move the generators' chain by one word instead: ``chain_in`` in, ``chain_out`` out.
+        The step is one of ageing, its ``pulse`` all zero.
     blind : In(1)
         Rule, see ``golden.cell``; only where a synapse has two cells.
     bits : In(cells)
@@ -56,17 +64,18 @@ class Lane(wiring.Component):
     variants : In(variant_bits, a cell)
         The highest is stuck; only where there are variants.
     pulse : In(pulse_layout)
-    codes : Out(code, a generator)
-        Of the table's row that decides its pulse; the variant is that of the cell it drives.
-    thresholds : In(threshold_layout)
-        By direction, from the row of the direction's generator.
-    ageing : In(K + 1 bits, a cell)
-        The threshold of each cell for leaving its state by ageing.
+    draw : In(1)
+        The step of three cycles ago is an update or ageing.
     flips : Out(cells)
-        Cells that switch.
+        Cells that switch, of the step of three cycles ago.
     outcomes : Out(outcome_layout, a direction)
-        What the pulse does, if it is one.
-    chain_in, chain_out : draw_bits wide
+        What its pulse does, if it is one.
+    load, row, thresholds : In
+        Write the thresholds of a table row, at once.
+    restart, advance, inject : In(1), In(1), In(cells)
+        The generators go back to ``init``; go on without a step, with these bits injected.
+    low : Out(cells)
+        Lowest bits of the draws.
 
     References
     ----------
@@ -81,18 +90,19 @@ class Lane(wiring.Component):
         super().__init__(
             {
                 "en": In(1),
-                "update": In(1),
                 "age": In(1),
-                "shift": In(1),
                 "bits": In(cells),
                 "pulse": In(pulse_layout(config)),
-                "codes": Out(data.ArrayLayout(config.code_bits, cells)),
-                "thresholds": In(threshold_layout(config)),
-                "ageing": In(data.ArrayLayout(config.draw_bits + 1, cells)),
+                "draw": In(1),
                 "flips": Out(cells),
                 "outcomes": Out(data.ArrayLayout(outcome_layout(config), 2)),
-                "chain_in": In(config.draw_bits),
-                "chain_out": Out(config.draw_bits),
+                "load": In(1),
+                "row": In(row_layout(config)),
+                "thresholds": In(threshold_layout(config)),
+                "restart": In(1),
+                "advance": In(1),
+                "inject": In(cells),
+                "low": Out(cells),
             }
             | ({"blind": In(1)} if cells == 2 else {})
             | (
@@ -104,65 +114,159 @@ class Lane(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        generators = []
-        word = self.chain_in
+        draws = []
         for i, init in enumerate(self._init):
             generator = Lfsr(draw_bits=self._config.draw_bits, init=init)
             m.submodules[f"generator_{i}"] = generator
             m.d.comb += [
-                generator.en.eq(self.en & (self.update | self.shift)),
-                generator.load.eq(self.shift),
-                generator.word.eq(word),
+                generator.en.eq(self.en & (self.draw | self.advance)),
+                generator.restart.eq(self.en & self.restart),
+                generator.inject.eq(self.inject[i] & self.advance),
+                self.low[i].eq(generator.draw[0]),
             ]
-            word = generator.draw
-            generators.append(generator)
-        m.d.comb += self.chain_out.eq(word)
-
-        self._switch(m, [generator.draw for generator in generators])
+            draws.append(generator.draw)
+        self._switch(m, draws)
         return m
+
+    def _later(self, m, value):
+        """``value`` ``LATENCY`` cycles later."""
+        for _ in range(LATENCY):
+            register = Signal(len(value), name=f"{value.name}_later", reset_less=True)
+            with m.If(self.en):
+                m.d.sync += register.eq(value)
+            value = register
+        return value
+
+    def _read(self, m, rows):
+        """Thresholds of registered table rows, a direction each, two cycles later. Each has
+        its own memory, since distributed RAM would take more logic than all else here."""
+        thresholds = []
+        for direction, row in enumerate(rows):
+            memory = Memory(
+                shape=unsigned(self._config.draw_bits + 1),
+                depth=1 << row_layout(self._config).size,
+                init=[],
+                attrs={"ram_style": "block"},
+            )
+            m.submodules[f"table_{direction}"] = memory
+            write, read = memory.write_port(), memory.read_port(domain="comb")
+            m.d.comb += [
+                write.en.eq(self.en & self.load),
+                write.addr.eq(self.row),
+                write.data.eq(self.thresholds[direction]),
+                read.addr.eq(row),
+            ]
+            # Never read while it is written, so that synthesis need not care what is read then.
+            width = self._config.draw_bits + 1
+            word = Signal(width, name=f"found_{direction}", reset_less=True)
+            threshold = Signal(width, name=f"threshold_{direction}", reset_less=True)
+            with m.If(self.en & ~self.load):
+                m.d.sync += word.eq(read.data)
+            with m.If(self.en):
+                m.d.sync += threshold.eq(word)
+            thresholds.append(threshold)
+        return thresholds
 
     def _switch(self, m, draws):
         """Pulses, thresholds and what comes of them."""
-        config, up, steps = self._config, self.pulse.up, self.pulse.kappa
-        cells, full = config.cells, config.codes - 1
+        config, up, steps, code = self._config, self.pulse.up, self.pulse.kappa, self.pulse.code
+        cells = config.cells
         variants = list(self.variants) if config.variant_bits else []
-        stuck = [variant.all() for variant in variants] or [Const(0)] * cells
+        stuck = Cat(variant.all() for variant in variants) if variants else 0
 
-        def swapped(values):
-            """From cells to directions and back."""
-            return [Mux(up, values[i], values[1 - i]) for i in range(2)] if cells == 2 else values
-
-        def hit(i, threshold):
-            """Whether generator ``i`` draws less than the pulse's threshold, or its aged cell's."""
-            return draws[i] < Mux(self.age, self.ageing[i], threshold)
-
-        first = Mux(steps.any(), full, self.pulse.code)
+        # By direction, AP to P first: which cell, and the code of its pulse; ``code`` unless
+        # that is made all ones or all zeros, which a register does by itself.
+        full = [Signal(name="first_full"), Signal(name="second_full")]
+        empty = [Signal(name="first_empty"), Signal(name="second_empty")]
+        m.d.comb += full[0].eq(steps.any())
         if cells == 1:
             to_p = to_ap = self.bits[0]
-            asked, codes = [first], [Mux(up, first, 0), Mux(up, 0, first)]
-            hits = [hit(0, Mux(up, self.thresholds[AP_TO_P], self.thresholds[P_TO_AP]))]
-            moved = [hits[0] & (to_p != up)]
-            switched = [moved[0] & up, moved[0] & ~up]
+            near = 0
+            m.d.comb += full[1].eq(steps.any())
         else:
-            to_p, to_ap = swapped(self.bits)
+            to_p = Mux(up, self.bits[0], self.bits[1])
+            to_ap = Mux(up, self.bits[1], self.bits[0])
             # Where both cells are to switch the one driven to P is first; at the bound is none.
             far = Signal()
             near = Signal()
-            m.d.comb += [far.eq(~to_p & to_ap & ~self.blind), near.eq(to_p & ~to_ap & ~self.blind)]
-            second = Mux(far & ~steps[1], Mux(steps[0], self.pulse.code, 0), first)
-            # There, as neither cell is to switch, it does not matter which row is looked up.
-            asked, codes = [first, second], [Mux(near, 0, first), Mux(near, 0, second)]
-            hits = [hit(i, self.thresholds[i]) for i in range(2)]
-            switched = [~to_p & hits[0], to_ap & hits[1]]
-            moved = swapped(switched)
-        frozen = (swapped(stuck) * 2)[:2]
-        m.d.comb += [own.eq(code) for own, code in zip(self.codes, asked, strict=True)]
-        for i, idle in enumerate((to_p, ~to_ap)):
-            outcome = self.outcomes[i]
             m.d.comb += [
-                outcome.code.eq(codes[i]),
-                outcome.idle.eq(idle),
-                outcome.switched.eq(switched[i] & ~frozen[i]),
+                far.eq(~to_p & to_ap & ~self.blind),
+                near.eq(to_p & ~to_ap & ~self.blind),
+                full[1].eq(Mux(far, steps[1], steps.any())),
+                empty[1].eq(far & ~steps.any()),
             ]
-        for i in range(cells):
-            m.d.comb += self.flips[i].eq(Mux(self.age, hits[i], moved[i]) & ~stuck[i])
+
+        # In ageing a generator's row is that of its own cell's variant and state, with code 0.
+        rows = []
+        for direction in range(2):
+            i = direction if cells == 2 else 0
+            sets = direction == 0 or cells == 1
+            wanted = Signal(
+                config.code_bits, name=f"code_{direction}", init=config.codes - 1 if sets else 0,
+                reset_less=True,
+            )  # fmt: skip
+            row = Signal(row_layout(config), name=f"row_{direction}")
+            m.d.comb += row.code.eq(wanted)
+            with m.If(self.en & (full[direction] if sets else empty[direction])):
+                m.d.sync += wanted.eq(wanted.init)
+            with m.Elif(self.en):
+                m.d.sync += wanted.eq(
+                    code if sets else code | full[direction].replicate(config.code_bits)
+                )
+            state, age = (Signal(name=f"{name}_{direction}") for name in ("state", "age"))
+            m.d.comb += [row.state.eq(state), row.age.eq(age)]
+            with m.If(self.en):
+                m.d.sync += [state.eq(self.age & self.bits[i]), age.eq(self.age)]
+            if variants:
+                variant = Signal(config.variant_bits, name=f"variant_{direction}")
+                m.d.comb += row.variant.eq(variant)
+                driven = variants[i]
+                if cells == 2:
+                    driven = Mux(self.age | up, variants[i], variants[1 - i])
+                with m.If(self.en):
+                    m.d.sync += variant.eq(driven)
+            rows.append(row)
+
+        # Which cells may switch, and whether cell i looks at draw i or at the other.
+        free = Signal(cells)
+        own = Signal()
+        wanted = Cat(up, ~up)[:cells]  # the state that the pulse drives a cell to
+        m.d.comb += [
+            free.eq((self.age.replicate(cells) | (self.bits ^ wanted)) & ~stuck),
+            own.eq(self.age | up),
+        ]
+        free, own = self._later(m, free), self._later(m, own)
+        thresholds = self._read(m, rows)
+        if cells == 1:
+            thresholds = [Mux(own, thresholds[AP_TO_P], thresholds[P_TO_AP])]
+        hits = []
+        for i, (value, threshold) in enumerate(zip(draws, thresholds, strict=True)):
+            # An explicit difference: its sign is the end of a carry chain.
+            difference = Signal(signed(config.draw_bits + 2), name=f"difference_{i}")
+            m.d.comb += difference.eq(value - threshold)
+            hits.append(difference[-1])
+        crossed = [Mux(own, hits[i], hits[cells - 1 - i]) for i in range(cells)]
+        m.d.comb += self.flips.eq(free & Cat(crossed))
+
+        # For the counters alone.
+        first = Mux(full[0], config.codes - 1, code)
+        second = Mux(empty[1], 0, Mux(full[1], config.codes - 1, code))
+        codes = [Mux(near, 0, first), Mux(near, 0, second)]
+        if cells == 1:
+            codes = [Mux(up, first, 0), Mux(up, 0, first)]
+        for direction, idle in enumerate((to_p, ~to_ap)):
+            asked_code, is_idle = (
+                Signal(config.code_bits, name=f"code_{direction}"),
+                Signal(name=f"idle_{direction}"),
+            )
+            m.d.comb += [asked_code.eq(codes[direction]), is_idle.eq(idle)]
+            outcome = self.outcomes[direction]
+            if cells == 1:
+                switched = self.flips[0] & (own ^ direction)
+            else:
+                switched = Mux(own, self.flips[direction], self.flips[1 - direction])
+            m.d.comb += [
+                outcome.code.eq(self._later(m, asked_code)),
+                outcome.idle.eq(self._later(m, is_idle)),
+                outcome.switched.eq(switched),
+            ]

@@ -17,7 +17,8 @@ from tb.array_model import Answer, ArrayModel, Words
 
 CONFIG, COMMANDS = "SPINTRIT_TB_CONFIG", "SPINTRIT_TB_COMMANDS"
 PERIOD_NS = 10
-_LONGEST_PAUSE = 4000  # cycles without a handshake; a chain of 64 lanes takes 512
+_LONGEST_PAUSE = 4000  # cycles without a handshake; no AGE here has as many columns
+_NEXT_HEADER = 6  # after N steps
 
 
 def variables(config: ArrayConfig, commands: int) -> dict[str, str]:
@@ -76,7 +77,7 @@ class Scoreboard:
             )
             self._free = 0
             if answer.cycles is not None:
-                self._free = frame.start + answer.cycles - OVERHEAD + 2
+                self._free = frame.start + answer.cycles - OVERHEAD + _NEXT_HEADER
 
     def answered(self, words: Words, cause: int, cycle: int) -> None:
         """A whole answer has come out, its trailer in ``cycle``."""

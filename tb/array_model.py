@@ -16,6 +16,7 @@ Words = list[int]
 
 _DATALESS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
 _RANGELESS = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
+_TAPS = (0, 9, 19, 29)  # written out again, not those of ``golden.lfsr``
 
 
 @dataclass
@@ -44,19 +45,52 @@ def packed(words: Words, width: int) -> np.ndarray:
     return np.frombuffer(octets, "<u4").reshape(len(words), size // 4)
 
 
+def stepped(states: np.ndarray, count: int) -> np.ndarray:
+    """Generator states ``count`` single steps on, bit by bit."""
+    for _ in range(count):
+        new = np.bitwise_xor.reduce([states >> np.uint64(tap) for tap in _TAPS])
+        states = states >> np.uint64(1) | new << np.uint64(63)
+    return states
+
+
+class AgeingByCell(GoldenArray):
+    """A golden array whose two cells of a synapse may age each by a threshold of its own.
+
+    ``ageing``: by variant, state and cell.
+    """
+
+    def __init__(self, config: ArrayConfig):
+        super().__init__(config)
+        self.ageing = np.zeros((config.variants, 2, 2), np.int64)
+
+    def _age(self, first: int, count: int) -> int:
+        draws = self._streams.draw(count)
+        switched = 0
+        for at in np.ndindex(draws.shape):
+            place = first + at[0], *at[1:]
+            variant, cell = self._variants[place], at[2]
+            stuck = self.config.variant_bits and variant == self.config.variants - 1
+            limit = self.ageing[variant, int(self._bits[place]), cell]
+            if not stuck and draws[at] < limit:
+                self._bits[place] ^= True
+                switched += 1
+        self._weights[:] = trit.weights(self._bits)
+        self._lines.clear()
+        self._activity_counts.add(columns_aged=count, cells_aged=switched)
+        return switched
+
+
 class ArrayModel:
     """Golden array behind frames; as after reset, with the cells in AP and no table."""
 
     def __init__(self, config: ArrayConfig):
         self.config = config
-        self.array = GoldenArray(config)
+        self.array = AgeingByCell(config)
         self._sticky = Cause.NONE
 
     def reset(self) -> None:
         """What reset does: generators, counters and error as at first, all else as it is."""
-        count = protocol.generators(self.config)
-        states = lfsr.stream_states(0, 0, count).reshape(self.config.rows, self.config.cells)
-        self.array.set_generators(states)
+        self.array.set_generators(self._power_up())
         self.array._activity_counts = Activity()
         self._sticky = Cause.NONE
 
@@ -142,9 +176,9 @@ class ArrayModel:
         elif op is Op.LOAD_TABLE:
             faults = self._load_table(words, first)
         elif op is Op.SEED:
-            faults = self._seed(data)
+            self._seed(words)
         elif op is Op.GENERATORS:
-            results = self._chain()
+            results = self._draw()
         elif op is Op.VARIANTS:
             shape = len(words), config.variant_bits, config.cells, config.rows
             planes = protocol.from_words(words, 1, int(np.prod(shape[1:]))).reshape(shape)
@@ -193,23 +227,39 @@ class ArrayModel:
         bad = (rows > 1 << config.draw_bits).any(axis=1)
         bad |= pulse & (index % config.codes == 0) & bits.any(axis=1)
         for i in np.flatnonzero(~bad):
-            self.array._load_table(rows[i : i + 1], ticks[i : i + 1], first + int(i))
+            self._load_row(int(index[i]), rows[i], ticks[i])
         return [Cause.VALUE] * bool(bad.any())
 
-    def _chain(self) -> Words:
-        """The generators' chain, in the order of SEED and GENERATORS."""
-        return integers(protocol.seed_frame(self.config, self.array.generators()))[1:]
+    def _load_row(self, index: int, thresholds: np.ndarray, ticks: np.ndarray) -> None:
+        config, array = self.config, self.array
+        pulses = config.variants * config.codes
+        if index >= pulses:
+            array.ageing[divmod(index - pulses, 2)] = thresholds
+            return
+        variant, code = divmod(index, config.codes)
+        if not config.variant_bits or variant < config.variants - 1:
+            array._table[index] = thresholds
+        if variant == 0:
+            array._ticks[code] = ticks
 
-    def _seed(self, data: Words) -> list[Cause]:
-        config = self.config
-        data = [word & ((1 << config.draw_bits) - 1) for word in data]
-        parts = lfsr.STATE_BITS // config.draw_bits
-        faults: list[Cause] = []
-        for start in range(0, len(data) - parts + 1, parts):
-            if not any(data[start : start + parts]):
-                data[start + parts - 1] = 1 << (config.draw_bits - 1)
-                faults = [Cause.VALUE]
-        chain = [*self._chain()[len(data) :], *data]
-        words = packed(chain, protocol.result_bits(config))
-        self.array.set_generators(protocol.states_of(config, words))
-        return faults
+    def _power_up(self) -> np.ndarray:
+        """The generators' states after reset."""
+        states = lfsr.stream_states(0, 0, protocol.generators(self.config))
+        return states.reshape(self.config.rows, self.config.cells)
+
+    def _seed(self, words: np.ndarray) -> None:
+        """From power-up on, a draw and a bit to turn for each word, however few there are."""
+        config, states = self.config, self._power_up()
+        bits = protocol.from_words(words, config.cells, config.rows).swapaxes(1, 2)
+        for plane in bits.astype(np.uint64):
+            states = stepped(states, config.draw_bits) ^ plane << np.uint64(63)
+        self.array.set_generators(states)
+
+    def _draw(self) -> Words:
+        """Lowest bits of 64 draws, after which the generators stand there."""
+        states, planes = self.array.generators(), []
+        for _ in range(64):
+            planes.append((states & np.uint64(1)).T)
+            states = stepped(states, self.config.draw_bits)
+        self.array.set_generators(states)
+        return self._results(np.stack(planes))

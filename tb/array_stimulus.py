@@ -213,13 +213,11 @@ class Stimulus:
         for row in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):  # for code 0
             rows = np.array([row])
             yield integers(protocol.table_frame(config, rows[:, :2], rows[:, 2:], first))
-        for first in (config.codes - 2, protocol.table_rows(config) - 2):
+        ageing = config.variants * config.codes
+        for first in (config.codes - 2, ageing, protocol.table_rows(config) - 2):
             bad = rng.integers(0, scale + 1, (2, 2))
             bad[rng.integers(2), rng.integers(2)] = rng.integers(scale + 1, 2 * scale)
             yield integers(protocol.table_frame(config, bad, bad % 7, first))
-        states = lfsr.stream_states(int(rng.integers(1 << 32)), 0, protocol.generators(config))
-        states[rng.integers(len(states))] = 0
-        yield integers(protocol.seed_frame(config, states.reshape(config.rows, config.cells)))
 
     def noise(self) -> Words:
         """A frame of anything: most headers near a sound one, data words at random."""

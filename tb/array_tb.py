@@ -8,7 +8,7 @@ from golden.protocol import Cause, Op
 from tb.array_bench import COMMANDS, ArrayBench, config_from_environment
 from tb.array_stimulus import Stimulus
 
-TESTS = 10  # with their parameters
+TESTS = 11  # with their parameters
 
 
 async def started(dut, *, stalled: bool, stream: int = 0) -> tuple[ArrayBench, Stimulus, int]:
@@ -92,3 +92,25 @@ async def reset_keeps_cells_and_table(dut):
     frames = [*stimulus.epilogue(), *[stimulus.sound(Op.UPDATE)] * 3, *stimulus.epilogue()]
     await bench.run(frames)
     await bench.finish(expected=len(frames))
+
+
+@cocotb.test(timeout_time=20, timeout_unit="ms")
+async def nothing_is_left_after_a_reset(dut):
+    """In the middle of commands that leave cells and table alone; the first one behind it tells row
+    sums, counts or the cause."""
+    bench, stimulus, _ = await started(dut, stalled=False)
+    await bench.run(stimulus.prologue())
+    malformed = list(stimulus.malformed())
+    trits = [frame for cause, frame in malformed if cause is Cause.TRIT]
+    shorts = [f for cause, f in malformed if cause is Cause.SHORT and f[0] & 15 == Op.BACKWARD]
+    for cycles in range(1, 30):
+        for frame in (stimulus.sound(Op.BACKWARD), trits[0], shorts[-1]):
+            bench.send(frame)
+            await bench.wait(cycles)
+            await bench.reset(0, idle=True)
+            first = Op.BACKWARD if cycles % 2 else Op.STATUS
+            frames = [stimulus.sound(first), stimulus.sound(Op.READ)]
+            frames += [stimulus.sound(Op.COUNTERS)] * bench.config.counters
+            causes = await bench.run(frames)
+            assert set(causes) == {Cause.NONE}, causes
+            await bench.finish(expected=len(frames))

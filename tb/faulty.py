@@ -50,7 +50,7 @@ class NegatedAccumulator(RowAccumulator):
         )
         m.d.comb += [
             getattr(sound, name).eq(getattr(self, name))
-            for name in ("en", "first", "nonzero", "negative", "d")
+            for name in ("en", "add", "last", "nonzero", "negative", "d")
         ]
         m.d.comb += self.sum.eq(-sound.sum)
         return m

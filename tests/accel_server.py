@@ -11,10 +11,19 @@ from golden.accel.driver import Transport
 from golden.accel.interface import ProgramError, Space
 from golden.accel.twin import GoldenAccelerator
 from golden.activity import COUNTERS as ACTIVITY
+from golden.lfsr import stream_states
 
 _COUNTS = ("cycles", "forward_cycles", "forward_busy", "backward_cycles", "backward_busy",
            "update_cycles", "update_busy", "pulses", "switched", "loss")  # fmt: skip
 RANGE, PROGRAM, STOPPED = 2, 6, 9  # faults
+
+
+def leapt(state, steps):
+    """A generator's state some single steps on."""
+    for _ in range(steps):
+        new = (state ^ state >> 9 ^ state >> 19 ^ state >> 29) & 1
+        state = state >> 1 | new << 63
+    return state
 
 
 def fields(word, *widths):
@@ -236,14 +245,31 @@ class Server(Transport):
         elif op == 6:
             k = array.draw_bits + 1
             lines = np.array([fields(w, k, k, 16, 16) for w in data])
-            tile._load_table(lines[:, :2], lines[:, 2:], first)
+            for i, line in enumerate(lines, first):
+                ageing = i - array.variants * array.codes
+                if ageing >= 0:  # the two thresholds, for a synapse's two cells, are the same
+                    tile._ageing[ageing // 2, ageing % 2] = line[0]
+                    continue
+                tile._table[i] = line[:2]
+                if i < array.codes:
+                    tile._ticks[i] = line[2:]
         elif op == 7:
-            bits = pack(data, array.draw_bits)
-            states = [bits >> 64 * i & ((1 << 64) - 1) for i in range(rows * cells)][::-1]
+            states = stream_states(0, 0, rows * cells).tolist()
+            for word in data:
+                states = [
+                    leapt(state, array.draw_bits)
+                    ^ (word >> i % cells * rows + i // cells & 1) << 63
+                    for i, state in enumerate(states)
+                ]
             tile.set_generators(np.array(states, np.uint64).reshape(rows, cells))
         elif op == 8:
-            chain = pack(tile.generators().ravel().tolist()[::-1], 64)
-            results = fields(chain, *[array.draw_bits] * (rows * cells * 64 // array.draw_bits))
+            states = tile.generators().ravel().tolist()
+            results = []
+            for _ in range(64):
+                low = (np.array(states, np.uint64).reshape(rows, cells).T & np.uint64(1)).ravel()
+                results.append(sum(bit << i for i, bit in enumerate(low.tolist())))
+                states = [leapt(state, array.draw_bits) for state in states]
+            tile.set_generators(np.array(states, np.uint64).reshape(rows, cells))
         elif op == 9:
             n = array.variant_bits
             planes = np.array([fields(w, *[1] * (n * cells * rows)) for w in data])

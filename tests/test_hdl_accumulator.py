@@ -24,28 +24,31 @@ def accumulator_of(config):
 @pytest.mark.parametrize("error_bits", [2, 8, 16])
 @pytest.mark.parametrize("columns", [1, 2, 4, 8])
 def test_sums_of_random_steps(columns, error_bits):
-    """Idle cycles, restarts, and a zero weight of either sign bit."""
+    """Stalls, steps without a sum, vectors broken off, and a zero weight of either sign bit."""
     config = ArrayConfig(cols=32, columns_per_cycle=columns, error_bits=error_bits)
     accumulator, rng = accumulator_of(config), np.random.default_rng(columns + error_bits)
     limit = config.max_error
 
     async def testbench(ctx):
-        expected, steps = 0, 0
-        for _ in range(150):
-            en = int(rng.integers(4) > 0)
-            first = int(steps == 32 // columns or rng.integers(6) == 0)
+        shown, ended, running, steps = 0, None, 0, 0
+        for _ in range(400):
+            en, add = int(rng.integers(4) > 0), int(rng.integers(4) > 0)
+            last = int(steps + add == 32 // columns or rng.integers(6) == 0)
             w = rng.integers(-1, 2, columns)
             d = rng.integers(-limit - 1, limit + 1, columns)
             put(ctx, accumulator, w.tolist(), d.tolist())
             noise = int(rng.integers(1 << columns)) & number(w == 0)
             ctx.set(accumulator.negative, number(w < 0) | noise)
             ctx.set(accumulator.en, en)
-            ctx.set(accumulator.first, first)
-            assert ctx.get(accumulator.sum) == expected
+            ctx.set(accumulator.add, add)
+            ctx.set(accumulator.last, last)
+            assert ctx.get(accumulator.sum) == shown
             await ctx.tick()
             if en:
-                steps = 1 if first else steps + 1
-                expected = int(w @ d) + (0 if first else expected)
+                shown = shown if ended is None else ended  # two cycles after the end
+                running += add * int(w @ d)
+                ended = running if last else None
+                running, steps = (0, 0) if last else (running, steps + add)
 
     simulate(accumulator, testbench)
 
@@ -60,12 +63,20 @@ def test_extremes_fit(error_bits, cols, columns, w):
 
     async def testbench(ctx):
         ctx.set(accumulator.en, 1)
+        ctx.set(accumulator.add, 1)
+        due = []
         for d in (-config.max_error - 1, config.max_error):
             put(ctx, accumulator, [w] * columns, [d] * columns)
-            for step in range(cols // columns):
-                ctx.set(accumulator.first, step == 0)
-                await ctx.tick()
-                assert ctx.get(accumulator.sum) == w * d * columns * (step + 1)
+            for steps in range(1, cols // columns + 1):
+                for step in range(1, steps + 1):
+                    ctx.set(accumulator.last, step == steps)
+                    due.append(w * d * columns * steps if step == steps else None)
+                    await ctx.tick()
+                    if len(due) > 1 and due[-2] is not None:
+                        assert ctx.get(accumulator.sum) == due[-2]
+        ctx.set(accumulator.last, 0)
+        await ctx.tick()
+        assert ctx.get(accumulator.sum) == due[-1]
 
     simulate(accumulator, testbench)
 

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The array behind its port: steps in, results two cycles later, all of it still while stalled."""
+"""The array behind its port: steps in, results some cycles later, all of it still while stalled."""
 
 from dataclasses import dataclass, field
 from unittest import mock
@@ -7,12 +7,13 @@ from unittest import mock
 import numpy as np
 import pytest
 from amaranth.hdl import Cat, Value
-from hdl_sim import Twin, planes, random_word, simulate
+from hdl_sim import random_word, simulate
+from hdl_twin import Twin, planes
 
 from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from hdl.array import SynapseArray, index_bits
+from hdl.array import COUNTED, LATENCY, VISIBLE, SynapseArray, index_bits
 from hdl.lane import Lane
 
 CONFIGS = [
@@ -29,18 +30,19 @@ each_config = pytest.mark.parametrize(
     CONFIGS,
     ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}-{c.variant_bits}",
 )
-# Slots that a controller leaves between commands: a trailer and a header.
-PAUSE = 2
+PAUSE = VISIBLE - 1  # slots that a controller leaves between commands
 
 
 @dataclass
 class Step:
-    """A step, the operand that follows it, and what the port must show two cycles after it."""
+    """A step, the operand that follows it, and what the port must show ``LATENCY`` cycles after it;
+    what switched, ``COUNTED`` cycles after it."""
 
     op: int
     index: int = 0
     operand: int = 0
     first: int = 0
+    last: int = 0
     blind: int = 0
     valid: int = 1
     expect: dict[str, int] = field(default_factory=dict)
@@ -61,6 +63,7 @@ def steps_of(config, exchange):
     for k in range(exchange.steps):
         index = indices[k % len(indices)]
         step = Step(op, index, first=int(index == first), blind=blind, expect={"fault": 0})
+        step.last = int(index == indices[-1])
         if op == Op.FORWARD:
             step.operand = data[k // len(indices)]
             step.expect["sums"] = results[k]
@@ -78,16 +81,24 @@ def steps_of(config, exchange):
     return steps
 
 
-def idle(config, rng):
-    """No step, whatever the other signals say: nothing happens."""
+def idle(config, rng, last=0):
+    """No step, whatever the other signals say: nothing happens, but that a vector may end."""
+    first, blind = rng.integers(0, 2, 2).tolist()
     return Step(
         int(rng.integers(16)),
         int(rng.integers(1 << index_bits(config))),
         random_word(rng, protocol.operand_bits(config)),
-        *rng.integers(0, 2, 2).tolist(),
+        first,
+        last,
+        blind,
         valid=0,
         expect={"fault": 0, "switched": 0},
     )
+
+
+def pause(config, rng):
+    """What is between two commands."""
+    return [idle(config, rng, int(rng.integers(2))) for _ in range(PAUSE)]
 
 
 def steps(config, exchanges, rng):
@@ -98,15 +109,20 @@ def steps(config, exchanges, rng):
             out.append(step)
             if rng.integers(8) == 0:
                 out.append(idle(config, rng))
-        out += [idle(config, rng) for _ in range(PAUSE)]
+        out += pause(config, rng)
     return out
+
+
+RESULTS = {"sums", "errors", "word", "fault"}
+COUNTS = {"switched", "total"}
 
 
 class Port:
     """The array's port, set by one assignment: the simulator settles after each."""
 
     def __init__(self, port):
-        self.names = ["valid", "op", "index", "first", *["blind"] * hasattr(port, "blind")]
+        self.names = ["valid", "op", "index", "first", "last"]
+        self.names += ["blind"] * hasattr(port, "blind")
         self.inputs = Cat(port.en, port.operand, *(getattr(port, name) for name in self.names))
         self.widths = [len(getattr(port, name)) for name in self.names]
         self.operand_width = len(port.operand)
@@ -128,7 +144,7 @@ async def drive(ctx, array, config, sequence, rng, stall):
     """Play steps; while ``en`` is low every input is random and no output may move."""
     port = Port(array.port)
     total = 0
-    for k in range(len(sequence) + 2):
+    for k in range(len(sequence) + COUNTED):
         before = port.shown(ctx)
         while rng.random() < stall:
             noise = idle(config, rng)
@@ -138,14 +154,17 @@ async def drive(ctx, array, config, sequence, rng, stall):
             assert port.shown(ctx) == before, f"step {k}: moved while stalled"
         operand = sequence[k - 1].operand if 0 < k <= len(sequence) else 0
         port.put(ctx, 1, sequence[k] if k < len(sequence) else idle(config, rng), operand)
-        if k >= 2:
-            step = sequence[k - 2]
-            now = port.shown(ctx)
-            total += now["switched"]
-            for name, expected in step.expect.items():
-                seen = total if name == "total" else now[name]
-                assert seen == expected, f"step {k - 2}: {name} after {step} is {seen}"
-            if "total" in step.expect:
+        now = port.shown(ctx)
+        for late, names in ((LATENCY, RESULTS), (COUNTED, COUNTS)):
+            if not 0 <= k - late < len(sequence):
+                continue
+            step = sequence[k - late]
+            if late == COUNTED:
+                now["total"] = total = total + now["switched"]
+            for name in names & step.expect.keys():
+                expected, seen = step.expect[name], now[name]
+                assert seen == expected, f"step {k - late}: {name} after {step} is {seen}"
+            if "total" in names & step.expect.keys():
                 total = 0
         await ctx.tick()
 
@@ -178,16 +197,28 @@ def test_every_command_without_a_stall():
     play(CONFIGS[1], dialogues(CONFIGS[1], 2))
 
 
-def test_row_sums_after_every_step():
-    """Not only after the last: the sums up to and with each step."""
+def test_row_sums_wherever_a_vector_ends():
+    """With any of its steps, one right after the other; and one that is broken off leaves nothing
+    for the next."""
     config = CONFIGS[2]
     twin, rng = Twin(config), np.random.default_rng(3)
     sequence = steps(config, twin.prepare(rng), rng)
-    d = rng.integers(-128, 128, (1, 10))
-    whole = steps_of(config, twin.backward(d))
-    for i, step in enumerate(whole):
-        [step.expect["errors"]] = twin.errors(d[:, : 2 * i + 2], 0)
-    play(config, sequence + whole)
+    for broken in (False, True):
+        for count in range(2, 12, 2):
+            d = rng.integers(-128, 128, (1, 10))
+            vector = steps_of(config, twin.backward(d))[: count // 2]
+            for step in vector:
+                step.last = 0
+                step.expect.pop("errors", None)
+            if broken:
+                sequence += [*vector, idle(config, rng, last=1)]
+            else:
+                vector[-1].last = 1
+                [vector[-1].expect["errors"]] = twin.errors(d[:, :count], 0)
+                sequence += vector
+            if broken or count % 4:
+                sequence += steps_of(config, twin.backward(rng.integers(-128, 128, (2, 10))))
+    play(config, sequence, stall=0.2)
 
 
 def test_switched_counts_the_cells_of_every_step():
@@ -206,7 +237,7 @@ def test_switched_counts_the_cells_of_every_step():
 
 @each_config
 def test_faults_belong_to_their_step(config):
-    """Each fault two cycles after its step, none with its neighbours."""
+    """Each fault ``LATENCY`` cycles after its step, none with its neighbours."""
     twin, rng = Twin(config), np.random.default_rng(5)
     sound, value, illegal = ({"fault": cause} for cause in (Cause.NONE, Cause.VALUE, Cause.TRIT))
     rows, codes = config.rows, config.codes
@@ -235,6 +266,8 @@ def test_faults_belong_to_their_step(config):
         Step(Op.LOAD_TABLE, codes * (config.variants - 1), 1, expect=value),
         Step(Op.LOAD_TABLE, codes * config.variants, 1 | 1 << wide, expect=sound),
         Step(Op.LOAD_TABLE, codes * config.variants, certain + 1, expect=value),
+        Step(Op.LOAD_TABLE, protocol.table_rows(config) - 1, 1 | 1 << wide, expect=sound),
+        Step(Op.LOAD_TABLE, protocol.table_rows(config) - 1, certain + 1 << wide, expect=value),
         Step(Op.LOAD_TABLE, 1, certain | certain << wide, expect=sound),
         Step(Op.LOAD_TABLE, codes - 1, certain + 1, expect=value),
         Step(Op.LOAD_TABLE, codes - 1, (certain + 1) << wide, expect=value),
@@ -246,12 +279,8 @@ def test_faults_belong_to_their_step(config):
         for row in {0, rows - 1}:
             operand = kappa << row * pulse + config.code_bits
             sequence += [Step(Op.UPDATE, 0, operand, expect=expect), Step(Op.READ, 0, expect=sound)]
-    words = 64 // config.draw_bits
-    zero, low, high = [0] * words, [1] + [0] * (words - 1), [0] * (words - 1) + [1]
-    for state in (zero, low, zero, high, zero):
-        for i, word in enumerate(state):
-            expect = value if i == words - 1 and not any(state) else sound
-            sequence.append(Step(Op.SEED, i, word, expect=expect))
+    noise = [0, *[random_word(rng, protocol.operand_bits(config)) for _ in range(63)]]
+    sequence += [Step(Op.SEED, i, word, expect=sound) for i, word in enumerate(noise)]
     play(config, sequence, stall=0.2)
 
 
@@ -274,12 +303,13 @@ def test_a_stuck_cell_is_noticed():
         play(CONFIGS[1], exchanges)
 
 
-def test_index_holds_every_column_table_row_counter_and_chain_word():
+def test_index_holds_every_column_table_row_counter_and_leap():
     for kwargs, bits in (
-        ({"rows": 1, "cols": 1, "code_bits": 2}, 5),  # 27 counters
+        ({"rows": 1, "cols": 1, "code_bits": 2}, 6),  # 64 leaps
         ({"rows": 1, "cols": 1, "code_bits": 8}, 9),
         ({"rows": 1, "cols": 1, "code_bits": 8, "variant_bits": 4}, 13),
         ({"rows": 1, "cols": 65535}, 16),
-        ({"rows": 4096, "cols": 1, "draw_bits": 8}, 16),
+        ({"rows": 4096, "cols": 64, "code_bits": 2, "draw_bits": 8}, 6),
+        ({"rows": 4096, "cols": 65, "code_bits": 2, "draw_bits": 8}, 7),
     ):
         assert index_bits(ArrayConfig(**kwargs)) == bits

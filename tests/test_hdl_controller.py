@@ -6,7 +6,8 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from hdl_sim import Twin, converse, header, integers, planes, play, random_word, simulate
+from hdl_sim import converse, integers, play, random_word, simulate
+from hdl_twin import Twin, header, planes
 
 from golden import protocol
 from golden.config import ArrayConfig
@@ -76,7 +77,7 @@ def ranges(twin, rng):
     if unit > 1:
         for op in (Op.FORWARD, Op.BACKWARD):
             bad[op] += [(0, 1), (1, 1), (1, 2), (2, 1), (1, 3)]
-    rows = 9 * config.variants
+    rows = (CODES + 2) * config.variants
     beyond = [(0, rows + 1), (rows, 1), (rows - 1, 2)]
     bad[Op.LOAD_TABLE] = [(0, 0), *beyond, (0xFFFF, 1), (0xFFF8, 8)]
     for op, spans in bad.items():
@@ -128,15 +129,11 @@ def short(twin, rng):
         golden.load_table(table(mixed))
         yield twin.exchange(f"LOAD_TABLE {done}", frame, cause=Cause.SHORT)
 
-    words = len(twin.chain())
-    for done in (1, 8, 13, words - 1):
+    for done in (1, 8, 13, 63):
         yield twin.seed(int(rng.integers(1000)))
-        new = rng.integers(1, 256, done).tolist()
-        chain = twin.chain()[done:] + new
-        octets = np.array(chain[::-1], np.uint8).reshape(config.rows, config.cells, 8)
-        golden.set_generators(octets[..., ::-1].copy().view("<u8")[..., 0])
-        assert twin.chain() == chain
-        yield twin.exchange(f"SEED {done}", [header(Op.SEED), *new], cause=Cause.SHORT)
+        words = junk(config, rng, done)
+        twin.put(twin.led(words))
+        yield twin.exchange(f"SEED {done}", [header(Op.SEED), *words], cause=Cause.SHORT)
 
 
 def long(twin, rng):
@@ -212,20 +209,11 @@ def values(twin, rng):
         golden.load_table(table(LOW))
         yield twin.exchange(f"bit {bit} of no pulse", frame, cause=Cause.VALUE)
     ageing = config.variants * CODES
-    for bad in (257, 257 << 9):
-        frame = [header(Op.LOAD_TABLE, ageing, 1), bad]
-        yield twin.exchange("threshold of ageing", frame, cause=Cause.VALUE)
-
-    for place in np.ndindex(config.rows, config.cells):
-        states = rng.integers(1, 1 << 62, (config.rows, config.cells)).astype(np.uint64)
-        states[place] = 0
-        frame = integers(protocol.seed_frame(config, states))
-        states[place] = 1 << 63
-        golden.set_generators(states)
-        yield twin.exchange(f"generator {place} zero", frame, cause=Cause.VALUE)
-    frame = [header(Op.SEED), *[0] * len(twin.chain())]
-    golden.set_generators(np.full((config.rows, config.cells), 1 << 63, np.uint64))
-    yield twin.exchange("all generators zero", frame, cause=Cause.VALUE)
+    for row in range(2 * config.variants):
+        for bad in (257, 257 << 9, 511 | 511 << 9):
+            frame = [header(Op.LOAD_TABLE, ageing + row, 1), bad]
+            yield twin.exchange(f"threshold of ageing {row}", frame, cause=Cause.VALUE)
+            yield twin.age(0, config.cols)
 
 
 FRAMES = {
@@ -261,6 +249,28 @@ def test_malformed_frames(cause, synapse, stalls):
     assert len(dialogue) >= sound + 6 * 10
     dialogue += [twin.status(), *twin.everything()]
     play(ArrayTop(twin.config), [(dialogue, {**stalls, "seed": int(cause)})])
+
+
+@pytest.mark.parametrize("synapse", CONFIGS)
+def test_a_generator_of_zero_stays_zero_and_is_no_error(synapse):
+    """No driver asks for it, but the array takes it; it draws 0 until there is another seed."""
+    config = CONFIGS[synapse]
+    twin, rng = Twin(config), np.random.default_rng(9)
+    dialogue = []
+    for place in [*range(protocol.generators(config)), None]:
+        states = rng.integers(1, 1 << 62, (config.rows, config.cells)).astype(np.uint64)
+        states.ravel()[place] = 0
+        frame = integers(protocol.seed_frame(config, states))
+        assert twin.led(frame[1:]) == states.ravel().tolist()
+        dialogue.append(twin.exchange(f"zero {place}", frame, steps=64))
+        after = states.ravel().tolist()
+        for _ in range(2):
+            words, after = twin.drawn(after)
+            name = f"generators with zero {place}"
+            draw = twin.exchange(name, [header(Op.GENERATORS)], results=words, steps=64)
+            dialogue.append(draw)
+    dialogue += [twin.seed(3), *twin.everything(), twin.status()]
+    play(ArrayTop(config), [(dialogue, {})])
 
 
 def test_boundaries_are_not_errors():

@@ -27,18 +27,26 @@ def put(ctx, dot, w, u):
         ctx.set(getattr(dot, f"{name}_negative"), number([code >> 1 for code in codes]))
 
 
+def stream(dot, pairs, products):
+    """A pair of code vectors a cycle, and each product three cycles later."""
+
+    async def testbench(ctx):
+        ctx.set(dot.en, 1)
+        for k in range(len(pairs) + 3):
+            if k < len(pairs):
+                put(ctx, dot, *pairs[k])
+            if k >= 3:
+                assert ctx.get(dot.sum) == products[k - 3], pairs[k - 3]
+            await ctx.tick()
+
+    simulate(dot, testbench)
+
+
 def compare(length, pairs):
     dot = TernaryDot(length=length)
     assert len(dot.sum) == length.bit_length() + 1
 
-    async def testbench(ctx):
-        ctx.set(dot.en, 1)
-        for w, u in pairs:
-            put(ctx, dot, w, u)
-            await ctx.tick()
-            assert ctx.get(dot.sum) == product(w, u), f"w {w}, u {u}"
-
-    simulate(dot, testbench)
+    stream(dot, pairs, [product(w, u) for w, u in pairs])
 
 
 @pytest.mark.parametrize("length", [1, 2])
@@ -63,30 +71,26 @@ def test_random_and_extreme_vectors(length):
 def test_product_of_encoded_trits_is_the_integer_product(length):
     rng = np.random.default_rng(length)
     dot = TernaryDot(length=length)
-
-    async def testbench(ctx):
-        ctx.set(dot.en, 1)
-        for w, u in rng.integers(-1, 2, (40, 2, length)):
-            put(ctx, dot, trit.encode(w).tolist(), trit.encode(u).tolist())
-            await ctx.tick()
-            assert ctx.get(dot.sum) == int(w @ u)
-
-    simulate(dot, testbench)
+    vectors = rng.integers(-1, 2, (40, 2, length))
+    products = [int(w @ u) for w, u in vectors]
+    stream(dot, trit.encode(vectors).tolist(), products)
 
 
-def test_sum_is_held_while_not_enabled():
+def test_pipeline_is_held_while_not_enabled():
     rng = np.random.default_rng(0)
     dot = TernaryDot(length=8)
 
     async def testbench(ctx):
-        expected = 0
+        stages = [None] * 3
         for en in rng.integers(0, 2, 200).tolist():
             w, u = rng.integers(0, 4, (2, 8)).tolist()
             put(ctx, dot, w, u)
             ctx.set(dot.en, en)
-            assert ctx.get(dot.sum) == expected
+            assert stages[2] in (None, ctx.get(dot.sum))
             await ctx.tick()
-            expected = product(w, u) if en else expected
+            if en:
+                stages = [product(w, u), *stages[:2]]
+        assert None not in stages
 
     simulate(dot, testbench)
 

@@ -1,18 +1,18 @@
 # amaranth: UnusedElaboratable=no
 """A lane against the golden cell, over every state and pulse, at draws on both sides of every
-threshold."""
+threshold; a case a cycle, each ``LATENCY`` cycles from its cells to what switches."""
 
 import dataclasses
 import itertools
 
 import numpy as np
 import pytest
-from hdl_sim import number, random_word, simulate
+from hdl_sim import number, simulate, stepped
 
 from golden import cell
 from golden.config import ArrayConfig
-from golden.lfsr import Streams
-from hdl.lane import Lane
+from golden.lfsr import injections
+from hdl.lane import LATENCY, Lane
 
 CONFIGS = {
     "ternary": ArrayConfig(draw_bits=8),
@@ -25,16 +25,46 @@ DRAWS = [0, 59, 60, 61, 99, 100, 149, 150, 199, 200, 255]
 each_synapse = pytest.mark.parametrize("synapse", CONFIGS)
 
 
-async def load(ctx, lane, states):
-    """Shift states in through the chain: the last generator's first."""
+async def lead(ctx, lane, states):
+    """Lead the generators to states whose draws are to be compared: by a bit turned in each leap
+    after a restart."""
     ctx.set(lane.en, 1)
-    ctx.set(lane.shift, 1)
-    for state in reversed(states):
-        for i in range(8):
-            ctx.set(lane.chain_in, state >> 8 * i & 0xFF)
+    ctx.set(lane.restart, 1)
+    await ctx.tick()
+    ctx.set(lane.restart, 0)
+    ctx.set(lane.advance, 1)
+    start = np.array(INITS["ternary"][: len(states)], np.uint64)
+    for bits in injections(start, np.array(states, np.uint64), 8).tolist():
+        ctx.set(lane.inject, number(bits))
+        await ctx.tick()
+    ctx.set(lane.advance, 0)
+
+
+async def load(ctx, lane, rows):
+    """Write table rows: index -> thresholds."""
+    ctx.set(lane.en, 1)
+    ctx.set(lane.load, 1)
+    for index, thresholds in rows.items():
+        ctx.set(lane.index, index)
+        ctx.set(lane.thresholds, thresholds)
+        await ctx.tick()
+    ctx.set(lane.load, 0)
+
+
+async def play(ctx, lane, cases, put, check, rng):
+    """A case a cycle, and its outputs ``LATENCY`` later; here and there the lane stands still,
+    whatever its inputs are."""
+    for k in range(len(cases) + LATENCY):
+        while rng.integers(8) == 0:
+            ctx.set(lane.en, 0)
+            put(ctx, cases[int(rng.integers(len(cases)))])
             await ctx.tick()
-    ctx.set(lane.shift, 0)
-    ctx.set(lane.en, 0)
+        ctx.set(lane.en, 1)
+        if k < len(cases):
+            put(ctx, cases[k])
+        if k >= LATENCY:
+            check(ctx, cases[k - LATENCY])
+        await ctx.tick()
 
 
 def pulses(cells):
@@ -60,120 +90,165 @@ def variants_of(config):
     return list(itertools.product(range(config.variants), repeat=config.cells))
 
 
+def noise_of(config, rng):
+    """A row for every index."""
+    shape = 2 << config.code_bits + config.variant_bits, 2
+    return dict(enumerate(rng.integers(0, 257, shape).tolist()))
+
+
 @pytest.mark.parametrize("variant_bits", [0, 1, 2])
 @each_synapse
 def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
     config = dataclasses.replace(CONFIGS[synapse], variant_bits=variant_bits, code_bits=2)
-    lane = Lane(config, init=INITS[synapse])
-    cases, seen, edges = pulses(config.cells), set(), DRAWS[:: (1, 3, 6)[variant_bits]]
+    lane, rng = Lane(config, init=INITS[synapse]), np.random.default_rng(variant_bits)
+    seen, edges = set(), DRAWS[:: (1, 3, 6)[variant_bits]]
+    cases = list(itertools.product(pulses(config.cells), variants_of(config)))
     # Rows of both tables by turns; codes 1 and 2 are the same, 3 is the full pulse. A stuck cell's
     # rows would let it switch.
     rows = [[TABLES[v % 2][min(c, 1) + (c == 3)] for c in range(4)] for v in range(config.variants)]
     golden = np.array(rows)[:, [0, 1, 3]]
     if variant_bits:
         golden[-1] = 0
+    places = itertools.product(range(config.variants), range(4))
+    table = noise_of(config, rng) | {v * 4 + c: rows[v][c] for v, c in places}
+
+    def put(ctx, case):
+        (bits, up, steps, code, blind), variants = case
+        ctx.set(lane.bits, number(bits))
+        ctx.set(lane.pulse, {"code": code, "kappa": steps, "up": up})
+        if config.cells == 2:
+            ctx.set(lane.blind, blind)
+        if variant_bits:
+            ctx.set(lane.variants, list(variants))
+
+    def check(ctx, case):
+        where = draws, case
+        expected, hits, flips = golden_pulse(config, golden, draws, *case)
+        assert ctx.get(lane.flips) == flips, where
+        for i in range(2):
+            outcome = lane.outcomes[i]
+            code = min(ctx.get(outcome.code), 2)
+            assert code == expected.code[i], where
+            if code:
+                assert ctx.get(outcome.idle) == expected.idle[i], where
+            assert ctx.get(outcome.switched) == hits[i], where
+        seen.add(flips)
 
     async def testbench(ctx):
+        nonlocal draws
+        await load(ctx, lane, table)
         for draws in itertools.product(edges, repeat=config.cells):
-            await load(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
-            for case, variants in itertools.product(cases, variants_of(config)):
-                bits, up, steps, code, blind = case
-                ctx.set(lane.bits, number(bits))
-                ctx.set(lane.pulse, {"code": code, "kappa": steps, "up": up})
-                if config.cells == 2:
-                    ctx.set(lane.blind, blind)
-                if variant_bits:
-                    ctx.set(lane.variants, list(variants))
-                codes = [ctx.get(code) for code in lane.codes] * 2
-                driven = list(variants[:: 1 if up else -1]) * 2
-                found = [rows[driven[i]][codes[i]][i] for i in range(2)]
-                ctx.set(lane.thresholds, found)
-                where = draws, case, variants
-                expected, hits, flips = golden_pulse(config, golden, draws, case, variants)
-                assert ctx.get(lane.flips) == flips, where
-                for i in range(2):
-                    outcome = lane.outcomes[i]
-                    code = min(ctx.get(outcome.code), 2)
-                    assert code == expected.code[i], where
-                    if code:
-                        assert ctx.get(outcome.idle) == expected.idle[i], where
-                    assert ctx.get(outcome.switched) == hits[i], where
-                seen.add(flips)
+            await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
+            await play(ctx, lane, cases, put, check, rng)
 
+    draws = ()
     simulate(lane, testbench)
     assert seen == set(range(1 << config.cells))
 
 
-@pytest.mark.parametrize("variant_bits", [0, 1])
+@pytest.mark.parametrize("variant_bits", [0, 1, 2])
 @each_synapse
 def test_ageing_is_by_cell(synapse, variant_bits):
-    """Whatever the pulse: each cell by its own draw, but for stuck ones."""
+    """Each cell by its own draw and by a threshold of its own, but for stuck ones."""
     config = dataclasses.replace(CONFIGS[synapse], variant_bits=variant_bits)
     lane, cells, rng = Lane(config, init=INITS[synapse]), config.cells, np.random.default_rng(1)
+    cases = list(itertools.product(range(1 << cells), variants_of(config), [0, 1]))
+    ageing = config.variants * config.codes
+
+    def put(ctx, case):
+        bits, variants, blind = case
+        ctx.set(lane.bits, bits)
+        if cells == 2:
+            ctx.set(lane.blind, blind)
+        if variant_bits:
+            ctx.set(lane.variants, list(variants))
+
+    def check(ctx, case):
+        bits, variants, _ = case
+        flips = []
+        for i, (draw, variant) in enumerate(zip(draws, variants, strict=True)):
+            threshold = table[ageing + 2 * variant + (bits >> i & 1)][i]
+            stuck = variant_bits and variant == config.variants - 1
+            flips.append(draw < threshold and not stuck)
+        assert ctx.get(lane.flips) == number(flips), (draws, case)
+        seen.add(number(flips))
 
     async def testbench(ctx):
+        nonlocal draws, table
         ctx.set(lane.age, 1)
         for draws in itertools.product([0, 99, 100, 255], repeat=cells):
-            await load(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
-            for variants in variants_of(config):
-                ageing = rng.choice([0, 100, 256], cells).tolist()
-                ctx.set(lane.ageing, ageing)
-                ctx.set(lane.bits, int(rng.integers(1 << cells)))
-                ctx.set(lane.pulse.as_value(), random_word(rng, len(lane.pulse.as_value())))
-                if variant_bits:
-                    ctx.set(lane.variants, list(variants))
-                flips = [
-                    draw < threshold and not (variant_bits and variant)
-                    for draw, threshold, variant in zip(draws, ageing, variants, strict=True)
-                ]
-                assert ctx.get(lane.flips) == number(flips), (draws, ageing, variants)
+            table = noise_of(config, rng)
+            for index in range(ageing, ageing + 2 * config.variants):
+                table[index] = rng.choice([0, 100, 256], 2).tolist()
+            await load(ctx, lane, table)
+            await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
+            await play(ctx, lane, cases, put, check, rng)
 
+    draws, table, seen = (), {}, set()
     simulate(lane, testbench)
+    assert seen == set(range(1 << cells))
 
 
 @each_synapse
-def test_generators_draw_shift_or_stand_still(synapse):
+def test_generators_draw_go_on_restart_or_stand_still(synapse):
     config, inits = CONFIGS[synapse], INITS[synapse]
     lane, rng = Lane(config, init=inits), np.random.default_rng(0)
 
     async def testbench(ctx):
         states = list(inits)
-        for _ in range(300):
+        for _ in range(600):
             en, action = int(rng.integers(4) > 0), int(rng.integers(3))
-            word = random_word(rng, 8)
+            restart = int(rng.integers(50) == 0)
+            inject = int(rng.integers(1 << config.cells))
             ctx.set(lane.en, en)
-            ctx.set(lane.update, action == 1)
-            ctx.set(lane.shift, action == 2)
-            ctx.set(lane.chain_in, word)
-            assert ctx.get(lane.chain_out) == states[-1] & 0xFF
+            ctx.set(lane.draw, action == 1)
+            ctx.set(lane.advance, action == 2)
+            ctx.set(lane.restart, restart)
+            ctx.set(lane.inject, inject)
+            assert ctx.get(lane.low) == number([state & 1 for state in states])
             await ctx.tick()
-            if en and action == 1:
-                streams = Streams(np.array(states, np.uint64), 8)
-                streams.draw(1)
-                states = streams.states.tolist()
-            elif en and action == 2:
-                for i, state in enumerate(states):
-                    states[i], word = state >> 8 | word << 56, state & 0xFF
+            if en and restart:
+                states = list(inits)
+            elif en and action:
+                states = [stepped(state, 8) for state in states]
+            if en and not restart and action == 2:  # no bit is turned in a draw
+                states = [state ^ (inject >> i & 1) << 63 for i, state in enumerate(states)]
 
     simulate(lane, testbench)
 
 
-def test_chain_passes_through_both_generators():
-    lane = Lane(CONFIGS["ternary"], init=INITS["ternary"])
-    first, second = INITS["ternary"]
-    words = [state >> 8 * i & 0xFF for state in (second, first) for i in range(8)]
-    new = [7 * i + 1 for i in range(16)]
+@pytest.mark.parametrize("row", [0, 9, 31, 32, 39])
+def test_a_row_can_be_replaced(row):
+    """From the step after a load on, and no other row is."""
+    config = dataclasses.replace(CONFIGS["ternary"], code_bits=3, variant_bits=2)
+    lane, rng = Lane(config, init=INITS["ternary"]), np.random.default_rng(row)
+    table = noise_of(config, rng)
+    age, variant, code = row >= 32, row // 8 if row < 32 else (row - 32) // 2, row % 8
+
+    def step(ctx):
+        """Two cells that the row decides where pulses do, or the first where ageing does."""
+        ctx.set(lane.age, age)
+        ctx.set(lane.variants, [variant, variant])
+        ctx.set(lane.bits, 0b10 if not age else (row & 1) * 3)
+        ctx.set(lane.pulse, {"code": 0 if age else code, "kappa": 0, "up": not age})
+        ctx.set(lane.blind, 1)
 
     async def testbench(ctx):
-        ctx.set(lane.en, 1)
-        ctx.set(lane.shift, 1)
-        heard = []
-        for word in new + words:
-            heard.append(ctx.get(lane.chain_out))
-            ctx.set(lane.chain_in, word)
-            await ctx.tick()
-        assert heard == words + new
-        assert ctx.get(lane.chain_out) == words[0]
+        await load(ctx, lane, table)
+        await lead(ctx, lane, [100 | 0xB7 << 32, 100 | 0xB7 << 32])
+        for low, high in ((0, 256), (256, 0), (100, 101), (101, 100)):
+            heard = []
+            for new in ([low, high], [high, low]):
+                step(ctx)
+                for _ in range(LATENCY):
+                    await ctx.tick()
+                await load(ctx, lane, {row: new, row ^ 1: [0, 0]})
+                step(ctx)
+                for _ in range(LATENCY):
+                    await ctx.tick()
+                heard.append(ctx.get(lane.flips))
+            flips = [number([x > 100 for x in new]) for new in ([low, high], [high, low])]
+            assert heard == ([0, 0] if variant == 3 else flips)
 
     simulate(lane, testbench)
 

@@ -3,34 +3,24 @@
 
 import numpy as np
 import pytest
-from hdl_sim import random_word, simulate
+from hdl_sim import random_word, simulate, stepped
 
-from golden.lfsr import Streams
+from golden.lfsr import Streams, injections
 from hdl.lfsr import Lfsr
 
 TOP = (1 << 64) - 1
 STATES = [1, 1 << 63, TOP, 0x0123456789ABCDEF, 0xA5 << 29]
 
 
-def leap(state, steps):
-    """``steps`` single steps: the new bit, the exclusive-or of four, enters at the top."""
-    for _ in range(steps):
-        new = state ^ state >> 9 ^ state >> 19 ^ state >> 29
-        state = state >> 1 | (new & 1) << 63
-    return state
-
-
 async def state_of(ctx, lfsr, k):
-    """The whole state, shifted out and back in again."""
+    """The whole state, which the next draws tell; with them it goes on."""
     state = 0
     ctx.set(lfsr.en, 1)
-    ctx.set(lfsr.load, 1)
+    ctx.set(lfsr.inject, 0)
     for i in range(64 // k):
-        word = ctx.get(lfsr.draw)
-        state |= word << i * k
-        ctx.set(lfsr.word, word)
+        state |= ctx.get(lfsr.draw) << i * k
         await ctx.tick()
-    ctx.set(lfsr.load, 0)
+    ctx.set(lfsr.en, 0)
     return state
 
 
@@ -45,9 +35,8 @@ def test_draws_are_those_of_both_oracles(k, init):
         state = init
         for i, draw in enumerate(golden.draw(150)[:, 0].tolist()):
             assert ctx.get(lfsr.draw) == draw == state & (1 << k) - 1, f"draw {i}"
-            ctx.set(lfsr.word, i)  # no matter while ``load`` is low
             await ctx.tick()
-            state = leap(state, k)
+            state = stepped(state, k)
         assert await state_of(ctx, lfsr, k) == state == int(golden.states[0])
 
     simulate(lfsr, testbench)
@@ -64,49 +53,54 @@ def test_other_widths_leap_as_far(k):
         for i in range(100):
             assert ctx.get(lfsr.draw) == state & (1 << k) - 1, f"draw {i}"
             await ctx.tick()
-            state = leap(state, k)
+            state = stepped(state, k)
 
     simulate(lfsr, testbench)
 
 
-@pytest.mark.parametrize("k", [8, 16, 32])
-def test_moves_only_when_enabled(k):
+@pytest.mark.parametrize("k", [1, 8, 16, 32, 35])
+def test_moves_only_as_told(k):
+    """Advance, with or without a bit turned; restart, whether enabled or not; or stand still."""
     rng = np.random.default_rng(k)
     lfsr = Lfsr(draw_bits=k, init=STATES[3])
 
     async def testbench(ctx):
         state = STATES[3]
-        for _ in range(300):
-            en, load = rng.integers(0, 2, 2).tolist()
-            word = random_word(rng, k)
+        for _ in range(600):
+            en, inject = rng.integers(0, 2, 2).tolist()
+            restart = int(rng.integers(100) == 0)
             ctx.set(lfsr.en, en)
-            ctx.set(lfsr.load, load)
-            ctx.set(lfsr.word, word)
+            ctx.set(lfsr.inject, inject)
+            ctx.set(lfsr.restart, restart)
             assert ctx.get(lfsr.draw) == state & (1 << k) - 1
             await ctx.tick()
-            if en:
-                state = state >> k | word << 64 - k if load else leap(state, k)
+            if restart:
+                state = STATES[3]
+            elif en:
+                state = stepped(state, k) ^ inject << 63
 
     simulate(lfsr, testbench)
 
 
+@pytest.mark.parametrize("init", STATES[2:4], ids=hex)
 @pytest.mark.parametrize("k", [8, 16, 32])
-def test_state_shifted_in_is_the_state(k):
+def test_every_state_can_be_led_to(k, init):
+    """That of zero, too, which stays."""
     rng = np.random.default_rng(k)
-    lfsr = Lfsr(draw_bits=k)
+    lfsr = Lfsr(draw_bits=k, init=init)
 
     async def testbench(ctx):
-        assert await state_of(ctx, lfsr, k) == 1
-        for _ in range(5):
-            state = random_word(rng, 64)
-            ctx.set(lfsr.en, 1)
-            ctx.set(lfsr.load, 1)
-            for i in range(64 // k):
-                ctx.set(lfsr.word, state >> i * k & (1 << k) - 1)
-                await ctx.tick()
-            ctx.set(lfsr.load, 0)
+        for state in [0, 1, 1 << 63, TOP, *[random_word(rng, 64) for _ in range(5)]]:
+            ctx.set(lfsr.restart, 1)
             await ctx.tick()
-            assert await state_of(ctx, lfsr, k) == leap(state, k)
+            ctx.set(lfsr.restart, 0)
+            ctx.set(lfsr.en, 1)
+            both = [np.array(value, np.uint64) for value in (init, state)]
+            for bit in injections(*both, k).tolist():
+                ctx.set(lfsr.inject, bit)
+                await ctx.tick()
+            assert await state_of(ctx, lfsr, k) == state
+            assert await state_of(ctx, lfsr, k) == stepped(state, 64)
 
     simulate(lfsr, testbench)
 

@@ -263,6 +263,7 @@ def test_the_first_of_many_differences_is_named():
         ("_set_generators", "seed", lambda a: a.seed(1)),
         ("_generators", "generators", lambda a: a.generators()),
         ("_load_variants", "load_variants", lambda a: a.load_variants(np.zeros((6, 5, 2), int))),
+        ("_load_ageing", "load_ageing", lambda a: a.age([1, 2])),
         ("_age", "age", lambda a: a.age([1, 2])),
         ("_activity", "activity", lambda a: a.activity()),
     ],

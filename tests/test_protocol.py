@@ -1,7 +1,6 @@
 """Frames against a packer of Python integers: a field is a value times a power of two."""
 
 import dataclasses
-import itertools
 
 import numpy as np
 import pytest
@@ -133,7 +132,6 @@ def test_words_are_as_wide_as_their_widest_content(config):
         group * config.error_bits,
         2 * (config.draw_bits + 17),
         rows * config.cells * config.variant_bits,
-        config.draw_bits,
     ]
     outs = [64, rows * config.cells, group * config.sum_bits, rows * config.back_bits]
     assert protocol.data_bits(config) == max(ins)
@@ -146,7 +144,6 @@ def test_words_are_as_wide_as_their_widest_content(config):
 @pytest.mark.parametrize("batch", [0, 1, 7])
 def test_steps_and_cycles(config, batch):
     count, group = config.cols, config.columns_per_cycle
-    chain = config.rows * config.cells * 64 // config.draw_bits
     want = {
         Op.STATUS: 0,
         Op.PROGRAM: count,
@@ -155,8 +152,8 @@ def test_steps_and_cycles(config, batch):
         Op.BACKWARD: batch * count // group,
         Op.UPDATE: count,
         Op.LOAD_TABLE: count,
-        Op.SEED: chain,
-        Op.GENERATORS: chain,
+        Op.SEED: 64,
+        Op.GENERATORS: 64,
         Op.VARIANTS: count,
         Op.AGE: count,
         Op.COUNTERS: 27,
@@ -292,6 +289,23 @@ def test_table_frame(config):
     check(config, frame, header(6, 7, 2), data[2:4])
 
 
+@pytest.mark.parametrize("bits", [0, 2])
+@each_config
+def test_ageing_frame(config, bits):
+    """Two rows a variant, by state, with the same threshold for both cells."""
+    config = dataclasses.replace(config, variant_bits=bits)
+    limit, wide = 1 << config.draw_bits, config.draw_bits + 1
+    rows = np.random.default_rng(bits).integers(0, limit + 1, (config.variants, 2))
+    rows[0] = [limit, 1]
+    data = [int(x) | int(x) << wide for row in rows for x in row]
+    first = config.variants * config.codes
+    assert first + len(data) == protocol.table_rows(config)
+    check(config, protocol.ageing_frame(config, rows), header(6, first, len(data)), data)
+    if bits:  # of stuck cells none are needed
+        frame = protocol.ageing_frame(config, rows[:-1])
+        check(config, frame, header(6, first, len(data) - 2), data[:-2])
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4])
 @each_config
 def test_variants_frame(config, bits):
@@ -333,43 +347,48 @@ def test_known_commands():
     assert known(counters=False) == {Op.VARIANTS, Op.COUNTERS}
     assert known(variant_bits=1) == set()
     for bits in (0, 3):
-        assert protocol.table_rows(ArrayConfig(code_bits=4, variant_bits=bits)) == 17 * 2**bits
+        assert protocol.table_rows(ArrayConfig(code_bits=4, variant_bits=bits)) == 18 * 2**bits
+
+
+def stepped(state, count):
+    """A generator's state ``count`` single steps on."""
+    for _ in range(count):
+        new = (state ^ state >> 9 ^ state >> 19 ^ state >> 29) & 1
+        state = state >> 1 | new << 63
+    return state
 
 
 @each_config
-def test_seed_frame_and_states_are_inverse(config):
-    array = GoldenArray(config)
-    array.seed(3)
-    states, k = array.generators(), config.draw_bits
-    chain = [
-        int(states[row, cell]) >> low & ((1 << k) - 1)
-        for row, cell in itertools.product(
-            reversed(range(config.rows)), reversed(range(config.cells))
-        )
-        for low in range(0, 64, k)
-    ]
-    frame = protocol.seed_frame(config, states)
-    check(config, frame, header(7), chain)
-    assert len(chain) == protocol.steps(Op.SEED, config)
-    words = as_words(chain, protocol.result_bits(config))
-    got = protocol.states_of(config, words)
+@pytest.mark.parametrize("zero", [False, True])
+def test_seed_frame_leads_a_new_array_to_the_states(config, zero):
+    """A plain register a generator: it leaps by a word, and the word's bit of it turns its newest
+    bit."""
+    rng = np.random.default_rng(1)
+    states = rng.integers(1, 1 << 63, (config.rows, config.cells), np.uint64)
+    if zero:
+        states[-1, -1] = 0
+    head, *words = integers(protocol.seed_frame(config, states))
+    assert (head, len(words)) == (header(7), protocol.steps(Op.SEED, config))
+    assert all(word < 1 << states.size for word in words)
+    led = GoldenArray(config).generators()
+    assert led.dtype == np.uint64
+    for (row, cell), state in np.ndenumerate(led):
+        now, place = int(state), cell * config.rows + row
+        for word in words:
+            now = stepped(now, config.draw_bits) ^ (word >> place & 1) << 63
+        assert now == int(states[row, cell]), (row, cell)
+
+
+@each_config
+def test_states_of_generators(config):
+    """From the words that plain registers give."""
+    rng = np.random.default_rng(2)
+    states = rng.integers(0, 1 << 64, (config.rows, config.cells), np.uint64, endpoint=False)
+    now = states.astype(object)
+    answer = []
+    for _ in range(64):
+        answer.append(packed([int(x) & 1 for x in now.T.ravel()], 1))
+        now = np.vectorize(stepped, otypes=[object])(now, config.draw_bits)
+    got = protocol.states_of(config, as_words(answer, protocol.result_bits(config)))
     assert (got.dtype, got.shape) == (np.uint64, states.shape)
     assert np.array_equal(got, states)
-
-
-@each_config
-def test_shift_chain_puts_each_state_in_its_place(config):
-    """Shift the frame's words through a plain chain: the array's generators hold the states."""
-    states = np.random.default_rng(1).integers(1, 1 << 63, (config.rows, config.cells), np.uint64)
-    k, total = config.draw_bits, 64 * states.size
-    chain = 0  # generator 0 lowest
-    for word in integers(protocol.seed_frame(config, states))[1:]:
-        # A word enters at the top of generator 0; what leaves a generator's bottom enters the next.
-        parts = [chain >> 64 * g & ((1 << 64) - 1) for g in range(states.size)]
-        entering = [word, *[p & ((1 << k) - 1) for p in parts[:-1]]]
-        parts = [p >> k | new << (64 - k) for p, new in zip(parts, entering, strict=True)]
-        chain = packed(parts, 64)
-    assert chain < 1 << total
-    assert [chain >> 64 * g & ((1 << 64) - 1) for g in range(states.size)] == (
-        states.ravel().tolist()
-    )

@@ -20,6 +20,7 @@ from hdl.accel.requantise import Requantise
 from hdl.accel.sequencer import Sequencer
 from hdl.accel.tile import Tile
 from hdl.accel.totals import Totals
+from hdl.array import LATENCY
 from hdl.count import add_up
 from hdl.registers import unused
 
@@ -123,7 +124,9 @@ class AcceleratorCore(wiring.Component):
         memories = self._memories(m)
         beyond = self._engines(m, memories)
         m.d.comb += [
-            sequencer.working.eq(issue.busy | columns.busy | outer.busy | requantise.busy),
+            sequencer.working.eq(
+                issue.busy | self._reading | columns.busy | outer.busy | requantise.busy
+            ),
             sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | outer.fault | beyond),
         ]
         self._count(m)
@@ -264,6 +267,9 @@ class AcceleratorCore(wiring.Component):
             m.d.sync += errors[tile].eq(Mux(live, error, 0))
 
         reading = marks.valid & ~self._update
+        recent = Signal(LATENCY)  # steps whose results are on their way
+        m.d.sync += recent.eq(Cat(reading, recent))
+        self._reading = recent.any()
         for number, tile in enumerate(self.tiles):
             m.submodules[f"tile_{number}"] = tile
             port = tile.port
@@ -277,7 +283,8 @@ class AcceleratorCore(wiring.Component):
                     Mux(self._update, Op.UPDATE, Mux(self._forward, Op.FORWARD, Op.BACKWARD))
                 ),
                 port.index.eq(Mux(self._update, outer.column, marks.column_index)),
-                port.first.eq(Mux(self._forward, marks.fresh, marks.begin)),
+                port.first.eq(marks.fresh),
+                port.last.eq((reading & marks.end) | self._sequencer.begin),
                 port.operand.eq(Mux(self._update, outer.pulses[number], operand)),
             ]
             if config.array.cells == 2:
@@ -286,7 +293,7 @@ class AcceleratorCore(wiring.Component):
                 totals.sums[number].eq(port.sums[0]),
                 requantise.errors[number].eq(port.errors),
             ]
-        before, result = delayed(m, marks, 1), delayed(m, marks, 2)
+        before, result = delayed(m, marks, 1), delayed(m, marks, LATENCY)
         unused(m, Cat(before.valid, result.valid))
         m.d.comb += [
             totals.marks.eq(result),

@@ -11,7 +11,7 @@ from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import instruction_layout, threshold_layout
 from hdl.accel.loops import ADDRESS_BITS, clip, delayed
-from hdl.accumulator import RowAccumulator
+from hdl.array import COUNTED
 from hdl.count import add_up
 from hdl.registers import unused
 
@@ -174,8 +174,8 @@ class Outer(wiring.Component):
         normal = (total << 8) >> lead
         m.d.comb += self.new_size.eq(Cat(normal[:8], lead))
 
-        # Pulses are out, and their switching is counted, two cycles after the last step.
-        recent = Signal(LATENCY + 4)
+        # Pulses are out, and their switching is counted, some cycles after the last step.
+        recent = Signal(LATENCY + COUNTED + 2)
         m.d.sync += recent.eq(Cat(draining | complete, recent[:-1]))
         m.d.comb += self.busy.eq(marks.valid | complete | draining | recent.any())
         return m
@@ -187,23 +187,13 @@ class Outer(wiring.Component):
         used = Signal(signed(config.array.error_bits), name=f"error_{tile}")
         m.d.comb += used.eq(Mux(marks.mean, 1, error))
         lanes = []
-        for j in range(rows + 1):
-            m.submodules[f"sum_{tile}_{j}"] = lane = RowAccumulator(
-                columns=1,
-                error_bits=config.array.error_bits,
-                sum_bits=config.product_bits,
-            )
-            nonzero, negative = (
-                (self.inputs[j], self.inputs[rows + j]) if j < rows else (1, 0)
-            )  # the last adds the errors alone
-            m.d.comb += [
-                lane.en.eq(marks.valid),
-                lane.first.eq(marks.begin),
-                lane.nonzero.eq(nonzero),
-                lane.negative.eq(negative),
-                lane.d.eq(used),
-            ]
-            lanes.append(lane.sum)
+        for j in range(rows + 1):  # the last adds the errors alone
+            nonzero, negative = (self.inputs[j], self.inputs[rows + j]) if j < rows else (1, 0)
+            lane = Signal(signed(config.product_bits), name=f"sum_{tile}_{j}", reset_less=True)
+            term = Mux(nonzero, Mux(negative, -used, used), 0)
+            with m.If(marks.valid):
+                m.d.sync += lane.eq(Mux(marks.begin, 0, lane) + term)
+            lanes.append(lane)
         return lanes[:-1], lanes[-1]
 
     def _means(self, m, head, draining, measuring):
