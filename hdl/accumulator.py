@@ -68,7 +68,7 @@ class RowAccumulator(wiring.Component):
             Mux(self.nonzero[i], Mux(self.negative[i], -self.d[i], self.d[i]), 0)
             for i in range(self._columns)
         ]
-        term = Signal.like(add_up(terms), name="term", reset_less=True)
+        term = Signal.like(add_up(terms), name="term")
         running = Signal.like(self.sum)
         last = Signal()
         total = Signal.like(self.sum)

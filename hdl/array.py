@@ -169,20 +169,21 @@ class SynapseArray(wiring.Component):
             with m.If(active(Op.UPDATE, 5) | active(Op.AGE, 5)):
                 m.d.sync += flips.eq(switching)
         switched = count_ones(
-            m, flips, cuts=_COUNT_CUTS, register=lambda value: self._later(m, value, 1)
+            m, flips, cuts=_COUNT_CUTS, register=lambda value: self._later(m, value, 1, reset=True)
         )
         m.d.comb += [
             port.word.eq(columns[-2]),
-            port.switched.eq(self._later(m, switched, 1)),
-            port.fault.eq(self._later(m, fault, 3)),
+            port.switched.eq(self._later(m, switched, 1, reset=True)),
+            port.fault.eq(self._later(m, fault, 3, reset=True)),
         ]
         return m
 
-    def _later(self, m, value, cycles):
-        """``value`` some cycles later."""
+    def _later(self, m, value, cycles, *, reset=False):
+        """``value`` some cycles later; with a ``reset`` only where something comes of it by itself,
+        without a step."""
         for _ in range(cycles):
             register = Signal(len(value), name=f"{getattr(value, 'name', 'value')}_later",
-                              reset_less=True)  # fmt: skip
+                              reset_less=not reset)  # fmt: skip
             with m.If(self.port.en):
                 m.d.sync += register.eq(value)
             value = register
@@ -415,7 +416,7 @@ class SynapseArray(wiring.Component):
             activity.u.eq(self._later(m, operand[: config.rows], 3)),
             activity.d.eq(self._later(m, nonzero, 3)),
             activity.word.eq(self._later(m, word, 3)),
-            activity.aged.eq(self._later(m, active(Op.AGE, 6), 2)),
+            activity.aged.eq(self._later(m, active(Op.AGE, 6), 2, reset=True)),
             activity.switched.eq(port.switched),
             activity.load.eq(load),
             activity.index.eq(index),
