@@ -33,9 +33,9 @@ plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its 
 bit a generator. SEED starts the generators again from their power-up states and lets them advance
 by a draw a word, the newest bit of each turned where its bit of the word is set; that leads to any
 state (see ``golden.lfsr.injections``), also to that of zero, which stays zero: no driver may ask
-for it. GENERATORS tells the lowest bit of every generator's draw and lets it advance, 64 times: that
-is enough to know the state before, and whoever wants it back must seed. A SEED cut short leaves
-generators in other states: seed again.
+for it. GENERATORS tells the lowest bit of every generator's draw and lets it advance, 64 times:
+that is enough to know the state before, and whoever wants it back must seed. A SEED cut short
+leaves generators in other states: seed again.
 
 Row variant * codes + code of the table is for the pulses of that code on cells of that variant: a
 word holds the thresholds AP to P and P to AP (K + 1 bits each), then the pulse lengths in ticks (16

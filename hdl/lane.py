@@ -42,8 +42,8 @@ class Lane(wiring.Component):
 
     A step a cycle. Cells and pulse come in; three cycles later, with the table's rows registered,
     read from block RAM, and the thresholds registered, the draws of that cycle are compared and
-    ``flips`` are out, and the generators advance at the end of it. In an update a generator belongs to a direction
-    where there are two, in ageing to its cell.
+    ``flips`` are out, and the generators advance at the end of it. In an update a generator belongs
+    to a direction where there are two, in ageing to its cell.
 
     Parameters
     ----------
