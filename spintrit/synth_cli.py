@@ -11,7 +11,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from spintrit.ip_cli import BLOCK_HELP
 from spintrit.options import ARRAY_HELP, add_fields, fields
-from synth.targets import TARGETS
+from synth.targets import FREQ_MHZ, TARGETS
 
 OUT = "build/synth"
 REPORT = "report.json"
@@ -38,7 +38,11 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     synth.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
     synth.add_argument(
-        "--freq", type=float, default=100.0, metavar="MHZ", help="clock to aim at [100]"
+        "--freq",
+        type=float,
+        default=FREQ_MHZ,
+        metavar="MHZ",
+        help=f"clock to aim at [{FREQ_MHZ:g}]",
     )
     synth.add_argument(
         "--place", default=True, action=argparse.BooleanOptionalAction,

@@ -17,9 +17,9 @@ _LANE = {
 _RATES = {"products_per_s": "products a second", "updates_per_s": "updates a second"}
 
 
-def show(result: dict[str, Any], folder: Path, console: Console | None = None) -> None:
+def show(result: dict[str, Any], folder: Path) -> None:
     """Print a report of ``synth.report.report``, and where the rest is."""
-    console = console or Console()
+    console = Console()
     console.print(_figures(result))
     if result["parts"]:
         console.print(_parts(result))
