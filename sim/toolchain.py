@@ -9,6 +9,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from synth.tools import ToolError
+
 OLDEST = (5, 36)  # the oldest release that cocotb 2 supports
 # Without this the PyPI wheel's makefile leaves the precompiled header out of large designs.
 MAKE_FLAGS = ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
@@ -16,13 +18,6 @@ MAKE_FLAGS = ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
 # and make's.
 _ERROR = re.compile(r"%Error|%Warning|\berror:|undefined reference|cannot find|\*\*\* ")
 _MOST_LINES = 20
-
-
-class ToolError(RuntimeError):
-    """A program that is needed is missing or has failed.
-
-    The message is one line, but for a program's own errors.
-    """
 
 
 @dataclass(frozen=True)

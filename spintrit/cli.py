@@ -19,7 +19,7 @@ from golden.data.augment import AUGMENTS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli, eval_cli, ip_cli, plot_cli, study_cli
+from spintrit import device_cli, eval_cli, ip_cli, plot_cli, study_cli, synth_cli
 from spintrit.onchip import DEFAULTS, SERIAL, Chip
 from spintrit.options import (
     ARRAY_HELP,
@@ -159,6 +159,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     generate.set_defaults(act=_generate)
 
     ip_cli.add(commands)
+    synth_cli.add(commands)
     device_cli.add(commands)
     plot_cli.add(commands)
     eval_cli.add(commands)

@@ -12,7 +12,7 @@ from amaranth.lib import wiring
 from golden import checks
 from synth import yosys
 from synth.harness import INNER, Harness
-from synth.targets import CONSTRAINTS, Area, Target
+from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
 
 MOST_SEED = (1 << 31) - 1
@@ -188,7 +188,9 @@ def _synthesis(netlist: Path, top: str, target: Target) -> Synthesis:
     return Synthesis(netlist, top, target.area(modules[top]["cells"]))
 
 
-def place(synthesis: Synthesis, target: Target, *, seed: int = 1, freq_mhz: float = 100) -> Timing:
+def place(
+    synthesis: Synthesis, target: Target, *, seed: int = 1, freq_mhz: float = FREQ_MHZ
+) -> Timing:
     """Place and route a netlist; the same seed gives the same result.
 
     Parameters
@@ -256,12 +258,7 @@ def packed(synthesis: Synthesis, target: Target) -> dict[str, tuple[int, int]]:
 def _nextpnr(target: Target, netlist: Path, *arguments: str) -> str:
     """Run nextpnr in the netlist's folder."""
     words = [*target.arguments, "--json", netlist.name, *arguments]
-    module = f"yowasp_{target.placer.replace('-', '_')}"
-    function = f"run_{target.placer.replace('-', '_')}"
-    return call(
-        "nextpnr", f"from {module} import {function} as run", "run(sys.argv[1:])", *words,
-        cwd=netlist.parent,
-    )  # fmt: skip
+    return _placer(target, "run(sys.argv[1:])", *words, cwd=netlist.parent)
 
 
 def placer_version(target: Target) -> str:
@@ -272,13 +269,16 @@ def placer_version(target: Target) -> str:
     ToolError
         If it is missing.
     """
-    module = f"yowasp_{target.placer.replace('-', '_')}"
-    function = f"run_{target.placer.replace('-', '_')}"
-    log = call(
-        "nextpnr", f"from {module} import {function} as run", "run(['--version'])", cwd=Path.cwd()
-    )
+    log = _placer(target, "run(['--version'])", cwd=Path.cwd())
     found = re.search(r"Version ([\w.-]+)", log)
     return found[1] if found else log.strip()
+
+
+def _placer(target: Target, expression: str, *arguments: str, cwd: Path) -> str:
+    """Call the package of a target's nextpnr, as ``run``; returns its log."""
+    name = target.placer.replace("-", "_")
+    imports = f"from yowasp_{name} import run_{name} as run"
+    return call("nextpnr", imports, expression, *arguments, cwd=cwd)
 
 
 def utilisation(log: str) -> dict[str, tuple[int, int]]:
@@ -310,7 +310,7 @@ def timing(report: Any) -> Timing:
 
 def timed(
     component: wiring.Component, name: str, target: Target, folder: Path, *,
-    seed: int = 1, freq_mhz: float = 100,
+    seed: int = 1, freq_mhz: float = FREQ_MHZ,
 ) -> Timing:  # fmt: skip
     """Place and route a component within ``synth.harness.Harness``; arguments and errors as for
     ``synthesise`` and ``place``. The reset comes from a pin, and its way is not timed."""

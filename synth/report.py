@@ -17,9 +17,8 @@ from hdl.dot import TernaryDot
 from hdl.top import ArrayTop
 from synth import flow, yosys
 from synth.flow import DoesNotFitError
-from synth.targets import NUMBERS, Area, Target, target
+from synth.targets import FREQ_MHZ, NUMBERS, Area, Target, target
 
-FREQ_MHZ = 100.0
 BLOCKS = ("array", "accelerator")
 
 Config = ArrayConfig | AcceleratorConfig

@@ -9,6 +9,7 @@ from typing import Any
 from golden import checks
 
 NUMBERS = ("lut4", "ff", "bram", "dsp", "memory_bits")  # of an Area
+FREQ_MHZ = 100.0  # what placement aims at if nothing else is said
 CONSTRAINTS = "pins.cst"  # file in the folder where nextpnr runs
 Cells = Mapping[str, Mapping[str, Any]]  # of one module of a netlist
 

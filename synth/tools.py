@@ -24,7 +24,8 @@ sys.exit({{call}})
 
 
 class ToolError(RuntimeError):
-    """A program that is needed is missing or has failed. The message is one line.
+    """A program that is needed is missing or has failed. The message is one line, but for a
+    compiler's own errors.
 
     Attributes
     ----------
