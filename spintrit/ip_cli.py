@@ -12,7 +12,7 @@ from golden.config import ArrayConfig
 from golden.spec import Block
 from spintrit.options import ARRAY_HELP, add_fields, fields
 
-_HELP = {
+BLOCK_HELP = {
     "tiles": "arrays that work side by side, a power of two",
     "activation_words": "memory of inputs and activations, words of a trit a row",
     "error_words": "memory of errors, words of a byte a row",
@@ -41,7 +41,9 @@ def add(commands: Any) -> None:
     ip.add_argument("--inputs", default="64", metavar="SHAPE", help="inputs, as 64 or 28x28x1 [64]")
     ip.add_argument("--classes", type=int, default=10, metavar="N", help="outputs [10]")
     ip.add_argument("--batch", type=int, default=200, metavar="N", help="samples [200]")
-    add_fields(ip.add_argument_group("accelerator"), AcceleratorConfig, _HELP, tuple(_HELP))
+    add_fields(
+        ip.add_argument_group("accelerator"), AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP)
+    )
     group, cols = ip.add_argument_group("array"), AcceleratorConfig().array.cols
     group.add_argument(
         "--cols", type=int, default=cols, metavar="N",
@@ -60,12 +62,12 @@ def _ip(arguments: argparse.Namespace) -> int:
     array = fields(ArrayConfig, arguments)
     if arguments.network is None:
         config = AcceleratorConfig(
-            array=array, **{name: getattr(arguments, name) for name in _HELP}
+            array=array, **{name: getattr(arguments, name) for name in BLOCK_HELP}
         )
     else:
         blocks = [*spec.parse(spec.load(arguments.network)[0]), Block(arguments.classes)]
         checks.integer("classes", arguments.classes, 1)
-        shape = _shape(arguments.inputs)
+        shape = shape_of(arguments.inputs)
         config = sized(blocks, shape, array, arguments.tiles, arguments.batch)
     files = ip_files(config, arguments.name or ACCELERATOR_NAME, arguments.uart)
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -78,7 +80,7 @@ def _ip(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def shape_of(text: str) -> tuple[int, ...]:
     """A shape in the notation 64 or 28x28x1."""
     parts = text.split("x")
     if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) for part in parts):

@@ -1,0 +1,122 @@
+"""The command ``spintrit synth``."""
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from golden.accel.config import AcceleratorConfig
+from golden.config import ArrayConfig
+from spintrit.ip_cli import BLOCK_HELP
+from spintrit.options import ARRAY_HELP, add_fields, fields
+from synth.targets import TARGETS
+
+OUT = "build/synth"
+REPORT = "report.json"
+TARGET = "ecp5-85k"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the top parser's."""
+    synth = commands.add_parser(
+        "synth",
+        help="what an array takes of an FPGA, and its clock",
+        description="Synthesise a block for an FPGA, place and route it, and tell what it takes, "
+        "by component and by lane, its highest clock and the path that limits that. With --sweep "
+        "many arrays, each with one option that differs. The exit status is 1 if the block does "
+        "not fit.",
+    )
+    synth.add_argument(
+        "--target", choices=tuple(TARGETS), default=TARGET,
+        help=f"the FPGA; generic is LUTs of four inputs without place and route [{TARGET}]",
+    )  # fmt: skip
+    synth.add_argument(
+        "--block", choices=("array", "accelerator"), default="array",
+        help="an array with its controller, or the accelerator behind AXI [array]",
+    )  # fmt: skip
+    synth.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
+    synth.add_argument(
+        "--freq", type=float, default=100.0, metavar="MHZ", help="clock to aim at [100]"
+    )
+    synth.add_argument(
+        "--place", default=True, action=argparse.BooleanOptionalAction,
+        help="place and route, for the clock [yes]",
+    )  # fmt: skip
+    synth.add_argument(
+        "-o", "--output", type=Path, metavar="DIR",
+        help=f"folder of report.json and the tools' files [{OUT}/BLOCK-TARGET]",
+    )  # fmt: skip
+    synth.add_argument(
+        "--sweep", action="store_true",
+        help="arrays around the one that is given, with other rows, columns a cycle, K and codes; "
+        "what is finished is not run again",
+    )  # fmt: skip
+    synth.add_argument(
+        "--results", type=Path, default=Path(OUT), metavar="DIR",
+        help=f"folder of a sweep's table and picture [{OUT}]",
+    )  # fmt: skip
+    add_fields(synth.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
+    accelerator = synth.add_argument_group("accelerator, with --block accelerator")
+    add_fields(accelerator, AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP))
+    synth.set_defaults(act=_synth)
+
+
+def _synth(arguments: argparse.Namespace) -> int:
+    from golden import checks
+    from golden.checkpoint import write_atomically
+    from spintrit.synth_table import show
+    from synth.flow import MOST_SEED
+    from synth.report import report
+
+    checks.integer("seed", arguments.seed, 1, MOST_SEED)
+    checks.real("freq", arguments.freq, 1, 2000)
+    array = fields(ArrayConfig, arguments)
+    config: ArrayConfig | AcceleratorConfig = array
+    if arguments.block == "accelerator":
+        own = {name: getattr(arguments, name) for name in BLOCK_HELP}
+        config = AcceleratorConfig(array=array, **own)
+    else:
+        _no_accelerator(arguments)
+    if arguments.sweep:
+        return _sweep(arguments, array)
+    folder = arguments.output or Path(OUT) / f"{arguments.block}-{arguments.target}"
+    folder.mkdir(parents=True, exist_ok=True)
+    result = report(
+        config, arguments.target, folder,
+        seed=arguments.seed, freq_mhz=arguments.freq, placed=arguments.place,
+    )  # fmt: skip
+    write_atomically(folder / REPORT, (json.dumps(result, indent=1) + "\n").encode())
+    show(result, folder)
+    if result["misfit"]:
+        print(f"spintrit: {result['misfit']}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _no_accelerator(arguments: argparse.Namespace) -> None:
+    """Refuse options that would do nothing."""
+    for field in dataclasses.fields(AcceleratorConfig):
+        if field.name in BLOCK_HELP and getattr(arguments, field.name) != field.default:
+            value = getattr(arguments, field.name)
+            raise ValueError(f"{field.name} = {value} needs --block accelerator")
+
+
+def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
+    from spintrit import synth_sweep
+
+    if arguments.block != "array":
+        raise ValueError(f"block must be array with --sweep, not {arguments.block!r}")
+    if arguments.output:
+        raise ValueError(f"output = {str(arguments.output)!r} is for one block; see --results")
+    for point in synth_sweep.points(array):
+        result = synth_sweep.run(
+            point, arguments.target, arguments.results,
+            seed=arguments.seed, freq_mhz=arguments.freq, placed=arguments.place,
+        )  # fmt: skip
+        print(synth_sweep.line(result), flush=True)
+        synth_sweep.record(result, arguments.results)
+    synth_sweep.draw(arguments.results)
+    print(f"{arguments.results}: {synth_sweep.RESULTS}, {synth_sweep.PICTURE}")
+    return 0

@@ -1,0 +1,246 @@
+"""Area and clock of many arrays, each with one parameter that differs from a first one."""
+
+import dataclasses
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+
+from golden.checkpoint import alone, write_atomically
+from golden.config import DRAW_BITS, ArrayConfig
+from synth.report import key, report
+
+RESULTS, PICTURE = "synth.json", "synth.png"
+VALUES: dict[str, tuple[int, ...]] = {
+    "rows": (8, 16, 32, 64, 128),
+    "columns_per_cycle": (1, 2, 4, 8),
+    "draw_bits": DRAW_BITS,
+    "code_bits": (3, 4, 5, 6, 7, 8),
+}
+_LABELS = {
+    "rows": "rows",
+    "columns_per_cycle": "columns a cycle",
+    "draw_bits": "width K of a draw",
+    "code_bits": "width of a pulse code",
+}
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+
+Entry = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """An array of a sweep: what differs, if anything does, and all of its parameters."""
+
+    sweep: str
+    config: ArrayConfig
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        config = self.config
+        return "-".join(
+            [f"{config.rows}x{config.cols}"]
+            + [f"{field}{getattr(config, field)}" for field in list(VALUES)[1:]]
+            + [config.synapse] * (config.synapse != "ternary")
+            + [f"variants{config.variant_bits}"] * bool(config.variant_bits)
+            + [f"errors{config.error_bits}"]
+            + ["counters"] * config.counters
+        )
+
+
+def points(first: ArrayConfig) -> list[Point]:
+    """The arrays around ``first``, which is one of them; those that cannot be are left out."""
+    found = []
+    for name, values in VALUES.items():
+        for value in sorted({*values, getattr(first, name)}):
+            if name == "columns_per_cycle" and first.cols % value:
+                continue
+            found.append(Point(name, dataclasses.replace(first, **{name: value})))
+    return found
+
+
+def run(
+    point: Point, target: str, folder: Path, *, seed: int, freq_mhz: float, placed: bool
+) -> Entry:
+    """A point's report, made unless ``folder`` holds that of the same design and tools.
+
+    Raises
+    ------
+    ToolError
+        If a tool is missing or fails; a design that does not fit is no failure.
+    OSError
+        If a file cannot be written.
+    """
+    placement = f"seed{seed}-{freq_mhz:g}MHz" if placed else "area"
+    place = folder / "points" / f"{target}-{point.name}-{placement}"
+    path, wanted = place / "report.json", key(
+        point.config, target, seed=seed, freq_mhz=freq_mhz, placed=placed
+    )  # fmt: skip
+    kept = _read(path)
+    if not isinstance(kept, dict) or kept.get("key") != wanted:
+        place.mkdir(parents=True, exist_ok=True)
+        kept = report(
+            point.config, target, place, seed=seed, freq_mhz=freq_mhz, placed=placed, parts=False
+        )
+        kept["key"] = wanted
+        write_atomically(path, (json.dumps(kept, indent=1) + "\n").encode())
+    return {"sweep": point.sweep, "x": getattr(point.config, point.sweep)} | kept
+
+
+def _read(path: Path) -> Any:
+    """What a file of JSON holds; None if there is none, or it is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def line(entry: Entry) -> str:
+    """A point in one line."""
+    clock = f"{entry['fmax_mhz']:.2f} MHz" if entry["fmax_mhz"] else "not placed"
+    return (
+        f"{entry['target']}, {entry['sweep']} {entry['x']}: {entry['lut4']:,} LUT4, "
+        f"{entry['ff']:,} FF, {entry['bram']} BRAM, {entry['lane_lut4']:.1f} LUT4 a lane, "
+        f"{entry['misfit'] or clock}"
+    )
+
+
+def record(entry: Entry, folder: Path) -> None:
+    """Put a point into synth.json, in the place of an earlier one of the same target, sweep and
+    settings.
+
+    Raises
+    ------
+    ValueError
+        If synth.json is damaged.
+    OSError
+        If a file cannot be written.
+    """
+
+    def settings(one: Entry) -> Any:
+        return [one[name] for name in ("target", "sweep", "config", "seed", "freq_mhz")]
+
+    path = folder / RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder):  # another sweep may be running
+        earlier = _entries(path) if path.exists() else []
+        kept = [one for one in earlier if settings(one) != settings(entry)]
+        order = list(VALUES)
+        new = {name: value for name, value in entry.items() if name not in ("path", "parts")}
+        every = sorted([*kept, new], key=lambda e: (e["target"], order.index(e["sweep"]), e["x"]))
+        write_atomically(path, (json.dumps(every, indent=1) + "\n").encode())
+
+
+def _entries(path: Path) -> list[Entry]:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+
+
+def draw(folder: Path) -> None:
+    """Write the picture of all that synth.json in ``folder`` holds.
+
+    Raises
+    ------
+    ValueError
+        If synth.json is damaged.
+    OSError
+        If a file cannot be read or written.
+    """
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        figure(_entries(folder / RESULTS)).savefig(buffer, format="png", dpi=150)
+    write_atomically(folder / PICTURE, buffer.getvalue())
+
+
+def figure(entries: list[Entry]) -> Figure:
+    """LUTs, LUTs a row and clock of one entry or more against each parameter; a colour for each
+    target."""
+    targets = list(dict.fromkeys(entry["target"] for entry in entries))
+    sweeps = [name for name in VALUES if any(entry["sweep"] == name for entry in entries)]
+    with mpl.rc_context(_STYLE):
+        shown = Figure(figsize=(2.9 * len(sweeps) + 0.4, 6.6), layout="constrained")
+        axes = shown.subplots(3, len(sweeps), squeeze=False, sharey="row", sharex="col")
+        for column, sweep in enumerate(sweeps):
+            mine = [entry for entry in entries if entry["sweep"] == sweep]
+            _panels(axes[:, column], mine, targets)
+            xs = sorted({entry["x"] for entry in mine})
+            if sweep != "code_bits":  # the others double
+                axes[2, column].set_xscale("log", base=2)
+            axes[2, column].xaxis.set_major_locator(FixedLocator(xs))
+            axes[2, column].xaxis.set_minor_locator(NullLocator())
+            axes[2, column].set_xticklabels([str(x) for x in xs])
+            axes[2, column].set_xlabel(_LABELS[sweep])
+        axes[0, 0].set(ylabel="LUT4", yscale="log")
+        axes[1, 0].set(ylabel="LUT4 a row", ylim=(0, None))
+        axes[2, 0].set(ylabel="clock (MHz)", ylim=(0, None))
+        area = axes[0, 0].yaxis
+        area.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        area.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        area.set_minor_locator(NullLocator())
+        shown.legend(
+            handles=_legend(targets, any(entry["misfit"] for entry in entries)),
+            loc="outside upper center", ncols=len(targets) + 3, frameon=False,
+        )  # fmt: skip
+        shown.supxlabel(_common(entries), fontsize=8, color="#666666")
+    return shown
+
+
+def _legend(targets: list[str], misfit: bool) -> list[Line2D]:
+    """Colours of targets, then what lines and marks mean in any colour."""
+    lines = [
+        Line2D([], [], color=colour, lw=2, label=target)
+        for colour, target in zip(_COLOURS, targets, strict=False)
+    ]
+    grey: Any = {"color": "#666666"}
+    lines += [
+        Line2D([], [], marker="o", ms=4, lw=1.2, label="whole array", **grey),
+        Line2D([], [], marker="s", ms=3, lw=1.2, ls=":", label="dot product", **grey),
+    ]
+    if misfit:
+        lines.append(Line2D([], [], marker="x", ms=6, lw=0, label="does not fit", **grey))
+    return lines
+
+
+def _common(entries: list[Entry]) -> str:
+    """What the arrays share."""
+    configs = [entry["config"] for entry in entries]
+
+    def most(name: str) -> Any:
+        values = [config[name] for config in configs]
+        return max(values, key=values.count)
+
+    counters = "with" if most("counters") else "without"
+    return (
+        f"each around an array of {most('rows')} x {most('cols')}, {most('synapse')}, "
+        f"{most('columns_per_cycle')} column{'s' * (most('columns_per_cycle') > 1)} a cycle, "
+        f"K = {most('draw_bits')}, codes of {most('code_bits')} bits, {counters} activity counters"
+    )
+
+
+def _panels(axes: Any, entries: list[Entry], targets: list[str]) -> None:
+    area, lane, clock = axes
+    for colour, target in zip(_COLOURS, targets, strict=False):
+        mine = sorted((e for e in entries if e["target"] == target), key=lambda e: e["x"])
+        xs = [entry["x"] for entry in mine]
+        looks: Any = {"color": colour, "marker": "o", "ms": 4, "lw": 1.2}
+        area.plot(xs, [entry["lut4"] for entry in mine], **looks)
+        lane.plot(xs, [e["lane_lut4"] for e in mine], **looks)
+        looks |= {"ls": ":", "marker": "s", "ms": 3}
+        lane.plot(xs, [e["dot_lut4_per_row"] for e in mine], **looks)
+        fits = [entry for entry in mine if entry["fmax_mhz"]]
+        looks |= {"ls": "-", "marker": "o", "ms": 4}
+        clock.plot([e["x"] for e in fits], [e["fmax_mhz"] for e in fits], **looks)
+        for entry in mine:
+            if entry["misfit"]:
+                clock.plot(entry["x"], 0, marker="x", color=colour, ms=6, clip_on=False)
+    for axis in axes:
+        axis.grid(axis="y", color="#DDDDDD", lw=0.6)

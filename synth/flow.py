@@ -1,0 +1,318 @@
+"""From a component to cells, and to a placed and routed design with its timing."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from golden import checks
+from synth import yosys
+from synth.harness import INNER, Harness
+from synth.targets import CONSTRAINTS, Area, Target
+from synth.tools import ToolError, call
+
+MOST_SEED = (1 << 31) - 1
+# "TRELLIS_COMB:   12345/  83640    14%", under the heading "Device utilisation:".
+_USED = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
+_NO_PLACE = re.compile(
+    r"[Nn]o (?:more )?B[Ee]Ls remaining|nable to (?:find a )?plac|failed to place"
+)
+# What Yosys appends to the name of a signal for cells and wires that it makes next to it.
+_DERIVED = re.compile(
+    r"(?:_(?:SB_[A-Z]|TRELLIS_|LUT[1-4]\b|LUT4_|CCU2C|PFUMX|L6MUX21|MUX2_|ALU_|DFF[A-Z]*_[A-Z]|DO(?![a-zA-Z]))|\$).*"
+)
+
+
+class DoesNotFitError(ToolError):
+    """nextpnr found no place for a design.
+
+    Attributes
+    ----------
+    utilisation : dict
+        By nextpnr's name of a resource: used and available.
+    """
+
+    def __init__(self, message: str, log: str, utilisation: dict[str, tuple[int, int]]):
+        super().__init__(message, log)
+        self.utilisation = utilisation
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """A synthesised component.
+
+    Parameters
+    ----------
+    netlist : Path
+        Yosys's JSON, for nextpnr.
+    top : str
+        Its top module.
+    area : Area
+    """
+
+    netlist: Path
+    top: str
+    area: Area
+
+
+@dataclass(frozen=True)
+class Hop:
+    """A step of a path: ``kind`` is clk-to-q, logic, routing or setup, ``name`` the net of routing
+    and otherwise the cell, as the tools name them."""
+
+    kind: str
+    name: str
+    delay_ns: float
+
+    @property
+    def signal(self) -> str:
+        """The signal of ours that this is or was made from, then with a ``~``."""
+        name = self.name.removeprefix(f"{INNER}.")
+        own = _DERIVED.sub("", name)
+        return own if own == name else f"{own or 'carry'}~"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What place and route came to.
+
+    Parameters
+    ----------
+    fmax_mhz : float
+        Highest clock of the worst path from register to register.
+    path : list of Hop
+        That path.
+    utilisation : dict
+        By nextpnr's name of a resource: used and available, with the harness.
+    """
+
+    fmax_mhz: float
+    path: list[Hop]
+    utilisation: dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A kind of component within a design.
+
+    Parameters
+    ----------
+    path : str
+        Where it is, without the numbers of equal ones; the top is ``""``.
+    count : int
+    area : Area
+        Of one, synthesised by itself with all that is within it.
+    """
+
+    path: str
+    count: int
+    area: Area
+
+    def own(self, parts: list["Part"]) -> Area:
+        """Area of one without that of the parts within it.
+
+        Logic that is optimised across their border falls to it, and may make it less than 0.
+        """
+        left = self.area
+        for part in parts:
+            outer, _, _ = part.path.rpartition(".")
+            if part is not self and outer == self.path:
+                left = left - part.area.times(part.count // self.count)
+        return left
+
+
+def synthesise(component: wiring.Component, name: str, target: Target, folder: Path) -> Synthesis:
+    """Synthesise a component, flattened; leaves ``<name>.il`` and ``<name>.json`` in ``folder``.
+
+    Raises
+    ------
+    ToolError
+        If there is no Yosys, or it fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    design = rtlil.convert(component, name=name, emit_src=False)
+    (folder / f"{name}.il").write_text(design)
+    script = f"read_rtlil {name}.il\n{_script(target, name, name)}"
+    yosys.run(script, folder)
+    return _synthesis(folder / f"{name}.json", name, target)
+
+
+def parts(
+    component: wiring.Component, whole: Synthesis, target: Target, folder: Path, depth: int = 3
+) -> list[Part]:
+    """The kinds of components within one, down to ``depth``, from the outermost.
+
+    Each is synthesised by itself, so that nothing of it is optimised together with its
+    surroundings; equal ones but once, and the outermost is ``whole``, which has been.
+
+    Raises
+    ------
+    ToolError
+        If there is no Yosys, or it fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    name = whole.top
+    file = f"{name}-parts.il"
+    design = rtlil.convert(component, name=name, emit_src=False)
+    (folder / file).write_text(design)
+    kinds: dict[str, list[str]] = {}
+    for module in re.findall(r"^module \\(\S+)$", design, re.MULTILINE):
+        _, *steps = module.removeprefix(name).split(".")
+        if len(steps) <= depth:
+            kind = ".".join(re.sub(r"_\d+$", "", step) for step in steps)
+            kinds.setdefault(kind, []).append(module)
+    found = []
+    for index, (kind, modules) in enumerate(sorted(kinds.items())):
+        area = whole.area
+        if kind:
+            netlist = f"{name}-part{index}"
+            yosys.run(f"read_rtlil {file}\n{_script(target, modules[0], netlist)}", folder)
+            area = _synthesis(folder / f"{netlist}.json", modules[0], target).area
+        found.append(Part(kind, len(modules), area))
+    return found
+
+
+def _script(target: Target, top: str, file: str) -> str:
+    # ABC's interface names the bits of a port ``x`` as Amaranth does the elements of a port ``x``
+    # that is an array, and Yosys fails an assertion over that; the elements' names can go.
+    hide = rf"rename -hide {top}/w:*\[*"
+    return f"{hide}\n{target.synthesis.format(top=top)}\nwrite_json {file}.json\n"
+
+
+def _synthesis(netlist: Path, top: str, target: Target) -> Synthesis:
+    modules = json.loads(netlist.read_text())["modules"]
+    return Synthesis(netlist, top, target.area(modules[top]["cells"]))
+
+
+def place(synthesis: Synthesis, target: Target, *, seed: int = 1, freq_mhz: float = 100) -> Timing:
+    """Place and route a netlist; the same seed gives the same result.
+
+    Parameters
+    ----------
+    synthesis : Synthesis
+        With no more pins than the chip has.
+    target : Target
+    seed : int
+        Of placement, 1 to 2^31 - 1.
+    freq_mhz : float
+        What the tools aim at.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its type or range, or the target has no place and route.
+    DoesNotFitError
+        If the design is too large.
+    ToolError
+        If nextpnr is missing or fails otherwise.
+    """
+    seed = checks.integer("seed", seed, 1, MOST_SEED)
+    freq_mhz = checks.real("freq_mhz", freq_mhz, 1, 2000)
+    if not target.placer:
+        raise ValueError(f"target {target.name!r} has no place and route")
+    folder, report = synthesis.netlist.parent, f"{synthesis.top}-report.json"
+    if target.constraints:
+        (folder / CONSTRAINTS).write_text(target.constraints)
+    try:
+        _nextpnr(
+            target, synthesis.netlist,
+            "--report", report, "--seed", str(seed), "--freq", f"{freq_mhz:g}",
+            "--timing-allow-fail",
+        )  # fmt: skip
+    except ToolError as error:
+        used = utilisation(error.log)
+        if any(have < want for want, have in used.values()) or _NO_PLACE.search(str(error)):
+            told = ", ".join(
+                f"{name} {want} of {have}"
+                for name, (want, have) in used.items()
+                if want and (want > have or name == target.logic)
+            )
+            message = f"does not fit {target.name}: {told}"
+            raise DoesNotFitError(message, error.log, used) from None
+        raise
+    return timing(json.loads((folder / report).read_text()))
+
+
+def packed(synthesis: Synthesis, target: Target) -> dict[str, tuple[int, int]]:
+    """What nextpnr makes of a netlist before it places it: used and available of each resource.
+
+    Carries that begin or end in logic get cells of their own, constants and pairs of LUT and
+    register are settled; pins are not. Nothing where nextpnr wants them settled, too.
+
+    Raises
+    ------
+    ToolError
+        If nextpnr is missing or fails.
+    """
+    if target.constraints:
+        return {}
+    return utilisation(_nextpnr(target, synthesis.netlist, "--pack-only"))
+
+
+def _nextpnr(target: Target, netlist: Path, *arguments: str) -> str:
+    """Run nextpnr in the netlist's folder."""
+    words = [*target.arguments, "--json", netlist.name, *arguments]
+    module = f"yowasp_{target.placer.replace('-', '_')}"
+    function = f"run_{target.placer.replace('-', '_')}"
+    return call(
+        "nextpnr", f"from {module} import {function} as run", "run(sys.argv[1:])", *words,
+        cwd=netlist.parent,
+    )  # fmt: skip
+
+
+def placer_version(target: Target) -> str:
+    """Version of nextpnr.
+
+    Raises
+    ------
+    ToolError
+        If it is missing.
+    """
+    module = f"yowasp_{target.placer.replace('-', '_')}"
+    function = f"run_{target.placer.replace('-', '_')}"
+    log = call(
+        "nextpnr", f"from {module} import {function} as run", "run(['--version'])", cwd=Path.cwd()
+    )
+    found = re.search(r"Version ([\w.-]+)", log)
+    return found[1] if found else log.strip()
+
+
+def utilisation(log: str) -> dict[str, tuple[int, int]]:
+    """Used and available of each resource, from nextpnr's log."""
+    _, _, text = log.partition("Device utilisation:")
+    return {name: (int(used), int(have)) for name, used, have in _USED.findall(text)}
+
+
+def timing(report: Any) -> Timing:
+    """Timing and utilisation, from nextpnr's report.
+
+    Raises
+    ------
+    ToolError
+        If it has no path from register to register.
+    """
+    used = {name: (n["used"], n["available"]) for name, n in report["utilization"].items()}
+    if not report["fmax"]:
+        raise ToolError("nextpnr found no path from register to register")
+    clock, worst = min(report["fmax"].items(), key=lambda entry: entry[1]["achieved"])
+    ends = f"posedge {clock}"
+    [path] = [p for p in report["critical_paths"] if p["from"] == p["to"] == ends][:1]
+    hops = [
+        Hop(step["type"], step.get("net", step["to"]["cell"]), round(step["delay"], 3))
+        for step in path["path"]
+    ]
+    return Timing(round(worst["achieved"], 2), hops, used)
+
+
+def timed(
+    component: wiring.Component, name: str, target: Target, folder: Path, *,
+    seed: int = 1, freq_mhz: float = 100,
+) -> Timing:  # fmt: skip
+    """Place and route a component within ``synth.harness.Harness``; arguments and errors as for
+    ``synthesise`` and ``place``. The reset comes from a pin, and its way is not timed."""
+    framed = synthesise(Harness(component), f"{name}_framed", target, folder)
+    return place(framed, target, seed=seed, freq_mhz=freq_mhz)

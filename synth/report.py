@@ -1,0 +1,190 @@
+"""What a design takes of an FPGA and how fast it is: one JSON document."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.lib import wiring
+
+from golden.accel.config import AcceleratorConfig
+from golden.config import ArrayConfig
+from hdl.accel.top import AxiAccelerator
+from hdl.array import SynapseArray
+from hdl.dot import TernaryDot
+from hdl.top import ArrayTop
+from synth import flow, yosys
+from synth.flow import DoesNotFitError
+from synth.targets import NUMBERS, Area, Target, target
+
+FREQ_MHZ = 100.0
+BLOCKS = ("array", "accelerator")
+
+Config = ArrayConfig | AcceleratorConfig
+Report = dict[str, Any]
+
+
+def component(config: Config) -> wiring.Component:
+    """The block that a configuration describes, with its controller or its front end.
+
+    Raises
+    ------
+    TypeError
+        If ``config`` is of neither type.
+    """
+    if isinstance(config, ArrayConfig):
+        return ArrayTop(config)
+    return AxiAccelerator(config)
+
+
+def versions(to: Target) -> dict[str, str]:
+    """Of the tools that a report for this target comes from.
+
+    Raises
+    ------
+    ToolError
+        If one is missing.
+    """
+    amaranth = importlib.metadata.version("amaranth")
+    told = {"amaranth": f"Amaranth {amaranth}", "yosys": yosys.version()}
+    if to.placer:
+        told["nextpnr"] = flow.placer_version(to)
+    return told
+
+
+def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) -> str:
+    """A digest of the design, the settings and the tools: the same key, the same report."""
+    to = target(name)
+    design = rtlil.convert(component(config), name="top", emit_src=False)
+    settings = (design, repr(to), seed, freq_mhz, placed, sorted(versions(to).items()))
+    return hashlib.sha256(repr(settings).encode()).hexdigest()
+
+
+def report(
+    config: Config, name: str, folder: Path, *, seed: int = 1, freq_mhz: float = FREQ_MHZ,
+    placed: bool = True, parts: bool = True,
+) -> Report:  # fmt: skip
+    """Synthesise a block and, within a harness, place and route it.
+
+    Parameters
+    ----------
+    config : ArrayConfig or AcceleratorConfig
+        Of the array with its controller, or of the accelerator behind AXI.
+    name : str
+        Of a target.
+    folder : Path
+        For the tools' files.
+    seed, freq_mhz
+        As for ``synth.flow.place``.
+    placed : bool
+        Whether to place and route.
+    parts : bool
+        Whether to synthesise each kind of component by itself, too.
+
+    Returns
+    -------
+    dict
+        For JSON. ``lut4``, ``ff``, ``bram``, ``dsp``, ``memory_bits``, ``other`` as in
+        ``synth.targets.Area``, of the block without harness; ``fmax_mhz``, None where nothing is
+        placed, with ``path``; ``misfit``, why it does not fit, else None. Of an array also
+        ``dot_lut4_per_row``: of ``hdl.dot.TernaryDot`` alone, a row; ``lane_lut4``: of all of
+        ``hdl.array.SynapseArray`` without activity counters, a row, which bounds a lane from
+        above; ``products_per_s``, ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a
+        cycle.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not of its type or outside its range.
+    ToolError
+        If a tool is missing or fails.
+    """
+    to = target(name)
+    placed = placed and bool(to.placer)
+    block = component(config)
+    whole = flow.synthesise(block, "block", to, folder)
+    array = isinstance(config, ArrayConfig)
+    result: Report = {
+        "block": BLOCKS[0] if array else BLOCKS[1],
+        "target": to.name,
+        "device": to.title,
+        "config": dataclasses.asdict(config),
+        "seed": seed if placed else None,
+        "freq_mhz": freq_mhz if placed else None,
+        **dataclasses.asdict(whole.area),
+        "versions": versions(to),
+    }
+    if isinstance(config, ArrayConfig):
+        result |= _lanes(config, to, folder)
+    result["parts"] = _parts(config, whole, to, folder) if parts else []
+    result |= {"fmax_mhz": None, "misfit": None, "path": [], "packed": {}, "utilisation": {}}
+    if placed:
+        result["packed"] = _taken(flow.packed(whole, to))
+        try:
+            timing = flow.timed(
+                component(config), "block", to, folder, seed=seed, freq_mhz=freq_mhz
+            )
+        except DoesNotFitError as error:
+            result |= {"misfit": str(error), "utilisation": _taken(error.utilisation)}
+        else:
+            path = [{**dataclasses.asdict(hop), "signal": hop.signal} for hop in timing.path]
+            result |= {"fmax_mhz": timing.fmax_mhz, "path": path}
+            result["utilisation"] = _taken(timing.utilisation)
+    if isinstance(config, ArrayConfig):
+        result |= _throughput(config, result["fmax_mhz"])
+    return result
+
+
+def _lanes(config: ArrayConfig, to: Target, folder: Path) -> Report:
+    quiet = dataclasses.replace(config, counters=False)
+    dot = flow.synthesise(TernaryDot(length=config.rows), "dot", to, folder).area.lut4
+    array = flow.synthesise(SynapseArray(quiet), "lanes", to, folder).area.lut4
+    return {
+        "dot_lut4": dot,
+        "dot_lut4_per_row": round(dot / config.rows, 3),
+        "array_lut4": array,
+        "lane_lut4": round(array / config.rows, 3),
+    }
+
+
+def _parts(config: Config, whole: flow.Synthesis, to: Target, folder: Path) -> list[Report]:
+    found = flow.parts(component(config), whole, to, folder)
+
+    def numbers(area: Area) -> dict[str, int]:
+        return {name: getattr(area, name) for name in NUMBERS}
+
+    return [
+        {
+            "path": part.path,
+            "count": part.count,
+            **numbers(part.area),
+            "own": numbers(part.own(found)),
+        }
+        for part in found
+    ]
+
+
+def _throughput(config: ArrayConfig, fmax_mhz: float | None) -> Report:
+    hertz = None if fmax_mhz is None else fmax_mhz * 1e6
+    return {
+        "products_per_s": hertz and config.rows * config.columns_per_cycle * hertz,
+        "updates_per_s": hertz and config.rows * hertz,
+    }
+
+
+def _taken(utilisation: dict[str, tuple[int, int]]) -> dict[str, list[int]]:
+    return {name: [used, have] for name, (used, have) in utilisation.items() if used}
+
+
+def stretches(path: list[Report]) -> list[tuple[str, dict[str, float]]]:
+    """A report's path by signal: consecutive hops of one signal together, with the delay in
+    nanoseconds of each kind of hop."""
+    found: list[tuple[str, dict[str, float]]] = []
+    for hop in path:
+        if not found or found[-1][0] != hop["signal"]:
+            found.append((hop["signal"], {}))
+        delays = found[-1][1]
+        delays[hop["kind"]] = round(delays.get(hop["kind"], 0.0) + hop["delay_ns"], 3)
+    return found

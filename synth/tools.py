@@ -1,0 +1,90 @@
+"""Running the programs that make FPGA designs: Python packages, each in an interpreter of its own.
+
+Such a program ends its process where it fails, keeps state of earlier calls, and writes to the
+process's own standard output; a child holds all of that.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXTRA = "pip install 'spintrit[fpga]'"
+_ERROR = re.compile(r"\bERROR: *(.*)")
+_MISSING = 77  # exit status of a child that could not import its program
+_CHILD = f"""
+import sys
+try:
+    {{imports}}
+except ImportError as error:
+    print(error)
+    sys.exit({_MISSING})
+sys.exit({{call}})
+"""
+
+
+class ToolError(RuntimeError):
+    """A program that is needed is missing or has failed. The message is one line.
+
+    Attributes
+    ----------
+    log : str
+        What the program had written.
+    """
+
+    def __init__(self, message: str, log: str = ""):
+        super().__init__(message)
+        self.log = log
+
+
+class MissingToolError(ToolError):
+    """The program is not installed."""
+
+
+def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -> str:
+    """Run one of these programs; returns what it wrote.
+
+    WebAssembly builds see no file of /tmp but those in and below their working folder: give such
+    files relative to ``cwd``.
+
+    Parameters
+    ----------
+    name : str
+        For messages.
+    imports, expression : str
+        Python: the import that tells whether the program is there, and the call, which gives the
+        exit status and finds ``arguments`` in ``sys.argv[1:]``.
+    cwd : Path
+
+    Raises
+    ------
+    MissingToolError
+        If the import fails.
+    ToolError
+        If the program does, with its first line that names an error.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", _CHILD.format(imports=imports, call=expression), *arguments],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    log = done.stdout
+    if done.returncode == _MISSING:
+        raise MissingToolError(f"{name} cannot be imported ({log.strip()}): {EXTRA}", log)
+    if done.returncode:
+        raise ToolError(f"{name} failed: {first_error(log, done.returncode)}", log)
+    return log
+
+
+def first_error(log: str, status: int) -> str:
+    """The first line of a log that names an error; without one, its end and the exit status."""
+    found = _ERROR.search(log)
+    if found:
+        return found[1].strip()
+    lines = [line.strip() for line in log.splitlines() if line.strip()]
+    return f"exit status {status}" + (f" after {lines[-1]!r}" if lines else "")
