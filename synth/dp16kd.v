@@ -1,7 +1,7 @@
 // Behaviour of the ECP5 block RAM in the modes that Yosys infers; Yosys itself has none.
 //
 // Data widths 1, 2, 4, 9, 18 and, one port writing and the other reading, 36. A byte has nine bits,
-// of which the widths below 9 leave out the highest. No output registers, no asynchronous reset.
+// of which the widths below 9 leave out the highest. No output registers.
 // What the silicon leaves open is made as wrong as can be: a word that one port reads while the
 // other writes it comes out inverted, so that no netlist works by chance.
 
@@ -92,7 +92,7 @@ module DP16KD(
   parameter [319:0] INITVAL_3F = 320'h0;
 
   generate
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG" || RESETMODE != "SYNC"
+    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG"
         || CSDECODE_A != "0b000" || CSDECODE_B != "0b000") begin : unsupported
       DP16KD_in_a_mode_without_a_model wrong();
     end
@@ -128,6 +128,10 @@ module DP16KD(
     ADB1, ADB0};
   wire clk_a = CLKAMUX == "INV" ? ~CLKA : CLKA;
   wire clk_b = CLKBMUX == "INV" ? ~CLKB : CLKB;
+
+  // A reset that waits for the clock also keeps its port from writing.
+  localparam SYNC = RESETMODE != "ASYNC";
+  wire clear_a = !SYNC & RSTA, clear_b = !SYNC & RSTB;
 
   // A port sees the four bytes of 36 bits that its address lies in.
   function [3:0] selected;  // bytes of the four
@@ -195,8 +199,8 @@ module DP16KD(
                        bytes[{four_a, 2'd1}], bytes[{four_a, 2'd0}]};
   wire [35:0] old_b = {bytes[{four_b, 2'd3}], bytes[{four_b, 2'd2}],
                        bytes[{four_b, 2'd1}], bytes[{four_b, 2'd0}]};
-  wire writes_a = CEA & WEA & ~RSTA & ~(CSA2 | CSA1 | CSA0);
-  wire writes_b = CEB & WEB & ~RSTB & ~(CSB2 | CSB1 | CSB0);
+  wire writes_a = CEA & WEA & ~(SYNC & RSTA) & ~(CSA2 | CSA1 | CSA0);
+  wire writes_b = CEB & WEB & ~(SYNC & RSTB) & ~(CSB2 | CSB1 | CSB0);
   wire [35:0] mask_a = writes_a ? mask(DATA_WIDTH_A, ad_a) : 36'b0;
   wire [35:0] mask_b = writes_b ? mask(DATA_WIDTH_B, ad_b) : 36'b0;
   wire [35:0] new_a = old_a & ~mask_a | placed(DATA_WIDTH_A, {di_b, di_a}) & mask_a;
@@ -214,7 +218,7 @@ module DP16KD(
 
   reg [35:0] out_a;
   initial out_a = 36'b0;
-  always @(posedge clk_a)
+  always @(posedge clk_a or posedge clear_a)
     if (RSTA)
       out_a <= 36'b0;
     else if (CEA & (~writes_a | WRITEMODE_A != "NORMAL"))
@@ -231,7 +235,7 @@ module DP16KD(
 
   reg [35:0] out_b;
   initial out_b = 36'b0;
-  always @(posedge clk_b)
+  always @(posedge clk_b or posedge clear_b)
     if (RSTB)
       out_b <= 36'b0;
     else if (CEB & (~writes_b | WRITEMODE_B != "NORMAL"))
