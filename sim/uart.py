@@ -1,4 +1,4 @@
-"""The RTL accelerator behind a serial line, as a device of this machine."""
+"""The RTL accelerator, or an RTL array, behind a serial line, as a device of this machine."""
 
 import ctypes
 import os
@@ -8,9 +8,15 @@ import tty
 from pathlib import Path
 
 from golden.accel.config import AcceleratorConfig
+from golden.config import ArrayConfig
 from hdl.uart import LEAST_DIVISOR
 from sim import library
-from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
+from synth.accelerator import (
+    ACCELERATOR_NAME,
+    UART_ARRAY_NAME,
+    accelerator_verilog,
+    uart_array_verilog,
+)
 
 _DRIVER = Path(__file__).with_name("uart.cpp")
 _SLICE = 4000  # cycles between two looks at the line
@@ -24,15 +30,25 @@ _FUNCTIONS: library.Functions = {
 }  # fmt: skip
 
 
-def build(config: AcceleratorConfig, divisor: int = LEAST_DIVISOR) -> Path:
-    """Compile the accelerator, once for each design; returns the library's path. Raises as
-    ``sim.library.build``."""
-    text = accelerator_verilog(config, uart_divisor=divisor)
-    return library.build_with(text, ACCELERATOR_NAME, "Vuart", _DRIVER)
+def build(config: AcceleratorConfig | ArrayConfig, divisor: int = LEAST_DIVISOR) -> Path:
+    """Compile the accelerator, or the array, once for each design; returns the library's path.
+    Raises as ``sim.library.build``."""
+    if isinstance(config, ArrayConfig):
+        text, name = uart_array_verilog(config, divisor), UART_ARRAY_NAME
+    else:
+        text, name = accelerator_verilog(config, uart_divisor=divisor), ACCELERATOR_NAME
+    return library.build_with(text, name, "Vuart", _DRIVER)
 
 
 class SerialBoard:
-    """A compiled ``UartAccelerator`` at a pseudo-terminal, simulated by a thread of its own.
+    """A compiled ``UartAccelerator`` or ``UartArray`` at a pseudo-terminal, simulated by its own
+    thread.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig or ArrayConfig
+    divisor : int
+        Clock cycles a bit.
 
     Attributes
     ----------
@@ -40,8 +56,9 @@ class SerialBoard:
         The device to open.
     """
 
-    def __init__(self, config: AcceleratorConfig):
-        path = build(config)
+    def __init__(self, config: AcceleratorConfig | ArrayConfig, divisor: int = LEAST_DIVISOR):
+        path = build(config, divisor)
+        self._divisor = divisor
         self._library = library.load_with(path, _FUNCTIONS)
         self._inside, self._outside = os.openpty()
         tty.setraw(self._outside)
@@ -70,7 +87,7 @@ class SerialBoard:
             ready, _, _ = select.select([self._inside], [], [], 0)
             heard = os.read(self._inside, 4096) if ready else b""
             given = self._library.spintrit_uart(
-                handle, LEAST_DIVISOR, heard, len(heard), ctypes.addressof(out), _SLICE
+                handle, self._divisor, heard, len(heard), ctypes.addressof(out), _SLICE
             )
             said = bytes(out[:given])
             while said:

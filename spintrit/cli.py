@@ -19,7 +19,7 @@ from golden.data.augment import AUGMENTS
 from golden.lockstep import Mismatch
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit import device_cli, eval_cli, ip_cli, plot_cli, study_cli, synth_cli
+from spintrit import device_cli, eval_cli, fpga_cli, ip_cli, plot_cli, study_cli, synth_cli
 from spintrit.onchip import DEFAULTS, SERIAL, Chip
 from spintrit.options import (
     ARRAY_HELP,
@@ -95,7 +95,8 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
         help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
         "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
-        "in lock step; with --on-chip an accelerator of these, or one on a board [golden]",
+        "in lock step; with --on-chip an accelerator of these; an array, or with --on-chip an "
+        "accelerator, on a board [golden]",
     )  # fmt: skip
     train.add_argument(
         "--on-chip", action="store_true",
@@ -159,6 +160,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     generate.set_defaults(act=_generate)
 
     ip_cli.add(commands)
+    fpga_cli.add(commands)
     synth_cli.add(commands)
     device_cli.add(commands)
     plot_cli.add(commands)

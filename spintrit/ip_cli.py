@@ -67,7 +67,7 @@ def _ip(arguments: argparse.Namespace) -> int:
     else:
         blocks = [*spec.parse(spec.load(arguments.network)[0]), Block(arguments.classes)]
         checks.integer("classes", arguments.classes, 1)
-        shape = _shape(arguments.inputs)
+        shape = shape_of(arguments.inputs)
         config = sized(blocks, shape, array, arguments.tiles, arguments.batch)
     files = ip_files(config, arguments.name or ACCELERATOR_NAME, arguments.uart)
     arguments.output.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def _ip(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _shape(text: str) -> tuple[int, ...]:
+def shape_of(text: str) -> tuple[int, ...]:
     """A shape in the notation 64 or 28x28x1."""
     parts = text.split("x")
     if len(parts) not in (1, 3) or not all(part.isdecimal() and int(part) for part in parts):

@@ -10,6 +10,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Accelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
+from golden.config import ArrayConfig
 from golden.data import Split
 from golden.environment import Environment
 from golden.spec import Block
@@ -69,10 +70,7 @@ def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment]
         )
         if kind.startswith(SERIAL):
             block = _on_board(kind.removeprefix(SERIAL))
-            for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
-                asked, found = (getattr(a, name) for a in (around.config, block.config.array))
-                if asked != found:
-                    raise ValueError(f"{name} must be the board's {found}, not {asked}")
+            agree(around.config, block.config.array)
         else:
             wanted = sized(blocks, split.shape, around.config, chip.tiles, config.batch)
             block = accelerator(kind, wanted)
@@ -99,6 +97,21 @@ def accelerator(kind: str, config: AcceleratorConfig) -> Accelerator:
 
 def _on_board(port: str) -> Accelerator:
     from golden.accel.driver import AcceleratorDriver, discover
+
+    transport = line(port)
+    return AcceleratorDriver(discover(transport), transport)
+
+
+def line(port: str) -> Any:
+    """The transport of a board at PORT or PORT@BAUD.
+
+    Raises
+    ------
+    ValueError
+        If ``port`` is neither.
+    OSError
+        If there is no such device, or it cannot be opened.
+    """
     from spintrit.serial_port import SerialTransport
 
     name, _, baud = port.partition("@")
@@ -106,8 +119,15 @@ def _on_board(port: str) -> Accelerator:
         raise ValueError(
             f"array must name a port as {SERIAL}PORT or {SERIAL}PORT@BAUD, not {port!r}"
         )
-    transport = SerialTransport(name, int(baud)) if baud else SerialTransport(name)
-    return AcceleratorDriver(discover(transport), transport)
+    return SerialTransport(name, int(baud)) if baud else SerialTransport(name)
+
+
+def agree(asked: ArrayConfig, found: ArrayConfig) -> None:
+    """Raises ValueError if a board's array is not of the kind that was asked for."""
+    for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
+        wanted, has = getattr(asked, name), getattr(found, name)
+        if wanted != has:
+            raise ValueError(f"{name} must be the board's {has}, not {wanted}")
 
 
 def report(kind: str, block: Accelerator) -> dict[str, Any]:

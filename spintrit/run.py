@@ -212,8 +212,12 @@ def run(
         raise ValueError(f"backend {compute} needs array fast, not {kind}")
     if chip and kind == "fast":
         raise ValueError("on-chip training needs array golden, rtl, both or serial:PORT, not fast")
+    board = None
     if kind.startswith(onchip.SERIAL) and not chip:
-        raise ValueError(f"array {kind} needs --on-chip")
+        from spintrit.serial_array import BoardArray  # the golden array alone needs no serial line
+
+        board = BoardArray(onchip.line(kind.removeprefix(onchip.SERIAL)))
+        array = board.like(array)
     split = source.load(console)
     cells = cells or Cells()
     around, kept = environment(cells, array, config.seed, console)
@@ -254,7 +258,8 @@ def run(
         what = "compiling and programming the accelerator ..."
         with console.status(what) if chip else contextlib.nullcontext():
             trainer = Trainer(
-                config, array, split, GoldenArray if chip else maker(kind), out, environment=around,
+                config, array, split, board or (GoldenArray if chip else maker(kind)), out,
+                environment=around,
                 backend=backend.load(compute) if kind == "fast" else None,
                 chip=onchip.network(kind, chip) if chip else None,
                 on_batch=on_batch, on_epoch=on_epoch,
@@ -306,7 +311,7 @@ def run(
                 "val_accuracy": result.val_accuracy,
                 "test_samples": len(split.y_test),
                 "cells_switched": result.cells_switched,
-                **({"cycles_by_formula": result.cycles} if kind in _COUNTED else {}),
+                **({"cycles_by_formula": result.cycles} if kind in _COUNTED or board else {}),
                 **_spent(trainer, kept, cells.nonideal),
             }
         except Mismatch as mismatch:
@@ -372,7 +377,7 @@ def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[s
 
 def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
     """What the arrays have done in this process, by hardware cycles and comparisons."""
-    if kind in _COUNTED:
+    if kind in _COUNTED or kind.startswith(onchip.SERIAL):
         return {}
     activity: dict[str, Any] = {}
     if kind == "both":

@@ -2,12 +2,17 @@
 
 from golden import registers
 from golden.accel.config import AcceleratorConfig
+from golden.config import ArrayConfig
 from hdl import uart
 from hdl.accel.top import AxiAccelerator, UartAccelerator
+from hdl.serial_array import UartArray
 from synth.generate import checked_name, component_verilog, headed
 
 ACCELERATOR_NAME = "spintrit_accelerator"
+UART_ARRAY_NAME = "spintrit_uart_array"
 VERSION = "0.1.0"
+# Expressions are computed in full, and then cut to what their targets hold.
+_ALLOWED = ("UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
 
 # CAPI2, see https://fusesoc.readthedocs.io/en/stable/ref/capi2.html
 _CORE = """CAPI=2:
@@ -51,9 +56,14 @@ def accelerator_verilog(
     name = checked_name(name)
     uart_divisor = uart.checked(uart_divisor) if uart_divisor else 0
     top = UartAccelerator(config, uart_divisor) if uart_divisor else AxiAccelerator(config)
-    # Expressions are computed in full, and then cut to what their targets hold.
-    allowed = ("UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
-    return headed(str(config), component_verilog(top, name), *allowed)
+    return headed(str(config), component_verilog(top, name), *_ALLOWED)
+
+
+def uart_array_verilog(config: ArrayConfig, divisor: int, name: str = UART_ARRAY_NAME) -> str:
+    """Verilog of ``hdl.serial_array.UartArray`` as module ``name``; errors as for that and
+    ``accelerator_verilog``."""
+    top = UartArray(config, divisor)
+    return headed(str(config), component_verilog(top, checked_name(name)), *_ALLOWED)
 
 
 def ip_files(

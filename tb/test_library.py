@@ -35,8 +35,13 @@ CONFIGS = [
 
 @pytest.mark.parametrize("config", CONFIGS, ids=named)
 def test_library_equals_golden(config):
+    exercise(tiny.lockstep(config))
+
+
+def exercise(array):
+    """Every command on random data, of two arrays side by side that have just been made."""
+    config = array.config
     rng = np.random.default_rng(config.rows)
-    array = tiny.lockstep(config)
     array.verify()  # power-up: cells in AP, first streams of seed 0
     array.load_table(random_table(config, rng))
     shape = (config.cols, config.rows)

@@ -7,7 +7,12 @@ import pytest
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from sim.toolchain import ToolError, find_verilator
-from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
+from synth.accelerator import (
+    ACCELERATOR_NAME,
+    UART_ARRAY_NAME,
+    accelerator_verilog,
+    uart_array_verilog,
+)
 from synth.generate import TOP_NAME, array_verilog
 from tb.test_array_tb import named
 
@@ -63,6 +68,12 @@ def test_lint_of_accelerators_is_clean(config, divisor, tmp_path):
     shown = lint(tmp_path, text, ACCELERATOR_NAME)
     assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
     assert not re.search(r"\\(\$signal|signal)\b", text)  # every register has a name
+
+
+def test_lint_of_an_array_behind_a_serial_line_is_clean(tmp_path):
+    config = ArrayConfig(rows=5, cols=12, draw_bits=8, code_bits=4, counters=False)
+    shown = lint(tmp_path, uart_array_verilog(config, 12), UART_ARRAY_NAME)
+    assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
 
 
 def test_lint_takes_a_warning_for_an_error(tmp_path):

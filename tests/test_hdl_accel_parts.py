@@ -160,8 +160,8 @@ def test_errors_are_requantised_two_cycles_later(tiles):
     before = [None]  # what was given in the cycle before
 
     async def testbench(ctx):
-        for k in range(600):
-            valid, shift = int(rng.random() < 0.7), k // 30 % 20
+        for k in range(960):
+            valid, shift = int(rng.random() < 0.7), k // 30
             if k % 30 > 25:
                 valid = 0  # the shift is an instruction's: it stays while there is work
             errors = rng.integers(-(1 << shift + 7), 1 << shift + 7, (tiles, 2))

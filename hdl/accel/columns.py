@@ -314,10 +314,15 @@ class Columns(wiring.Component):
             ]
             m.d.comb += turned.eq(Mux(right, error, -error))
             errors.append(turned)
-            squares.append(Mux(valid[tile] & self.write & step.score & step.train, size * size, 0))
+            counted = Signal.like(size, name=f"counted_{tile}")
+            scoring = valid[tile] & self.write & step.score & step.train
+            m.d.sync += counted.eq(Mux(scoring, size, 0))
+            squares.append(counted * counted)
         m.d.comb += [
             self.new_result.eq(best),
             self.new_errors.eq(Cat(errors).replicate(rows // len(tiles))),
             self.error_lanes.eq(mask),
-            self.loss.eq(add_up(squares)),
         ]
+        # Nobody waits for the loss: two registers keep its multiplier out of the scores' path, and
+        # a program runs for longer than that after its last write.
+        m.d.sync += self.loss.eq(add_up(squares))

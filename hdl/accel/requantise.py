@@ -1,12 +1,14 @@
 """Errors at a layer's inputs: row sums of all tiles, scaled to eight bits."""
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import ERROR_LIMIT, AcceleratorConfig
-from hdl.accel.loops import clip, delayed
+from hdl.accel.loops import delayed
 from hdl.count import add_up
+
+_BITS = ERROR_LIMIT.bit_length() + 1
 
 
 class Requantise(wiring.Component):
@@ -32,7 +34,7 @@ class Requantise(wiring.Component):
                 "shift": In(5),
                 "errors": In(data.ArrayLayout(rows, config.tiles)),
                 "write": Out(1),
-                "word": Out(data.ArrayLayout(signed(8), config.array.rows)),
+                "word": Out(data.ArrayLayout(signed(_BITS), config.array.rows)),
                 "busy": Out(1),
             }
         )
@@ -44,16 +46,31 @@ class Requantise(wiring.Component):
         waiting = delayed(m, self.valid, 1)
         m.d.sync += self.write.eq(waiting)
         m.d.comb += self.busy.eq(self.valid | waiting | self.write)
-        mask = Signal(32)
-        half = Signal(31)
-        m.d.comb += [mask.eq((1 << self.shift) - 1), half.eq((1 << self.shift) >> 1)]
+        # To even: half of the last place less one is added, and the place itself. A shift by more
+        # than the width leaves 0 as one by the width does.
+        shift = Signal(range(width + 1))
+        half = Signal(width)
+        m.d.comb += [
+            shift.eq(Mux(self.shift > width, width, self.shift)),
+            half.eq(((1 << shift) >> 1) - shift.any()),
+        ]
         for j in range(config.array.rows):
             total = Signal(signed(width), name=f"total_{j}")
-            down, rest = Signal.like(total, name=f"down_{j}"), Signal(32, name=f"rest_{j}")
+            odd = Signal(name=f"odd_{j}")
+            near = Signal(signed(width + 1), name=f"near_{j}")
+            down = Signal(signed(width + 1), name=f"down_{j}")
             with m.If(self.valid):
                 m.d.sync += total.eq(add_up([tile[j] for tile in self.errors]))
-            m.d.comb += [down.eq(total >> self.shift), rest.eq(total & mask)]
-            up = (rest > half) | ((rest == half) & down[0] & self.shift.any())
+            m.d.comb += [
+                odd.eq(Cat(total, total[-1]).bit_select(shift, 1) & shift.any()),
+                near.eq(total + half + odd),
+                down.eq(near >> shift),
+            ]
+            # Clipped by its bits, since comparing takes a chain of carries for each bound.
+            low, high, negative = down[: _BITS - 1], down[_BITS - 1 : -1], down[-1]
+            over = ~negative & high.any()
+            under = negative & (~high.all() | ~low.any())
+            limit = Mux(negative, -ERROR_LIMIT, ERROR_LIMIT)
             with m.If(waiting):
-                m.d.sync += self.word[j].eq(clip(down + up, -ERROR_LIMIT, ERROR_LIMIT))
+                m.d.sync += self.word[j].eq(Mux(over | under, limit, down))
         return m

@@ -1,0 +1,198 @@
+"""The FPGA boards that bitstreams are made for."""
+
+import importlib
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+from amaranth.lib import wiring
+
+from golden import checks, spec
+from golden.accel.compiler import sized
+from golden.accel.config import AcceleratorConfig
+from golden.config import ArrayConfig
+from golden.spec import Block
+from hdl.accel.top import UartAccelerator
+from hdl.serial_array import UartArray
+from hdl.uart import checked
+
+BAUD_TOLERANCE = Fraction(1, 50)  # a byte's last bit is then read a fifth of a bit off its middle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What a board's memories have room for.
+
+    Parameters
+    ----------
+    network : str
+        Hidden layers, in the notation or by name (see ``golden.spec``).
+    inputs : tuple of int
+        Shape of a sample.
+    classes, batch : int
+    """
+
+    network: str = "128FC"
+    inputs: tuple[int, ...] = (64,)
+    classes: int = 10
+    batch: int = 200
+
+    def config(self, array: ArrayConfig) -> AcceleratorConfig:
+        """The smallest accelerator for it, of arrays like ``array``; errors as for
+        ``golden.accel.compiler.sized``."""
+        checks.integer("classes", self.classes, 1)
+        blocks = [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
+        return sized(blocks, self.inputs, array, 1, self.batch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board, and what is put on it.
+
+    Parameters
+    ----------
+    name, title : str
+    platform : str
+        Module and class of its pins, as "module:class".
+    family : {"ecp5", "ice40"}
+    target : str
+        Its FPGA (see ``synth.targets``).
+    hertz, baud : int
+        Clock, and bits a second on the serial line.
+    lights : int
+        LEDs to use, at most 3.
+    accelerator : bool
+        The accelerator, which trains by itself, or an array alone, with which the host does.
+    array : ArrayConfig
+        Its array; the number of columns follows from ``work``.
+    work : Workload
+    program : str
+        The command that puts the bitstream onto the board; ``{file}`` is filled in.
+    """
+
+    name: str
+    title: str
+    platform: str
+    family: str
+    target: str
+    hertz: int
+    baud: int
+    lights: int
+    accelerator: bool
+    array: ArrayConfig
+    work: Workload = Workload()
+    program: str
+
+    def config(self) -> AcceleratorConfig | ArrayConfig:
+        """What the component is made of; errors as for ``Workload.config``."""
+        config = self.work.config(self.array)
+        return config if self.accelerator else config.array
+
+    def divisor(self) -> int:
+        """Clock cycles a bit.
+
+        Raises
+        ------
+        ValueError
+            If the clock is too slow for the line, or no whole number of cycles is near a bit.
+        """
+        divisor = max(round(Fraction(self.hertz, self.baud)), 1)
+        off = abs(Fraction(self.hertz, divisor) - self.baud)
+        if off > BAUD_TOLERANCE * self.baud:
+            raise ValueError(
+                f"baud must be within 2 % of {self.hertz} Hz over a whole number, not {self.baud}"
+            )
+        return checked(divisor)
+
+    def component(self) -> wiring.Component:
+        """What is behind clock and pins; errors as for ``config`` and ``divisor``."""
+        config = self.config()
+        if isinstance(config, AcceleratorConfig):
+            return UartAccelerator(config, self.divisor())
+        return UartArray(config, self.divisor())
+
+    def pins(self) -> Any:
+        """A new object of its platform.
+
+        Raises
+        ------
+        ImportError
+            If amaranth-boards is not installed.
+        """
+        module, _, name = self.platform.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)()
+        except ModuleNotFoundError as error:
+            raise ImportError(
+                f"boards need amaranth-boards ({error}): pip install 'spintrit[fpga]'"
+            ) from None
+
+    def training(self) -> str:
+        """The options of ``spintrit train`` that train on it."""
+        array, default = self.config(), ArrayConfig()
+        shape = array.array if isinstance(array, AcceleratorConfig) else array
+        words = ["--on-chip"] if self.accelerator else []
+        words += [f"--array serial:/dev/ttyUSB0@{self.baud}"]
+        if self.work != Workload():
+            words += [f"--network {self.work.network} --batch {self.work.batch}"]
+        for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
+            if getattr(shape, name) != getattr(default, name):
+                words.append(f"--{name.replace('_', '-')} {getattr(shape, name)}")
+        return " ".join(words)
+
+
+BOARDS = {
+    board.name: board
+    for board in (
+        Board(
+            name="ulx3s-85f",
+            title="Radiona ULX3S, Lattice LFE5U-85F",
+            platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
+            family="ecp5",
+            target="ecp5-85k",
+            hertz=50_000_000,
+            baud=1_000_000,
+            lights=3,
+            accelerator=True,
+            array=ArrayConfig(rows=64, counters=False),
+            program="openFPGALoader -b ulx3s {file}",
+        ),
+        Board(
+            name="icebreaker",
+            title="1BitSquared iCEBreaker, Lattice iCE40UP5K",
+            platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
+            family="ice40",
+            target="ice40up5k",
+            hertz=12_000_000,
+            baud=1_000_000,
+            lights=2,
+            accelerator=False,
+            array=ArrayConfig(rows=4, code_bits=4, draw_bits=8, counters=False),
+            program="openFPGALoader -b ice40_generic {file}",
+        ),
+    )
+}
+
+
+def board(name: str, *, rows: int | None = None, baud: int | None = None,
+          hertz: int | None = None, work: Workload | None = None) -> Board:  # fmt: skip
+    """A board by name, with what is given instead of its own.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such board, or an argument is not of its type or outside its range.
+    """
+    checks.choice("board", name, tuple(BOARDS))
+    found = BOARDS[name]
+    if rows is not None:
+        found = replace(found, array=replace(found.array, rows=rows))
+    if baud is not None:
+        found = replace(found, baud=checks.integer("baud", baud, 300, 12_000_000))
+    if hertz is not None:
+        found = replace(found, hertz=checks.integer("hertz", hertz, 1_000_000, 400_000_000))
+    if work is not None:
+        found = replace(found, work=work)
+    found.divisor()
+    found.config()
+    return found

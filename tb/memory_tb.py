@@ -1,0 +1,95 @@
+"""Memories that fill a block RAM of an ECP5 in each of its shapes, and their cocotb test."""
+
+import cocotb
+import numpy as np
+from amaranth.hdl import Module, unsigned
+from amaranth.lib import wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+from cocotb.clock import Clock
+from cocotb.triggers import FallingEdge
+
+WIDTHS = (1, 2, 4, 9, 18, 36)
+BYTE = 9  # what has a write enable of its own
+ADDRESS_BITS = 14  # of words of one bit
+CYCLES = 3000
+
+
+def depth(width: int) -> int:
+    """Words of ``width`` bits in a block RAM: the widths below a byte leave its ninth bit out."""
+    return (1 << ADDRESS_BITS) // (width // BYTE * 8 or width)
+
+
+class Memories(wiring.Component):
+    """One memory a width, with equal inputs as far as each is wide."""
+
+    def __init__(self):
+        super().__init__(
+            {
+                "write_addr": In(ADDRESS_BITS),
+                "write_en": In(max(WIDTHS) // BYTE),
+                "write_data": In(max(WIDTHS)),
+                "read_addr": In(ADDRESS_BITS),
+                "read_en": In(1),
+            }
+            | {f"read_data_{width}": Out(width) for width in WIDTHS}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        for width in WIDTHS:
+            m.submodules[f"memory_{width}"] = memory = Memory(
+                shape=unsigned(width), depth=depth(width), init=initial(width),
+                attrs={"ram_style": "block"},
+            )  # fmt: skip
+            write = memory.write_port(granularity=min(width, BYTE))
+            read = memory.read_port()
+            m.d.comb += [
+                write.addr.eq(self.write_addr),
+                write.en.eq(self.write_en),
+                write.data.eq(self.write_data),
+                read.addr.eq(self.read_addr),
+                read.en.eq(self.read_en),
+                getattr(self, f"read_data_{width}").eq(read.data),
+            ]
+        return m
+
+
+def initial(width: int) -> list[int]:
+    """Words at power-up, no two of them alike where they are wide."""
+    return [(i * 0x9E3779B97) >> 5 & ((1 << width) - 1) for i in range(depth(width))]
+
+
+@cocotb.test(timeout_time=1, timeout_unit="ms")
+async def memories_hold_what_is_written(dut):
+    """Random reads and writes, often of one word in one cycle; a read then gives the old one."""
+    rng = np.random.default_rng(cocotb.RANDOM_SEED)
+    words = {width: initial(width) for width in WIDTHS}
+    expected: dict[int, int] = {}
+    dut.rst.value = 0
+    Clock(dut.clk, 10, unit="ns").start()
+    bytes_ = max(WIDTHS) // BYTE
+    near = [int(rng.integers(1 << ADDRESS_BITS)) for _ in range(4)]
+
+    def address():
+        kind = rng.integers(3)
+        return near[kind] ^ int(rng.integers(4)) if kind else int(rng.integers(1 << ADDRESS_BITS))
+
+    await FallingEdge(dut.clk)
+    for _ in range(CYCLES):
+        write_addr, read_addr = address(), address()
+        enables = int(rng.integers(1 << bytes_)) * int(rng.integers(2))
+        data, read = int(rng.integers(1 << max(WIDTHS))), int(rng.integers(4) > 0)
+        dut.write_addr.value, dut.read_addr.value = write_addr, read_addr
+        dut.write_en.value, dut.write_data.value, dut.read_en.value = enables, data, read
+        await FallingEdge(dut.clk)
+        for width, memory in words.items():
+            if read:
+                expected[width] = memory[read_addr % depth(width)]
+            changed = sum(((1 << BYTE) - 1) << BYTE * i for i in range(bytes_) if enables >> i & 1)
+            changed &= (1 << width) - 1
+            place = write_addr % depth(width)
+            memory[place] = memory[place] & ~changed | data & changed
+            if width in expected:
+                got = int(getattr(dut, f"read_data_{width}").value)
+                assert got == expected[width], (width, read_addr, got, expected[width])

@@ -1,0 +1,141 @@
+"""What synthesis leaves, on models of an FPGA's cells: held to the golden model like the RTL."""
+
+import re
+from functools import cache
+
+import pytest
+
+from golden.config import ArrayConfig
+from golden.train import Trainer
+from hdl.accumulator import RowAccumulator
+from hdl.dot import TernaryDot
+from hdl.lane import Lane
+from hdl.lfsr import Lfsr
+from sim import library
+from synth import netlist
+from synth.equivalence import prove
+from synth.generate import TOP_NAME
+from tb import array_tb, memory_tb, tiny
+from tb.array_bench import variables
+from tb.runner import run_tb
+from tb.test_array_tb import SEED
+from tb.test_library import exercise
+
+ECP5, ICE40 = "ecp5-25k", "ice40hx8k"
+BLOCK_RAM = {ECP5: "DP16KD", ICE40: "SB_RAM40_4K"}
+# Columns enough that the cells are in a block RAM; no counters, which are most of a small array.
+TRAINED = ArrayConfig(
+    rows=8, cols=256, columns_per_cycle=2, draw_bits=8, error_bits=4, counters=False
+)
+ARRAYS = {
+    "ternary": (TRAINED, ECP5),
+    "binary": (
+        ArrayConfig(rows=2, cols=4, synapse="binary", draw_bits=8, error_bits=3, code_bits=2,
+                    variant_bits=1),
+        ECP5,
+    ),
+    "ice40": (
+        ArrayConfig(rows=4, cols=32, draw_bits=8, error_bits=4, code_bits=3, counters=False),
+        ICE40,
+    ),
+}  # fmt: skip
+BENCHES = [
+    (ArrayConfig(rows=3, cols=8, columns_per_cycle=2, draw_bits=8, error_bits=4, code_bits=3,
+                 variant_bits=1, counters=False), ECP5),
+    (ArrayConfig(rows=2, cols=32, draw_bits=8, error_bits=3, code_bits=2, counters=False), ICE40),
+]  # fmt: skip
+
+
+@cache
+def text(config, target):
+    return netlist.netlist_verilog(config, target)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """Compilers that take less time over programs that do not run long."""
+    flags = [*library._FLAGS, "-MAKEFLAGS", "OPT_FAST=-O0"]
+    monkeypatch.setattr(library, "_FLAGS", flags)
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_netlist_equals_golden(name, tmp_path):
+    config, target = ARRAYS[name]
+    verilog = text(config, target)
+    if name != "binary":
+        assert f"  {BLOCK_RAM[target]} #(" in verilog, "the cells are to be in a block RAM"
+    path = library.build(config, verilog)
+    exercise(tiny.lockstep(config, path))
+    if config is TRAINED:  # not a test of its own, which might compile the same at the same time
+        for rule in ("exact", "blind"):
+            train(rule, path, tmp_path / rule)
+
+
+def train(rule, path, folder):
+    """A network on golden arrays, and on golden arrays in lock step with netlists."""
+    training, split = tiny.training(rule=rule, epochs=2), tiny.split()
+    expected = Trainer(training, TRAINED, split, out=folder / "golden").run()
+    both = Trainer(
+        training, TRAINED, split, lambda config: tiny.lockstep(config, path), folder / "both"
+    )
+    assert both.run() == expected
+    assert expected.cells_switched > 20
+    for array in both.pool.arrays:
+        array.verify()
+        assert array.reference.counters.cycles == array.other.counters.cycles > 1000
+
+
+@pytest.mark.parametrize(("config", "target"), BENCHES, ids=[ECP5, ICE40])
+def test_bench_on_the_netlist(config, target, tmp_path):
+    run_tb(
+        framed(text(config, target)),
+        "tb.array_tb",
+        tmp_path,
+        tests=array_tb.TESTS,
+        seed=SEED,
+        environment=variables(config, 50),
+    )
+
+
+def framed(verilog):
+    """The netlist within a module of its name and ports: the bench makes all signals of the top
+    public, and a netlist has thousands."""
+    inner = f"{TOP_NAME}_netlist"
+    ports = re.search(rf"^module {TOP_NAME}\((.*?)\);", verilog, re.M | re.S)[1]
+    declared = re.findall(r"^  (?:in|out)put .*;$", verilog[: verilog.index("endmodule")], re.M)
+    lines = [f"module {TOP_NAME}({ports});", *declared]
+    lines += [
+        f"  {inner} netlist (",
+        *(f"    .{p.strip()}({p.strip()})," for p in ports.split(",")),
+    ]
+    frame = "\n".join(lines).removesuffix(",") + "\n  );\nendmodule\n"
+    return verilog.replace(f"module {TOP_NAME}(", f"module {inner}(", 1) + frame
+
+
+LANE = {"rows": 1, "cols": 1}
+STATES = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
+# fmt: off
+BLOCKS = {
+    "dot": lambda: TernaryDot(length=16),
+    "accumulator": lambda: RowAccumulator(columns=2, error_bits=8, sum_bits=13),
+    "lane": lambda: Lane(ArrayConfig(**LANE, variant_bits=2), init=STATES),
+    "lane-binary": lambda: Lane(ArrayConfig(**LANE, synapse="binary"), init=STATES[:1]),
+    "lfsr-16": lambda: Lfsr(draw_bits=16, init=STATES[0]),
+    "lfsr-32": lambda: Lfsr(draw_bits=32, init=STATES[0]),
+}
+# fmt: on
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("target", [ECP5, ICE40])
+def test_netlist_is_proven(block, target):
+    prove(BLOCKS[block](), "block", target)
+
+
+def test_block_ram_of_an_ecp5(tmp_path):
+    """Ours is the model of it, so it is tested in every width that Yosys makes use of."""
+    made = netlist.component_netlist(memory_tb.Memories(), "memories", ECP5)
+    widths = re.findall(r"\.DATA_WIDTH_B\(32'd(\d+)\)", made)
+    assert sorted(map(int, widths)) == sorted(memory_tb.WIDTHS)
+    verilog = netlist.with_models(made, ECP5)
+    run_tb(verilog, "tb.memory_tb", tmp_path, tests=1, seed=SEED, top="memories")
