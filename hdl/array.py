@@ -377,6 +377,10 @@ class SynapseArray(wiring.Component):
             m.d.comb += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
         with m.Else():
             m.d.comb += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
+        # A cycle after its row has been looked at.
+        writing = self._later(m, load, 1, reset=True)
+        written = self._later(m, row.as_value(), 1)
+        thresholds = self._later(m, operand[: threshold_layout(config).size], 1)
         lanes = []
         for j in range(rows):
             m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
@@ -386,9 +390,9 @@ class SynapseArray(wiring.Component):
                 lane.bits.eq(Cat(bits[j + i * rows] for i in range(cells))),
                 lane.pulse.eq(operand.word_select(j, protocol.pulse_bits(config))),
                 lane.draw.eq(active(Op.UPDATE, 5) | active(Op.AGE, 5)),
-                lane.load.eq(load),
-                lane.row.eq(row),
-                lane.thresholds.eq(operand),
+                lane.load.eq(writing),
+                lane.row.eq(written),
+                lane.thresholds.eq(thresholds),
                 lane.restart.eq(self._starting),
                 lane.advance.eq(active(Op.SEED) | active(Op.GENERATORS)),
                 lane.inject.eq(Cat(

@@ -119,11 +119,7 @@ def netlist(board: Board, files: dict[str, str], folder: Path) -> Synthesis:
     """
     for name, text in files.items():
         (folder / name).write_text(text)
-    chip = target(board.target)
-    script = [f"read_rtlil {TOP}.il", _DROP, chip.synthesis.format(top=TOP)]
-    yosys.run("\n".join([*script, f"write_json {TOP}.json"]) + "\n", folder)
-    cells = json.loads((folder / f"{TOP}.json").read_text())["modules"][TOP]["cells"]
-    return Synthesis(folder / f"{TOP}.json", TOP, chip.area(cells))
+    return flow.netlist(f"read_rtlil {TOP}.il\n{_DROP}", TOP, TOP, target(board.target), folder)
 
 
 def build(

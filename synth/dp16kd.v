@@ -1,7 +1,7 @@
 // Behaviour of the ECP5 block RAM in the modes that Yosys infers; Yosys itself has none.
 //
 // Data widths 1, 2, 4, 9, 18 and, one port writing and the other reading, 36. A byte has nine bits,
-// of which the widths below 9 leave out the highest. No output registers.
+// of which the widths below 9 leave out the highest. Output registers, without their reset.
 // What the silicon leaves open is made as wrong as can be: a word that one port reads while the
 // other writes it comes out inverted, so that no netlist works by chance.
 
@@ -92,8 +92,7 @@ module DP16KD(
   parameter [319:0] INITVAL_3F = 320'h0;
 
   generate
-    if (REGMODE_A != "NOREG" || REGMODE_B != "NOREG"
-        || CSDECODE_A != "0b000" || CSDECODE_B != "0b000") begin : unsupported
+    if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") begin : unsupported
       DP16KD_in_a_mode_without_a_model wrong();
     end
   endgenerate
@@ -244,8 +243,18 @@ module DP16KD(
 
   // Where both halves of the outputs are one word, port B reads it; narrower ones are apart.
   localparam WIDE = DATA_WIDTH_B == 36;
+  wire [17:0] now_a = WIDE ? out_b[17:0] : out_a[17:0];
+  wire [17:0] now_b = WIDE ? out_b[35:18] : out_b[17:0];
+
+  // Output registers have enables of their own, and are loaded whether their port reads or not.
+  wire load_a = WIDE ? OCEA & OCEB : OCEA;
+  reg [17:0] late_a, late_b;
+  initial {late_a, late_b} = 36'b0;
+  wire clk_out_a = WIDE ? clk_b : clk_a;
+  always @(posedge clk_out_a) if (load_a) late_a <= now_a;
+  always @(posedge clk_b) if (OCEB) late_b <= now_b;
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5,
-    DOA4, DOA3, DOA2, DOA1, DOA0} = WIDE ? out_b[17:0] : out_a[17:0];
+    DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? late_a : now_a;
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5,
-    DOB4, DOB3, DOB2, DOB1, DOB0} = WIDE ? out_b[35:18] : out_b[17:0];
+    DOB4, DOB3, DOB2, DOB1, DOB0} = REGMODE_B == "OUTREG" ? late_b : now_b;
 endmodule

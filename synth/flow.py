@@ -10,7 +10,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from golden import checks
-from synth import yosys
+from synth import outputs, yosys
 from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
@@ -136,9 +136,7 @@ def synthesise(component: wiring.Component, name: str, target: Target, folder: P
     folder.mkdir(parents=True, exist_ok=True)
     design = rtlil.convert(component, name=name, emit_src=False)
     (folder / f"{name}.il").write_text(design)
-    script = f"read_rtlil {name}.il\n{_script(target, name, name)}"
-    yosys.run(script, folder)
-    return _synthesis(folder / f"{name}.json", name, target)
+    return netlist(f"read_rtlil {name}.il", name, name, target, folder)
 
 
 def parts(
@@ -169,23 +167,30 @@ def parts(
     for index, (kind, modules) in enumerate(sorted(kinds.items())):
         area = whole.area
         if kind:
-            netlist = f"{name}-part{index}"
-            yosys.run(f"read_rtlil {file}\n{_script(target, modules[0], netlist)}", folder)
-            area = _synthesis(folder / f"{netlist}.json", modules[0], target).area
+            reading = f"read_rtlil {file}"
+            area = netlist(reading, modules[0], f"{name}-part{index}", target, folder).area
         found.append(Part(kind, len(modules), area))
     return found
 
 
-def _script(target: Target, top: str, file: str) -> str:
+def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> Synthesis:
+    """Synthesise module ``top`` of what Yosys commands read in ``folder``; leaves ``<file>.json``.
+
+    Raises
+    ------
+    ToolError
+        If there is no Yosys, or it fails.
+    """
     # ABC's interface names the bits of a port ``x`` as Amaranth does the elements of a port ``x``
     # that is an array, and Yosys fails an assertion over that; the elements' names can go.
-    hide = rf"rename -hide {top}/w:*\[*"
-    return f"{hide}\n{target.synthesis.format(top=top)}\nwrite_json {file}.json\n"
-
-
-def _synthesis(netlist: Path, top: str, target: Target) -> Synthesis:
-    modules = json.loads(netlist.read_text())["modules"]
-    return Synthesis(netlist, top, target.area(modules[top]["cells"]))
+    hiding = rf"rename -hide {top}/w:*\[*"
+    made = folder / f"{file}.json"
+    steps = [reading, hiding, target.synthesis.format(top=top), f"write_json {made.name}"]
+    yosys.run("\n".join(steps) + "\n", folder)
+    design = json.loads(made.read_text())
+    if outputs.merge(design["modules"][top]):
+        made.write_text(json.dumps(design))
+    return Synthesis(made, top, target.area(design["modules"][top]["cells"]))
 
 
 def place(

@@ -9,8 +9,7 @@ from pathlib import Path
 from amaranth.lib import wiring
 
 from golden.config import ArrayConfig
-from synth import yosys
-from synth.flow import synthesise
+from synth import flow, yosys
 from synth.generate import TOP_NAME, FlatArray, headed
 from synth.targets import TARGETS, target
 from synth.tools import EXTRA, MissingToolError
@@ -63,8 +62,7 @@ def component_netlist(component: wiring.Component, top: str, name: str) -> str:
     _family(name)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        made = synthesise(component, top, target(name), folder).netlist.name
-        return _written(f"read_json {made}", folder)
+        return _written(flow.synthesise(component, top, target(name), folder))
 
 
 def verilog_netlist(verilog: str, top: str, name: str) -> str:
@@ -74,11 +72,12 @@ def verilog_netlist(verilog: str, top: str, name: str) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         (folder / "design.v").write_text(verilog)
-        return _written(f"read_verilog design.v\n{target(name).synthesis.format(top=top)}", folder)
+        return _written(flow.netlist("read_verilog design.v", top, top, target(name), folder))
 
 
-def _written(script: str, folder: Path) -> str:
-    yosys.run(f"{script}\nwrite_verilog -noattr netlist.v\n", folder)
+def _written(made: flow.Synthesis) -> str:
+    folder = made.netlist.parent
+    yosys.run(f"read_json {made.netlist.name}\nwrite_verilog -noattr netlist.v\n", folder)
     return (folder / "netlist.v").read_text()
 
 

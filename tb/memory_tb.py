@@ -1,8 +1,10 @@
 """Memories that fill a block RAM of an ECP5 in each of its shapes, and their cocotb test."""
 
+import os
+
 import cocotb
 import numpy as np
-from amaranth.hdl import Module, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -21,9 +23,17 @@ def depth(width: int) -> int:
 
 
 class Memories(wiring.Component):
-    """One memory a width, with equal inputs as far as each is wide."""
+    """One memory a width, with equal inputs as far as each is wide.
 
-    def __init__(self):
+    Parameters
+    ----------
+    registered : bool
+        Data out of a register of its own enable, ``out_en``, behind each memory; nothing is read
+        while it is written, since Yosys then puts logic between the two.
+    """
+
+    def __init__(self, registered: bool):
+        self._registered = registered
         super().__init__(
             {
                 "write_addr": In(ADDRESS_BITS),
@@ -31,6 +41,7 @@ class Memories(wiring.Component):
                 "write_data": In(max(WIDTHS)),
                 "read_addr": In(ADDRESS_BITS),
                 "read_en": In(1),
+                "out_en": In(1),
             }
             | {f"read_data_{width}": Out(width) for width in WIDTHS}
         )
@@ -43,15 +54,29 @@ class Memories(wiring.Component):
                 attrs={"ram_style": "block"},
             )  # fmt: skip
             write = memory.write_port(granularity=min(width, BYTE))
-            read = memory.read_port()
+            data = getattr(self, f"read_data_{width}")
             m.d.comb += [
                 write.addr.eq(self.write_addr),
                 write.en.eq(self.write_en),
                 write.data.eq(self.write_data),
-                read.addr.eq(self.read_addr),
-                read.en.eq(self.read_en),
-                getattr(self, f"read_data_{width}").eq(read.data),
             ]
+            if not self._registered:
+                read = memory.read_port()
+                m.d.comb += [
+                    read.addr.eq(self.read_addr),
+                    read.en.eq(self.read_en),
+                    data.eq(read.data),
+                ]
+                continue
+            read = memory.read_port(domain="comb")
+            clash = write.en.any() & (write.addr == read.addr)
+            found, register = (Signal(width, name=f"{name}_{width}", reset_less=True)
+                               for name in ("found", "register"))  # fmt: skip
+            m.d.comb += [read.addr.eq(self.read_addr), data.eq(register)]
+            with m.If(self.read_en & ~clash):
+                m.d.sync += found.eq(read.data)
+            with m.If(self.out_en):
+                m.d.sync += register.eq(found)
         return m
 
 
@@ -62,9 +87,12 @@ def initial(width: int) -> list[int]:
 
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def memories_hold_what_is_written(dut):
-    """Random reads and writes, often of one word in one cycle; a read then gives the old one."""
+    """Random reads and writes, often of one word in one cycle; a read then gives the old one. What
+    is read comes a register later or not."""
     rng = np.random.default_rng(cocotb.RANDOM_SEED)
     words = {width: initial(width) for width in WIDTHS}
+    registered = bool(int(os.environ["REGISTERED"]))
+    found: dict[int, int] = {}  # in the memories' own outputs
     expected: dict[int, int] = {}
     dut.rst.value = 0
     Clock(dut.clk, 10, unit="ns").start()
@@ -80,12 +108,21 @@ async def memories_hold_what_is_written(dut):
         write_addr, read_addr = address(), address()
         enables = int(rng.integers(1 << bytes_)) * int(rng.integers(2))
         data, read = int(rng.integers(1 << max(WIDTHS))), int(rng.integers(4) > 0)
+        out = int(rng.integers(4) > 0)
+        dut.out_en.value = out
         dut.write_addr.value, dut.read_addr.value = write_addr, read_addr
         dut.write_en.value, dut.write_data.value, dut.read_en.value = enables, data, read
         await FallingEdge(dut.clk)
         for width, memory in words.items():
-            if read:
-                expected[width] = memory[read_addr % depth(width)]
+            if out and width in found:
+                expected[width] = found[width]
+            reads = read
+            if registered and enables & ((1 << -(-width // BYTE)) - 1):
+                reads = read and (write_addr - read_addr) % depth(width)
+            if reads:
+                found[width] = memory[read_addr % depth(width)]
+            if not registered and width in found:
+                expected[width] = found[width]
             changed = sum(((1 << BYTE) - 1) << BYTE * i for i in range(bytes_) if enables >> i & 1)
             changed &= (1 << width) - 1
             place = write_addr % depth(width)

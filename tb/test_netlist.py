@@ -132,10 +132,20 @@ def test_netlist_is_proven(block, target):
     prove(BLOCKS[block](), "block", target)
 
 
-def test_block_ram_of_an_ecp5(tmp_path):
+@pytest.mark.parametrize("registered", [False, True])
+def test_block_ram_of_an_ecp5(registered, tmp_path):
     """Ours is the model of it, so it is tested in every width that Yosys makes use of."""
-    made = netlist.component_netlist(memory_tb.Memories(), "memories", ECP5)
+    made = netlist.component_netlist(memory_tb.Memories(registered), "memories", ECP5)
     widths = re.findall(r"\.DATA_WIDTH_B\(32'd(\d+)\)", made)
     assert sorted(map(int, widths)) == sorted(memory_tb.WIDTHS)
-    verilog = netlist.with_models(made, ECP5)
-    run_tb(verilog, "tb.memory_tb", tmp_path, tests=1, seed=SEED, top="memories")
+    assert ('"OUTREG"' in made) == registered
+    assert ("TRELLIS_FF" in made) != registered
+    run_tb(
+        netlist.with_models(made, ECP5),
+        "tb.memory_tb",
+        tmp_path,
+        tests=1,
+        seed=SEED,
+        top="memories",
+        environment={"REGISTERED": str(int(registered))},
+    )

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hdl_sim import number, simulate, stepped
 
-from golden import cell
+from golden import cell, protocol
 from golden.config import ArrayConfig
 from golden.lfsr import injections
 from hdl.lane import LATENCY, Lane
@@ -40,12 +40,19 @@ async def lead(ctx, lane, states):
     ctx.set(lane.advance, 0)
 
 
-async def load(ctx, lane, rows):
-    """Write table rows: index -> thresholds."""
+async def load(ctx, lane, config, rows):
+    """Write table rows: index, as in LOAD_TABLE -> thresholds."""
     ctx.set(lane.en, 1)
     ctx.set(lane.load, 1)
     for index, thresholds in rows.items():
-        ctx.set(lane.index, index)
+        ageing = index - config.variants * config.codes
+        if ageing < 0:
+            variant, code = divmod(index, config.codes)
+            row = {"code": code, "variant": variant, "state": 0, "age": 0}
+        else:
+            variant, state = divmod(ageing, 2)
+            row = {"code": 0, "variant": variant, "state": state, "age": 1}
+        ctx.set(lane.row, row)
         ctx.set(lane.thresholds, thresholds)
         await ctx.tick()
     ctx.set(lane.load, 0)
@@ -92,7 +99,7 @@ def variants_of(config):
 
 def noise_of(config, rng):
     """A row for every index."""
-    shape = 2 << config.code_bits + config.variant_bits, 2
+    shape = protocol.table_rows(config), 2
     return dict(enumerate(rng.integers(0, 257, shape).tolist()))
 
 
@@ -136,7 +143,7 @@ def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
 
     async def testbench(ctx):
         nonlocal draws
-        await load(ctx, lane, table)
+        await load(ctx, lane, config, table)
         for draws in itertools.product(edges, repeat=config.cells):
             await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
             await play(ctx, lane, cases, put, check, rng)
@@ -180,7 +187,7 @@ def test_ageing_is_by_cell(synapse, variant_bits):
             table = noise_of(config, rng)
             for index in range(ageing, ageing + 2 * config.variants):
                 table[index] = rng.choice([0, 100, 256], 2).tolist()
-            await load(ctx, lane, table)
+            await load(ctx, lane, config, table)
             await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
             await play(ctx, lane, cases, put, check, rng)
 
@@ -234,7 +241,7 @@ def test_a_row_can_be_replaced(row):
         ctx.set(lane.blind, 1)
 
     async def testbench(ctx):
-        await load(ctx, lane, table)
+        await load(ctx, lane, config, table)
         await lead(ctx, lane, [100 | 0xB7 << 32, 100 | 0xB7 << 32])
         for low, high in ((0, 256), (256, 0), (100, 101), (101, 100)):
             heard = []
@@ -242,7 +249,7 @@ def test_a_row_can_be_replaced(row):
                 step(ctx)
                 for _ in range(LATENCY):
                     await ctx.tick()
-                await load(ctx, lane, {row: new, row ^ 1: [0, 0]})
+                await load(ctx, lane, config, {row: new, row ^ 1: [0, 0]})
                 step(ctx)
                 for _ in range(LATENCY):
                     await ctx.tick()
