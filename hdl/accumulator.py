@@ -25,8 +25,6 @@ class RowAccumulator(wiring.Component):
 
     Members
     -------
-    en : In(1)
-        The pipeline moves.
     add : In(1)
         Add this cycle's products.
     last : In(1)
@@ -52,7 +50,6 @@ class RowAccumulator(wiring.Component):
         self._columns, self._error_bits = columns, error_bits
         super().__init__(
             {
-                "en": In(1),
                 "add": In(1),
                 "last": In(1),
                 "nonzero": In(columns),
@@ -73,13 +70,11 @@ class RowAccumulator(wiring.Component):
         last = Signal()
         total = Signal.like(self.sum)
         m.d.comb += total.eq(running + term)
-        with m.If(self.en):
-            m.d.sync += [term.eq(Mux(self.add, add_up(terms), 0)), last.eq(self.last)]
-            with m.If(last):
-                m.d.sync += self.sum.eq(total)
-        # Told so that it is the register's own reset.
-        with m.If(self.en & last):
-            m.d.sync += running.eq(0)
-        with m.Elif(self.en):
-            m.d.sync += running.eq(total)
+        m.d.sync += [
+            term.eq(Mux(self.add, add_up(terms), 0)),
+            last.eq(self.last),
+            running.eq(total),
+        ]
+        with m.If(last):
+            m.d.sync += [self.sum.eq(total), running.eq(0)]
         return m

@@ -66,7 +66,6 @@ class Activity(wiring.Component):
         outcomes = data.ArrayLayout(data.ArrayLayout(outcome_layout(config), 2), rows)
         super().__init__(
             {
-                "en": In(1),
                 "active": In(len(OPS)),
                 "first": In(1),
                 "u": In(rows),
@@ -87,8 +86,7 @@ class Activity(wiring.Component):
         m = Module()
         # What step the second stage holds, and the third.
         before, due = Signal.like(self.active), Signal.like(self.active)
-        with m.If(self.en):
-            m.d.sync += [before.eq(self.active), due.eq(before)]
+        m.d.sync += [before.eq(self.active), due.eq(before)]
         amounts = {name: (op, 1) for op, name in _COLUMN_COUNTERS.items()}
         amounts |= self._reads(m, before) | self._pulses(m, before)
         counters = []
@@ -99,7 +97,7 @@ class Activity(wiring.Component):
                 op, amount = amounts[name]
                 counts = due[OPS.index(op)]
             counter = Signal(COUNT_BITS, name=name)
-            with m.If(self.en & counts):
+            with m.If(counts):
                 m.d.sync += counter.eq(counter + amount)
             counters.append(counter)
         with m.Switch(self.select):
@@ -112,7 +110,7 @@ class Activity(wiring.Component):
         """``value`` a cycle later, held while ``stage`` does not hold a step of ``ops``."""
         ops = (ops,) if isinstance(ops, Op) else ops
         register = Signal.like(value, reset_less=True)
-        with m.If(self.en & Cat(stage[OPS.index(op)] for op in ops).any()):
+        with m.If(Cat(stage[OPS.index(op)] for op in ops).any()):
             m.d.sync += register.eq(value)
         return register
 
@@ -176,7 +174,7 @@ class Activity(wiring.Component):
             m.submodules[f"ticks_{name}"] = ticks
             write = ticks.write_port()
             m.d.comb += [
-                write.en.eq(self.en & self.load),
+                write.en.eq(self.load),
                 write.addr.eq(self.index),
                 write.data.eq(self.ticks[direction]),
             ]

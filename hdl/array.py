@@ -46,8 +46,6 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
 
     Members, seen from the controller
     ---------------------------------
-    en : Out(1)
-        The pipeline moves; while low nothing in the array changes.
     valid, op, index : Out
         A step of command ``op`` on column, table row, leap or counter ``index`` (FORWARD and
         BACKWARD: the first of ``columns_per_cycle`` columns).
@@ -74,7 +72,6 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
     rows, columns = config.rows, config.columns_per_cycle
     return wiring.Signature(
         {
-            "en": Out(1),
             "valid": Out(1),
             "op": Out(OP_BITS),
             "index": Out(index_bits(config)),
@@ -135,15 +132,13 @@ class SynapseArray(wiring.Component):
         steps, index, operand = self._stages(m)
 
         def active(which: Op, stage: int = 2):
-            """Whether a stage holds a step of this command. The stall joins only where registers
-            load: nothing but them may depend on ``o.ready`` in the same cycle."""
+            """Whether a stage holds a step of this command."""
             return steps[stage].ops[which]
 
         fault = Signal.like(port.fault)
         flips = Signal(cells)
         columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5, 6)]
-        with m.If(port.en):
-            m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
+        m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
         variants = self._variants(m, index, operand, active)
         written = columns[-1][:cells] ^ flips
         bits, word = self._memory(m, index, operand, variants, written, active)
@@ -164,10 +159,9 @@ class SynapseArray(wiring.Component):
             count = self._activity(m, steps, index, operand, word, lanes, pulses, active)
             with m.If(active(Op.COUNTERS)):
                 m.d.comb += columns[0].eq(count)
-        with m.If(port.en):
-            m.d.sync += flips.eq(0)
-            with m.If(active(Op.UPDATE, 5) | active(Op.AGE, 5)):
-                m.d.sync += flips.eq(switching)
+        m.d.sync += flips.eq(0)
+        with m.If(active(Op.UPDATE, 5) | active(Op.AGE, 5)):
+            m.d.sync += flips.eq(switching)
         switched = count_ones(
             m, flips, cuts=_COUNT_CUTS, register=lambda value: self._later(m, value, 1, reset=True)
         )
@@ -184,8 +178,7 @@ class SynapseArray(wiring.Component):
         for _ in range(cycles):
             register = Signal(len(value), name=f"{getattr(value, 'name', 'value')}_later",
                               reset_less=not reset)  # fmt: skip
-            with m.If(self.port.en):
-                m.d.sync += register.eq(value)
+            m.d.sync += register.eq(value)
             value = register
         return value
 
@@ -201,19 +194,18 @@ class SynapseArray(wiring.Component):
         early = Signal.like(port.index)
         index = Signal.like(port.index)
         operand = Signal.like(port.operand, reset_less=True)
-        with m.If(port.en):
-            m.d.sync += [
-                valid.eq(port.valid),
-                op.eq(port.op),
-                early.eq(port.index),
-                first.eq(port.first),
-                last.eq(port.last),
-                index.eq(early),
-                # The operand of ageing is a pulse of nothing: lanes count on it.
-                operand.eq(Mux(op == Op.AGE, 0, port.operand)),
-            ]
-            if self._config.cells == 2:
-                m.d.sync += blind.eq(port.blind)
+        m.d.sync += [
+            valid.eq(port.valid),
+            op.eq(port.op),
+            early.eq(port.index),
+            first.eq(port.first),
+            last.eq(port.last),
+            index.eq(early),
+            # The operand of ageing is a pulse of nothing: lanes count on it.
+            operand.eq(Mux(op == Op.AGE, 0, port.operand)),
+        ]
+        if self._config.cells == 2:
+            m.d.sync += blind.eq(port.blind)
         step = Signal(Step)
         m.d.comb += [
             step.ops.eq(Cat(valid & (op == which) for which in Op)),
@@ -225,8 +217,7 @@ class SynapseArray(wiring.Component):
         steps = {}
         for stage in (2, 3, 4, 5, 6):
             held = Signal(Step, name=f"step_{stage}")
-            with m.If(port.en):
-                m.d.sync += held.eq(step)
+            m.d.sync += held.eq(step)
             steps[stage] = step = held
         return steps, index, operand
 
@@ -245,7 +236,7 @@ class SynapseArray(wiring.Component):
         m.d.comb += read.addr.eq(port.index[shift:])
         # No step reads what is being written; told so that synthesis need not care.
         clash = write.en.any() & (write.addr == read.addr)
-        with m.If(port.en & port.valid & ~clash):
+        with m.If(port.valid & ~clash):
             m.d.sync += found.eq(read.data)
         word = selected = self._later(m, found, 1)
         for i in reversed(range(shift)):
@@ -270,7 +261,7 @@ class SynapseArray(wiring.Component):
             write.addr.eq(place[shift:]),
             write.data.eq(Cat(new for _ in range(per_word))),
         ]
-        with m.If(port.en & (programming | active(Op.UPDATE, 6) | active(Op.AGE, 6))):
+        with m.If(programming | active(Op.UPDATE, 6) | active(Op.AGE, 6)):
             m.d.comb += write.en.eq((1 << place[:shift]) if shift else 1)
         return bits, word
 
@@ -302,7 +293,6 @@ class SynapseArray(wiring.Component):
         for i in range(config.columns_per_cycle):
             m.submodules[f"dot_{i}"] = dot = TernaryDot(length=rows)
             m.d.comb += [
-                dot.en.eq(port.en),
                 dot.w_nonzero.eq(nonzero[i]),
                 dot.w_negative.eq(negative[i]),
                 dot.u_nonzero.eq(u_nonzero),
@@ -324,7 +314,6 @@ class SynapseArray(wiring.Component):
                 sum_bits=config.back_bits,
             )
             m.d.comb += [
-                accumulator.en.eq(port.en),
                 accumulator.add.eq(active(Op.BACKWARD, 3)),
                 accumulator.last.eq(steps[3].last),
                 accumulator.nonzero.eq(Cat(plane[j] for plane in nonzero)),
@@ -344,9 +333,9 @@ class SynapseArray(wiring.Component):
         )
         read, write = memory.read_port(), memory.write_port()
         m.d.comb += [
-            read.en.eq(port.en & port.valid),
+            read.en.eq(port.valid),
             read.addr.eq(port.index),
-            write.en.eq(port.en & active(Op.VARIANTS)),
+            write.en.eq(active(Op.VARIANTS)),
             write.addr.eq(index),
             write.data.eq(operand),
         ]
@@ -385,7 +374,6 @@ class SynapseArray(wiring.Component):
         for j in range(rows):
             m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))
             m.d.comb += [
-                lane.en.eq(port.en),
                 lane.age.eq(active(Op.AGE)),
                 lane.bits.eq(Cat(bits[j + i * rows] for i in range(cells))),
                 lane.pulse.eq(operand.word_select(j, protocol.pulse_bits(config))),
@@ -414,7 +402,6 @@ class SynapseArray(wiring.Component):
         nonzero = Signal(len(errors))
         m.d.comb += nonzero.eq(Cat(d.any() for d in errors))
         m.d.comb += [
-            activity.en.eq(port.en),
             activity.active.eq(Cat(active(op, 5) for op in COUNTED_OPS)),
             activity.first.eq(steps[5].first),
             activity.u.eq(self._later(m, operand[: config.rows], 3)),

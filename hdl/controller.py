@@ -10,6 +10,7 @@ from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from hdl.array import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
+from hdl.queue import Queue
 
 COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)
 WORD_OPS = (Op.FORWARD, Op.BACKWARD)
@@ -20,6 +21,8 @@ RANGELESS_OPS = (Op.SEED, Op.GENERATORS, Op.COUNTERS)  # all of what they are fo
 
 # Between a frame's last step and the next one's first lie these, a trailer and a header.
 WAITS = VISIBLE - 3
+# More results than can be on their way from a step to whoever takes them, so that none waits there.
+RESULTS = 16
 
 
 class State(enum.Enum, shape=3):
@@ -60,16 +63,17 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 12 cycles from header to trailer, and the next
-    header is accepted N + 6 cycles after the first. While ``o`` is not taken everything stands
-    still; nothing is lost.
+    One step a cycle: a command of N steps takes N + 13 cycles from header to trailer, and the next
+    header is accepted N + 6 cycles after the first. The array never stands still: a step is only
+    issued if ``hdl.queue`` has room for its result.
 
     Members
     -------
     i, o : In, Out(stream of word_layout)
         Command frames and result frames.
     cause : Out(3)
-        The sticky ``golden.protocol.Cause``; 0 is no error.
+        The sticky ``golden.protocol.Cause``; 0 is no error. It is known before the trailer that
+        tells it is out.
     array : Out(array_port)
 
     References
@@ -90,13 +94,17 @@ class Controller(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        en = Signal()
-        m.d.comb += [en.eq(~self.o.valid | self.o.ready), self.array.en.eq(en)]
-        trailer, frame_fault, final = self._sequence(m, en)
-        self._respond(m, en, trailer, frame_fault, final)
+        m.submodules.results = results = Queue(self.o.payload.shape(), RESULTS)
+        wiring.connect(m, results.o, wiring.flipped(self.o))
+        due = Signal(range(RESULTS + 1))  # results on their way or in the queue
+        room = Signal()
+        m.d.comb += room.eq(due < RESULTS)
+        trailer, frame_fault, final = self._sequence(m, room)
+        emits = self._respond(m, results, trailer, frame_fault, final)
+        m.d.sync += due.eq(due + emits - (self.o.valid & self.o.ready))
         return m
 
-    def _sequence(self, m, en):
+    def _sequence(self, m, room):
         """Frames in, steps out.
 
         Returns whether this cycle's slot is a trailer, what was wrong with its frame, and whether
@@ -128,7 +136,7 @@ class Controller(wiring.Component):
             array.last.eq(Mux(state == State.STEP, array.valid & final, state == State.WAIT)),
         ]
         with m.If(state == State.HEADER):
-            m.d.comb += self.i.ready.eq(en)
+            m.d.comb += self.i.ready.eq(1)
             stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
             size = Mux(header.op == Op.LOAD_TABLE, protocol.table_rows(config), config.cols)
             beyond = header.first + header.count
@@ -147,7 +155,7 @@ class Controller(wiring.Component):
                 m.d.comb += fault_now.eq(Cause.LONG)
             with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
                 m.d.comb += fault_now.eq(Cause.SHORT)
-            with m.If(en & self.i.valid):
+            with m.If(self.i.valid):
                 m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now)]
                 if config.cells == 2:
                     m.d.sync += array.blind.eq(header.blind)
@@ -172,12 +180,12 @@ class Controller(wiring.Component):
             take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | array.first)
             last = Mux(take, self.i.p.last, last_seen)
             m.d.comb += [
-                self.i.ready.eq(en & take),
-                array.valid.eq(~take | self.i.valid),
+                self.i.ready.eq(room & take),
+                array.valid.eq(room & (~take | self.i.valid)),
             ]
-            with m.If(en & take):
+            with m.If(take):
                 m.d.sync += array.operand.eq(self.i.p.data)
-            with m.If(en & array.valid):
+            with m.If(array.valid):
                 m.d.sync += [
                     last_seen.eq(last),
                     index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
@@ -195,25 +203,25 @@ class Controller(wiring.Component):
                     m.d.sync += [frame_fault.eq(Cause.SHORT), state.eq(State.WAIT)]
 
         with m.Elif(state == State.DRAIN):
-            m.d.comb += self.i.ready.eq(en)
-            with m.If(en & self.i.valid & self.i.p.last):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(self.i.valid & self.i.p.last):
                 m.d.sync += state.eq(State.WAIT)
 
         with m.Elif(state == State.WAIT):
-            with m.If(en):
-                m.d.sync += waited.eq(waited + 1)
-                with m.If(waited == WAITS - 1):
-                    m.d.sync += [waited.eq(0), state.eq(State.TRAILER)]
+            m.d.sync += waited.eq(waited + 1)
+            with m.If(waited == WAITS - 1):
+                m.d.sync += [waited.eq(0), state.eq(State.TRAILER)]
 
         with m.Else():
-            m.d.comb += trailer.eq(1)
-            with m.If(en):
+            m.d.comb += trailer.eq(room)
+            with m.If(room):
                 m.d.sync += state.eq(State.HEADER)
         return trailer, frame_fault, final
 
-    def _respond(self, m, en, trailer, frame_fault, final):
-        """The result of each step as it leaves the array, and the trailer behind them all."""
-        array, out = self.array, self.o.p
+    def _respond(self, m, results, trailer, frame_fault, final):
+        """The result of each step as it leaves the array, and the trailer behind them all. Returns
+        whether this cycle's slot will give one."""
+        array, out = self.array, results.word
         slot = data.StructLayout({"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS})
         slots = [Signal(slot, name=f"slot_{i}") for i in range(LATENCY + 1)]
         now, due = slots[0], slots[-1]
@@ -226,6 +234,7 @@ class Controller(wiring.Component):
             now.trailer.eq(trailer),
             now.fault.eq(frame_fault),
         ]
+        m.d.sync += [late.eq(early) for early, late in itertools.pairwise(slots)]
         switched = Signal(TRAILER["switched"][1])
         reported = Signal(CAUSE_BITS)
         end_of_frame = Signal(control_layout(TRAILER))
@@ -234,28 +243,22 @@ class Controller(wiring.Component):
             end_of_frame.cause.eq(reported),
             end_of_frame.op.eq(due.op),
             end_of_frame.switched.eq(switched),
+            results.write.eq(due.emit | due.trailer),
+            out.last.eq(due.trailer),
         ]
-        with m.If(en):
-            m.d.sync += [late.eq(early) for early, late in itertools.pairwise(slots)]
-            m.d.sync += [
-                self.o.valid.eq(due.emit | due.trailer),
-                out.last.eq(due.trailer),
-            ]
-            with m.If(due.trailer):
-                m.d.sync += [
-                    out.data.eq(end_of_frame),
-                    switched.eq(0),
-                    self.cause.eq(reported),
-                ]
-                with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
-                    m.d.sync += self.cause.eq(Cause.NONE)
+        with m.If(due.trailer):
+            m.d.comb += out.data.eq(end_of_frame)
+            m.d.sync += [switched.eq(0), self.cause.eq(reported)]
+            with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
+                m.d.sync += self.cause.eq(Cause.NONE)
+        with m.Else():
+            m.d.sync += switched.eq(switched + array.switched)
+            with m.If(~self.cause.any()):
+                m.d.sync += self.cause.eq(array.fault)
+            with m.If(due.op == Op.FORWARD):
+                m.d.comb += out.data.eq(array.sums)
+            with m.Elif(due.op == Op.BACKWARD):
+                m.d.comb += out.data.eq(array.errors)
             with m.Else():
-                m.d.sync += switched.eq(switched + array.switched)
-                with m.If(~self.cause.any()):
-                    m.d.sync += self.cause.eq(array.fault)
-                with m.If(due.op == Op.FORWARD):
-                    m.d.sync += out.data.eq(array.sums)
-                with m.Elif(due.op == Op.BACKWARD):
-                    m.d.sync += out.data.eq(array.errors)
-                with m.Else():
-                    m.d.sync += out.data.eq(array.word)
+                m.d.comb += out.data.eq(array.word)
+        return now.emit | now.trailer

@@ -15,7 +15,7 @@ LATENCY = 3
 class TernaryDot(wiring.Component):
     """Dot product of two trit vectors: +1 products minus -1 products.
 
-    Latency 3 cycles, one vector a cycle, held while ``en`` is low. A trit is a bit of the plane
+    Latency 3 cycles, one vector a cycle. A trit is a bit of the plane
     "not zero" and one of the plane "negative"; "negative" counts only where "not zero" is set.
 
     Every product p is a number p + 1 of two bits, and one tree adds them all. Four products are a
@@ -30,7 +30,6 @@ class TernaryDot(wiring.Component):
 
     Members
     -------
-    en : In(1)
     w_nonzero, w_negative, u_nonzero, u_negative : In(length)
     sum : Out(signed)
         Range [-length, length].
@@ -51,7 +50,7 @@ class TernaryDot(wiring.Component):
         self._length = length
         planes = ("w_nonzero", "w_negative", "u_nonzero", "u_negative")
         super().__init__(
-            {"en": In(1), "sum": Out(signed(length.bit_length() + 1))}
+            {"sum": Out(signed(length.bit_length() + 1))}
             | {plane: In(length) for plane in planes}
         )
 
@@ -78,8 +77,7 @@ class TernaryDot(wiring.Component):
         def register(value: Value) -> Value:
             held = Signal(len(value), name=f"held_{len(stages)}", reset_less=True)
             stages.append(held)
-            with m.If(self.en):
-                m.d.sync += held.eq(value)
+            m.d.sync += held.eq(value)
             return held
 
         stages: list[Value] = []

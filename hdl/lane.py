@@ -53,8 +53,6 @@ class Lane(wiring.Component):
 
     Members
     -------
-    en : In(1)
-        The pipeline moves.
     age : In(1)
         The step is one of ageing, its ``pulse`` all zero.
     blind : In(1)
@@ -89,7 +87,6 @@ class Lane(wiring.Component):
         cells = config.cells
         super().__init__(
             {
-                "en": In(1),
                 "age": In(1),
                 "bits": In(cells),
                 "pulse": In(pulse_layout(config)),
@@ -119,8 +116,8 @@ class Lane(wiring.Component):
             generator = Lfsr(draw_bits=self._config.draw_bits, init=init)
             m.submodules[f"generator_{i}"] = generator
             m.d.comb += [
-                generator.en.eq(self.en & (self.draw | self.advance)),
-                generator.restart.eq(self.en & self.restart),
+                generator.en.eq(self.draw | self.advance),
+                generator.restart.eq(self.restart),
                 generator.inject.eq(self.inject[i] & self.advance),
                 self.low[i].eq(generator.draw[0]),
             ]
@@ -132,8 +129,7 @@ class Lane(wiring.Component):
         """``value`` ``LATENCY`` cycles later."""
         for _ in range(LATENCY):
             register = Signal(len(value), name=f"{value.name}_later", reset_less=True)
-            with m.If(self.en):
-                m.d.sync += register.eq(value)
+            m.d.sync += register.eq(value)
             value = register
         return value
 
@@ -151,7 +147,7 @@ class Lane(wiring.Component):
             m.submodules[f"table_{direction}"] = memory
             write, read = memory.write_port(), memory.read_port(domain="comb")
             m.d.comb += [
-                write.en.eq(self.en & self.load),
+                write.en.eq(self.load),
                 write.addr.eq(self.row),
                 write.data.eq(self.thresholds[direction]),
                 read.addr.eq(row),
@@ -160,10 +156,9 @@ class Lane(wiring.Component):
             width = self._config.draw_bits + 1
             word = Signal(width, name=f"found_{direction}", reset_less=True)
             threshold = Signal(width, name=f"threshold_{direction}", reset_less=True)
-            with m.If(self.en & ~self.load):
+            with m.If(~self.load):
                 m.d.sync += word.eq(read.data)
-            with m.If(self.en):
-                m.d.sync += threshold.eq(word)
+            m.d.sync += threshold.eq(word)
             thresholds.append(threshold)
         return thresholds
 
@@ -207,24 +202,22 @@ class Lane(wiring.Component):
             )  # fmt: skip
             row = Signal(row_layout(config), name=f"row_{direction}")
             m.d.comb += row.code.eq(wanted)
-            with m.If(self.en & (full[direction] if sets else empty[direction])):
+            with m.If(full[direction] if sets else empty[direction]):
                 m.d.sync += wanted.eq(wanted.init)
-            with m.Elif(self.en):
+            with m.Else():
                 m.d.sync += wanted.eq(
                     code if sets else code | full[direction].replicate(config.code_bits)
                 )
             state, age = (Signal(name=f"{name}_{direction}") for name in ("state", "age"))
             m.d.comb += [row.state.eq(state), row.age.eq(age)]
-            with m.If(self.en):
-                m.d.sync += [state.eq(self.age & self.bits[i]), age.eq(self.age)]
+            m.d.sync += [state.eq(self.age & self.bits[i]), age.eq(self.age)]
             if variants:
                 variant = Signal(config.variant_bits, name=f"variant_{direction}")
                 m.d.comb += row.variant.eq(variant)
                 driven = variants[i]
                 if cells == 2:
                     driven = Mux(self.age | up, variants[i], variants[1 - i])
-                with m.If(self.en):
-                    m.d.sync += variant.eq(driven)
+                m.d.sync += variant.eq(driven)
             rows.append(row)
 
         # Which cells may switch, and whether cell i looks at draw i or at the other.

@@ -124,8 +124,8 @@ def check(record, exchanges, *, timed=False):
     for k, (exchange, answer) in enumerate(zip(exchanges, record.answers, strict=True)):
         where = f"frame {k} ({exchange.name})"
         assert [hex(word) for word in answer] == [hex(word) for word in exchange.answer], where
-        # The port follows the trailer's own register: both change with the same edge.
-        assert record.causes[k] == exchange.cause, where
+        if timed:  # otherwise the next frame's may be there before this trailer is taken
+            assert record.causes[k] == exchange.cause, where
         if timed and exchange.steps is not None:
             steps = exchange.steps
             assert record.ended[k] - record.accepted[k] + 1 == steps + protocol.OVERHEAD, where

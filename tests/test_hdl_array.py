@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""The array behind its port: steps in, results some cycles later, all of it still while stalled."""
+"""The array behind its port: steps in, results some cycles later."""
 
 from dataclasses import dataclass, field
 from unittest import mock
@@ -123,14 +123,14 @@ class Port:
     def __init__(self, port):
         self.names = ["valid", "op", "index", "first", "last"]
         self.names += ["blind"] * hasattr(port, "blind")
-        self.inputs = Cat(port.en, port.operand, *(getattr(port, name) for name in self.names))
+        self.inputs = Cat(port.operand, *(getattr(port, name) for name in self.names))
         self.widths = [len(getattr(port, name)) for name in self.names]
         self.operand_width = len(port.operand)
         names = ("sums", "errors", "word", "switched", "fault")
         self.outputs = {name: Value.cast(getattr(port, name)) for name in names}
 
-    def put(self, ctx, en, step, operand):
-        word, low = en | operand << 1, 1 + self.operand_width
+    def put(self, ctx, step, operand):
+        word, low = operand, self.operand_width
         for name, width in zip(self.names, self.widths, strict=True):
             word |= getattr(step, name) << low
             low += width
@@ -140,20 +140,13 @@ class Port:
         return {name: ctx.get(value) for name, value in self.outputs.items()}
 
 
-async def drive(ctx, array, config, sequence, rng, stall):
-    """Play steps; while ``en`` is low every input is random and no output may move."""
+async def drive(ctx, array, config, sequence, rng):
+    """Play steps."""
     port = Port(array.port)
     total = 0
     for k in range(len(sequence) + COUNTED):
-        before = port.shown(ctx)
-        while rng.random() < stall:
-            noise = idle(config, rng)
-            noise.valid = int(rng.integers(2))
-            port.put(ctx, 0, noise, noise.operand)
-            await ctx.tick()
-            assert port.shown(ctx) == before, f"step {k}: moved while stalled"
         operand = sequence[k - 1].operand if 0 < k <= len(sequence) else 0
-        port.put(ctx, 1, sequence[k] if k < len(sequence) else idle(config, rng), operand)
+        port.put(ctx, sequence[k] if k < len(sequence) else idle(config, rng), operand)
         now = port.shown(ctx)
         for late, names in ((LATENCY, RESULTS), (COUNTED, COUNTS)):
             if not 0 <= k - late < len(sequence):
@@ -169,13 +162,13 @@ async def drive(ctx, array, config, sequence, rng, stall):
         await ctx.tick()
 
 
-def play(config, exchanges, *, stall=0.0, seed=0):
+def play(config, exchanges, *, seed=0):
     rng = np.random.default_rng(seed)
     array = SynapseArray(config)
     sequence = exchanges if isinstance(exchanges[0], Step) else steps(config, exchanges, rng)
 
     async def testbench(ctx):
-        await drive(ctx, array, config, sequence, rng, stall)
+        await drive(ctx, array, config, sequence, rng)
 
     simulate(array, testbench)
 
@@ -190,11 +183,7 @@ def dialogues(config, seed):
 
 @each_config
 def test_every_command_behind_the_port(config):
-    play(config, dialogues(config, 1), stall=0.4, seed=2)
-
-
-def test_every_command_without_a_stall():
-    play(CONFIGS[1], dialogues(CONFIGS[1], 2))
+    play(config, dialogues(config, 1), seed=2)
 
 
 def test_row_sums_wherever_a_vector_ends():
@@ -218,7 +207,7 @@ def test_row_sums_wherever_a_vector_ends():
                 sequence += vector
             if broken or count % 4:
                 sequence += steps_of(config, twin.backward(rng.integers(-128, 128, (2, 10))))
-    play(config, sequence, stall=0.2)
+    play(config, sequence)
 
 
 def test_switched_counts_the_cells_of_every_step():
@@ -281,7 +270,7 @@ def test_faults_belong_to_their_step(config):
             sequence += [Step(Op.UPDATE, 0, operand, expect=expect), Step(Op.READ, 0, expect=sound)]
     noise = [0, *[random_word(rng, protocol.operand_bits(config)) for _ in range(63)]]
     sequence += [Step(Op.SEED, i, word, expect=sound) for i, word in enumerate(noise)]
-    play(config, sequence, stall=0.2)
+    play(config, sequence)
 
 
 class StuckFlip(Lane):

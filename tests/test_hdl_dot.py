@@ -31,7 +31,6 @@ def stream(dot, pairs, products):
     """A pair of code vectors a cycle, and each product three cycles later."""
 
     async def testbench(ctx):
-        ctx.set(dot.en, 1)
         for k in range(len(pairs) + 3):
             if k < len(pairs):
                 put(ctx, dot, *pairs[k])
@@ -74,25 +73,6 @@ def test_product_of_encoded_trits_is_the_integer_product(length):
     vectors = rng.integers(-1, 2, (40, 2, length))
     products = [int(w @ u) for w, u in vectors]
     stream(dot, trit.encode(vectors).tolist(), products)
-
-
-def test_pipeline_is_held_while_not_enabled():
-    rng = np.random.default_rng(0)
-    dot = TernaryDot(length=8)
-
-    async def testbench(ctx):
-        stages = [None] * 3
-        for en in rng.integers(0, 2, 200).tolist():
-            w, u = rng.integers(0, 4, (2, 8)).tolist()
-            put(ctx, dot, w, u)
-            ctx.set(dot.en, en)
-            assert stages[2] in (None, ctx.get(dot.sum))
-            await ctx.tick()
-            if en:
-                stages = [product(w, u), *stages[:2]]
-        assert None not in stages
-
-    simulate(dot, testbench)
 
 
 @pytest.mark.parametrize("length", [0, -1])

@@ -28,7 +28,6 @@ each_synapse = pytest.mark.parametrize("synapse", CONFIGS)
 async def lead(ctx, lane, states):
     """Lead the generators to states whose draws are to be compared: by a bit turned in each leap
     after a restart."""
-    ctx.set(lane.en, 1)
     ctx.set(lane.restart, 1)
     await ctx.tick()
     ctx.set(lane.restart, 0)
@@ -42,7 +41,6 @@ async def lead(ctx, lane, states):
 
 async def load(ctx, lane, config, rows):
     """Write table rows: index, as in LOAD_TABLE -> thresholds."""
-    ctx.set(lane.en, 1)
     ctx.set(lane.load, 1)
     for index, thresholds in rows.items():
         ageing = index - config.variants * config.codes
@@ -58,15 +56,9 @@ async def load(ctx, lane, config, rows):
     ctx.set(lane.load, 0)
 
 
-async def play(ctx, lane, cases, put, check, rng):
-    """A case a cycle, and its outputs ``LATENCY`` later; here and there the lane stands still,
-    whatever its inputs are."""
+async def play(ctx, cases, put, check):
+    """A case a cycle, and its outputs ``LATENCY`` later."""
     for k in range(len(cases) + LATENCY):
-        while rng.integers(8) == 0:
-            ctx.set(lane.en, 0)
-            put(ctx, cases[int(rng.integers(len(cases)))])
-            await ctx.tick()
-        ctx.set(lane.en, 1)
         if k < len(cases):
             put(ctx, cases[k])
         if k >= LATENCY:
@@ -146,7 +138,7 @@ def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
         await load(ctx, lane, config, table)
         for draws in itertools.product(edges, repeat=config.cells):
             await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
-            await play(ctx, lane, cases, put, check, rng)
+            await play(ctx, cases, put, check)
 
     draws = ()
     simulate(lane, testbench)
@@ -189,7 +181,7 @@ def test_ageing_is_by_cell(synapse, variant_bits):
                 table[index] = rng.choice([0, 100, 256], 2).tolist()
             await load(ctx, lane, config, table)
             await lead(ctx, lane, [draw | 0xB7 << 32 for draw in draws])
-            await play(ctx, lane, cases, put, check, rng)
+            await play(ctx, cases, put, check)
 
     draws, table, seen = (), {}, set()
     simulate(lane, testbench)
@@ -204,21 +196,20 @@ def test_generators_draw_go_on_restart_or_stand_still(synapse):
     async def testbench(ctx):
         states = list(inits)
         for _ in range(600):
-            en, action = int(rng.integers(4) > 0), int(rng.integers(3))
+            action = int(rng.integers(3))
             restart = int(rng.integers(50) == 0)
             inject = int(rng.integers(1 << config.cells))
-            ctx.set(lane.en, en)
             ctx.set(lane.draw, action == 1)
             ctx.set(lane.advance, action == 2)
             ctx.set(lane.restart, restart)
             ctx.set(lane.inject, inject)
             assert ctx.get(lane.low) == number([state & 1 for state in states])
             await ctx.tick()
-            if en and restart:
+            if restart:
                 states = list(inits)
-            elif en and action:
+            elif action:
                 states = [stepped(state, 8) for state in states]
-            if en and not restart and action == 2:  # no bit is turned in a draw
+            if not restart and action == 2:  # no bit is turned in a draw
                 states = [state ^ (inject >> i & 1) << 63 for i, state in enumerate(states)]
 
     simulate(lane, testbench)

@@ -13,6 +13,7 @@ from golden import protocol
 from golden.config import ArrayConfig
 from golden.ptable import tanh_table
 from hdl.activity import Activity
+from hdl.controller import RESULTS
 from hdl.dot import TernaryDot
 from hdl.lane import Lane
 from hdl.lfsr import Lfsr
@@ -116,40 +117,53 @@ def test_cycles_by_hand():
     async def testbench(ctx):
         record = await converse(ctx, top, [exchange.frame for exchange, _ in commands])
         for k, (exchange, steps) in enumerate(commands):
-            assert record.ended[k] - record.accepted[k] + 1 == steps + 12, exchange.name
+            assert record.ended[k] - record.accepted[k] + 1 == steps + 13, exchange.name
             if k:
                 before = commands[k - 1][1]
                 assert record.accepted[k] - record.accepted[k - 1] == before + 6, exchange.name
-        assert twin.golden.counters.cycles == sum(steps + 12 for _, steps in commands[1:-1])
+        assert twin.golden.counters.cycles == sum(steps + 13 for _, steps in commands[1:-1])
 
     simulate(top, testbench)
-    assert protocol.OVERHEAD == 12
+    assert protocol.OVERHEAD == 13
 
 
-def test_a_waiting_answer_stops_everything_behind_it():
-    """With ``o`` never ready nothing is lost: at most what the pipeline holds is taken."""
+def test_results_that_wait_stop_the_frame_behind_them():
+    """With ``o`` never ready no more is taken than there is room for, and nothing is lost."""
     twin, rng = Twin(SMALL), np.random.default_rng(2)
-    dialogue = [twin.program(twin.cells(rng, 4)), twin.forward(twin.trits(rng, 3)), twin.read()]
+    many = RESULTS * SMALL.columns_per_cycle // SMALL.cols + 1
+    dialogue = [twin.program(twin.cells(rng, 4)), twin.forward(twin.trits(rng, many)), twin.read()]
+    words = [
+        {"data": word, "last": k == len(exchange.frame) - 1}
+        for exchange in dialogue
+        for k, word in enumerate(exchange.frame)
+    ]
     top = ArrayTop(SMALL)
 
     async def testbench(ctx):
-        ctx.set(top.i.valid, 1)
-        for word in dialogue[0].frame:
-            ctx.set(top.i.p, {"data": word, "last": word == dialogue[0].frame[-1]})
-            await ctx.tick().until(top.i.ready & 1)
-        ctx.set(top.i.valid, 0)
-        await ctx.tick().until(top.o.valid)
-        for _ in range(20):
-            *_, ready, valid = await ctx.tick().sample(top.i.ready, top.o.valid)
-            assert (ready, valid) == (0, 1)
-        ctx.set(top.o.ready, 1)
-        *_, data, last = await ctx.tick().sample(top.o.p.data, top.o.p.last)
-        assert ([data], last) == (dialogue[0].answer, 1)
-        record = await converse(ctx, top, [e.frame for e in dialogue[1:]])
-        assert record.answers == [e.answer for e in dialogue[1:]]
+        taken, heard = 0, []
 
-    simulate(top, testbench)
+        async def cycle(ready):
+            nonlocal taken
+            ctx.set(top.i.valid, taken < len(words))
+            ctx.set(top.i.p, words[min(taken, len(words) - 1)])
+            ctx.set(top.o.ready, ready)
+            *_, accepted, valid, data = await ctx.tick().sample(
+                top.i.ready, top.o.valid, top.o.p.data
+            )
+            taken += accepted & (taken < len(words))
+            if valid and ready:
+                heard.append(data)
+            return accepted, valid
 
+        for _ in range(200):
+            accepted, valid = await cycle(0)
+        assert (accepted, valid) == (0, 1)
+        # The trailer of PROGRAM and, of the vectors, as many results as there is room for.
+        begun = -(-(RESULTS - 1) * SMALL.columns_per_cycle // SMALL.cols)
+        assert taken == len(dialogue[0].frame) + 1 + begun < len(words) - 1
+        for _ in range(200):
+            await cycle(1)
+        assert heard == [word for exchange in dialogue for word in exchange.answer]
 
 # --- a broken array is noticed ---
 
@@ -160,7 +174,7 @@ class FlippedSign(TernaryDot):
     def elaborate(self, platform):
         m = Module()
         m.submodules.sound = sound = TernaryDot(length=len(self.w_nonzero))
-        names = ("en", "w_nonzero", "u_nonzero", "u_negative")
+        names = ("w_nonzero", "u_nonzero", "u_negative")
         m.d.comb += [getattr(sound, name).eq(getattr(self, name)) for name in names]
         m.d.comb += [sound.w_negative.eq(self.w_negative ^ 1), self.sum.eq(sound.sum)]
         return m

@@ -277,7 +277,6 @@ class AcceleratorCore(wiring.Component):
             operand = Mux(self._forward, inputs, errors[number].as_unsigned())
             m.d.comb += [
                 tile.running.eq(self.running),
-                port.en.eq(1),
                 port.valid.eq(Mux(self._update, outer.pulse, reading)),
                 port.op.eq(
                     Mux(self._update, Op.UPDATE, Mux(self._forward, Op.FORWARD, Op.BACKWARD))

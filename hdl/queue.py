@@ -1,0 +1,53 @@
+"""A queue for words that cannot wait where they come from."""
+
+from amaranth.hdl import Module, Shape, Signal
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import In, Out
+
+
+class Queue(wiring.Component):
+    """Words in, whenever they come; a stream out. A word is out two cycles after it came, if none
+    is before it.
+
+    Whoever writes sees to it that there are never more than ``depth`` words in it.
+
+    Parameters
+    ----------
+    layout : StructLayout
+        Of a word.
+    depth : int
+        A power of two, >= 2.
+
+    Members
+    -------
+    write : In(1)
+    word : In(layout)
+    o : Out(stream of layout)
+    """
+
+    def __init__(self, layout: data.StructLayout, depth: int):
+        self._layout, self._depth = layout, depth
+        super().__init__({"write": In(1), "word": In(layout), "o": Out(stream.Signature(layout))})
+
+    def elaborate(self, platform):
+        m = Module()
+        width = Shape.cast(self._layout).width
+        m.submodules.memory = memory = Memory(shape=width, depth=self._depth, init=[])
+        write, read = memory.write_port(), memory.read_port(domain="comb")
+        # With a bit that tells full from empty.
+        head, tail = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
+        m.d.comb += [
+            write.addr.eq(head),
+            write.data.eq(self.word),
+            write.en.eq(self.write),
+            read.addr.eq(tail),
+        ]
+        m.d.sync += head.eq(head + self.write)
+        word = Signal(width, name="held", reset_less=True)
+        m.d.comb += self.o.payload.as_value().eq(word)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If((head != tail) & (self.o.ready | ~self.o.valid)):
+            m.d.sync += [word.eq(read.data), tail.eq(tail + 1), self.o.valid.eq(1)]
+        return m
