@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from hdl.array import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
+from hdl.port import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
 from hdl.queue import Queue
 
 COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)

@@ -50,8 +50,7 @@ class TernaryDot(wiring.Component):
         self._length = length
         planes = ("w_nonzero", "w_negative", "u_nonzero", "u_negative")
         super().__init__(
-            {"sum": Out(signed(length.bit_length() + 1))}
-            | {plane: In(length) for plane in planes}
+            {"sum": Out(signed(length.bit_length() + 1))} | {plane: In(length) for plane in planes}
         )
 
     def elaborate(self, platform):

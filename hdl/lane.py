@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from golden.config import ArrayConfig
 from golden.protocol import KAPPA_BITS
 from golden.ptable import AP_TO_P, P_TO_AP
+from hdl.delay import delayed
 from hdl.lfsr import Lfsr
 
 LATENCY = 3
@@ -125,14 +126,6 @@ class Lane(wiring.Component):
         self._switch(m, draws)
         return m
 
-    def _later(self, m, value):
-        """``value`` ``LATENCY`` cycles later."""
-        for _ in range(LATENCY):
-            register = Signal(len(value), name=f"{value.name}_later", reset_less=True)
-            m.d.sync += register.eq(value)
-            value = register
-        return value
-
     def _read(self, m, rows):
         """Thresholds of registered table rows, a direction each, two cycles later. Each has
         its own memory, since distributed RAM would take more logic than all else here."""
@@ -228,7 +221,7 @@ class Lane(wiring.Component):
             free.eq((self.age.replicate(cells) | (self.bits ^ wanted)) & ~stuck),
             own.eq(self.age | up),
         ]
-        free, own = self._later(m, free), self._later(m, own)
+        free, own = (delayed(m, flag, LATENCY, reset_less=True) for flag in (free, own))
         thresholds = self._read(m, rows)
         if cells == 1:
             thresholds = [Mux(own, thresholds[AP_TO_P], thresholds[P_TO_AP])]
@@ -259,7 +252,7 @@ class Lane(wiring.Component):
             else:
                 switched = Mux(own, self.flips[direction], self.flips[1 - direction])
             m.d.comb += [
-                outcome.code.eq(self._later(m, asked_code)),
-                outcome.idle.eq(self._later(m, is_idle)),
+                outcome.code.eq(delayed(m, asked_code, LATENCY, reset_less=True)),
+                outcome.idle.eq(delayed(m, is_idle, LATENCY, reset_less=True)),
                 outcome.switched.eq(switched),
             ]

@@ -8,8 +8,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden import protocol
 from golden.config import ArrayConfig
-from hdl.array import CAUSE_BITS, SynapseArray
+from hdl.array import SynapseArray
 from hdl.controller import Controller, word_layout
+from hdl.port import CAUSE_BITS
 
 
 class ArrayTop(wiring.Component):

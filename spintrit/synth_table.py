@@ -12,7 +12,8 @@ from synth.report import stretches
 _AREA = {"lut4": "LUT4", "ff": "FF", "bram": "BRAM", "dsp": "DSP", "memory_bits": "memory bits"}
 _LANE = {
     "dot_lut4_per_row": "LUT4 of the dot product, a row",
-    "lane_lut4": "LUT4 of the whole array without counters, a row",
+    "lane_lut4": "LUT4 of a lane: dot product, row sum, switching",
+    "array_lut4_per_row": "LUT4 of the whole array without counters, a row",
 }
 _RATES = {"products_per_s": "products a second", "updates_per_s": "updates a second"}
 

@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden import protocol
 from golden.config import ArrayConfig
-from hdl.array import CAUSE_BITS
+from hdl.port import CAUSE_BITS
 from hdl.top import ArrayTop
 from synth.widths import tidy
 

@@ -48,7 +48,7 @@ def merge(module: dict[str, Any]) -> int:
 
 
 def _move(cells: dict[str, Cell], memory: Cell, halves: str, found: dict[str, str]) -> int:
-    """Move the registers ``found`` behind outputs into the memory, if they are of the right kind."""
+    """Move the registers ``found`` behind outputs into the memory, if they are of the kind."""
     read = halves[-1]
     kinds = {_kind(cells[name]) for name in found.values()}
     clock = ("CLK", _bit(memory, f"CLK{read}"))
@@ -67,7 +67,7 @@ def _move(cells: dict[str, Cell], memory: Cell, halves: str, found: dict[str, st
 def _kind(register: Cell) -> tuple[tuple[str, Any], Any] | None:
     """A register's clock and enable; None if there is more to it."""
     parameters = register["parameters"]
-    enabled = parameters["CEMUX"]
+    enabled = parameters["CEMUX"].strip()  # Yosys ends a string with a space if it looks like bits
     if enabled not in ("CE", "1") or parameters["REGSET"] != "RESET":
         return None
     if _bit(register, "LSR") not in (None, "0"):

@@ -14,6 +14,8 @@ from golden.config import ArrayConfig
 from hdl.accel.top import AxiAccelerator
 from hdl.array import SynapseArray
 from hdl.dot import TernaryDot
+from hdl.reading import Reading
+from hdl.switching import Switching
 from hdl.top import ArrayTop
 from synth import flow, yosys
 from synth.flow import DoesNotFitError
@@ -88,10 +90,11 @@ def report(
         For JSON. ``lut4``, ``ff``, ``bram``, ``dsp``, ``memory_bits``, ``other`` as in
         ``synth.targets.Area``, of the block without harness; ``fmax_mhz``, None where nothing is
         placed, with ``path``; ``misfit``, why it does not fit, else None. Of an array also
-        ``dot_lut4_per_row``: of ``hdl.dot.TernaryDot`` alone, a row; ``lane_lut4``: of all of
-        ``hdl.array.SynapseArray`` without activity counters, a row, which bounds a lane from
-        above; ``products_per_s``, ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a
-        cycle.
+        ``dot_lut4_per_row``: of ``hdl.dot.TernaryDot`` alone, a row; ``lane_lut4``: of
+        ``hdl.reading.Reading`` and ``hdl.switching.Switching``, a row, which are the dot products,
+        row sums, generators, tables and switching; ``array_lut4_per_row``: all of
+        ``hdl.array.SynapseArray``, a row, both without activity counters; ``products_per_s``,
+        ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a cycle.
 
     Raises
     ------
@@ -137,14 +140,24 @@ def report(
 
 
 def _lanes(config: ArrayConfig, to: Target, folder: Path) -> Report:
+    """What a row takes, from blocks that are each synthesised by themselves."""
     quiet = dataclasses.replace(config, counters=False)
-    dot = flow.synthesise(TernaryDot(length=config.rows), "dot", to, folder).area.lut4
-    array = flow.synthesise(SynapseArray(quiet), "lanes", to, folder).area.lut4
+    blocks: dict[str, wiring.Component] = {
+        "dot": TernaryDot(length=config.rows),
+        "reading": Reading(quiet),
+        "switching": Switching(quiet),
+        "array": SynapseArray(quiet),
+    }
+    luts = {
+        name: flow.synthesise(block, f"lane_{name}", to, folder).area.lut4
+        for name, block in blocks.items()
+    }
     return {
-        "dot_lut4": dot,
-        "dot_lut4_per_row": round(dot / config.rows, 3),
-        "array_lut4": array,
-        "lane_lut4": round(array / config.rows, 3),
+        "dot_lut4": luts["dot"],
+        "dot_lut4_per_row": round(luts["dot"] / config.rows, 3),
+        "lane_lut4": round((luts["reading"] + luts["switching"]) / config.rows, 3),
+        "array_lut4": luts["array"],
+        "array_lut4_per_row": round(luts["array"] / config.rows, 3),
     }
 
 

@@ -90,7 +90,8 @@ class Scoreboard:
         assert len(words) == len(answer.words), (
             f"{where}: expected {len(answer.words)} words, got {len(words)}"
         )
-        assert cause == answer.cause, f"{where}: expected cause {answer.cause!r}, got {cause}"
+        if self.timed:  # otherwise a later frame's may be there before this trailer is taken
+            assert cause == answer.cause, f"{where}: expected cause {answer.cause!r}, got {cause}"
         if self.timed and answer.cycles is not None:
             spent = cycle - frame.start + 1
             assert spent == answer.cycles, f"{where}: expected {answer.cycles} cycles, got {spent}"
@@ -132,7 +133,7 @@ class ArrayBench:
         self._offered: int | None = None  # cycle in which the word on offer was first seen
         self._frame: _Received | None = None
         self._answer: Words = []
-        self._held: tuple[int, bool, int] | None = None
+        self._held: tuple[int, bool] | None = None
         self._busy = self.cycle  # cycle of the last handshake
 
     async def start(self) -> None:
@@ -234,11 +235,10 @@ class ArrayBench:
                     self._offered, self._busy = None, self.cycle
             if dut.o_valid.value:
                 word = dut.o_data.value.to_unsigned(), bool(dut.o_last.value)
-                now = (*word, dut.cause.value.to_unsigned())
-                assert self._held in (None, now), f"held back, {self._held} became {now}"
-                self._held = now
+                assert self._held in (None, word), f"held back, {self._held} became {word}"
+                self._held = word
                 if dut.o_ready.value:
-                    self._deliver(*now)
+                    self._deliver(*word, dut.cause.value.to_unsigned())
                     self._held, self._busy = None, self.cycle
             else:
                 assert self._held is None, f"{self._held} was withdrawn"

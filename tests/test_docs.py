@@ -10,7 +10,7 @@ import pytest
 
 from golden import protocol
 from golden.config import ArrayConfig
-from hdl.array import VISIBLE
+from hdl.port import VISIBLE
 from spintrit import cli
 
 ROOT = Path(__file__).parents[1]

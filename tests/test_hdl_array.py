@@ -13,8 +13,9 @@ from hdl_twin import Twin, planes
 from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
-from hdl.array import COUNTED, LATENCY, VISIBLE, SynapseArray, index_bits
+from hdl.array import SynapseArray
 from hdl.lane import Lane
+from hdl.port import COUNTED, LATENCY, VISIBLE, index_bits
 
 CONFIGS = [
     ArrayConfig(rows=1, cols=1),
@@ -286,7 +287,7 @@ def test_a_stuck_cell_is_noticed():
     exchanges = dialogues(CONFIGS[1], 6)
     play(CONFIGS[1], exchanges)
     with (
-        mock.patch("hdl.array.Lane", StuckFlip),
+        mock.patch("hdl.switching.Lane", StuckFlip),
         pytest.raises(AssertionError, match=r"^step \d+: \w+ after Step"),
     ):
         play(CONFIGS[1], exchanges)

@@ -165,6 +165,7 @@ def test_results_that_wait_stop_the_frame_behind_them():
             await cycle(1)
         assert heard == [word for exchange in dialogue for word in exchange.answer]
 
+
 # --- a broken array is noticed ---
 
 
@@ -223,8 +224,8 @@ class LostFirst(Activity):
 @pytest.mark.parametrize(
     ("place", "broken"),
     [
-        ("hdl.array.TernaryDot", FlippedSign),
-        ("hdl.array.Lane", StuckCell),
+        ("hdl.reading.TernaryDot", FlippedSign),
+        ("hdl.switching.Lane", StuckCell),
         ("hdl.lane.Lfsr", StuckDraw),
         ("hdl.array.Activity", LostFirst),
     ],

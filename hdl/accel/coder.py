@@ -7,8 +7,9 @@ from amaranth.lib.wiring import In, Out
 from golden.accel import arithmetic
 from golden.accel.config import CHANGE_FRACTION, FRACTION, AcceleratorConfig
 from golden.lfsr import STATE_BITS, TAPS
-from hdl.accel.loops import delayed, lookup
+from hdl.accel.loops import lookup
 from hdl.count import add_up
+from hdl.delay import delayed
 from hdl.lane import pulse_layout
 
 MEAN_BITS = FRACTION + 2

@@ -19,7 +19,8 @@ from golden.accel.config import (
 )
 from hdl.accel.divider import Divider
 from hdl.accel.layouts import instruction_layout, threshold_layout, total_layout
-from hdl.accel.loops import clip, delayed
+from hdl.accel.loops import clip
+from hdl.delay import delayed
 from hdl.registers import unused
 
 FINE_BITS = TOTAL_BITS + FRACTION + 1

@@ -16,8 +16,9 @@ from golden.accel.config import (
 from hdl.accel.column import Column
 from hdl.accel.issue import LANE_BITS
 from hdl.accel.layouts import instruction_layout, result_layout, threshold_layout, total_layout
-from hdl.accel.loops import ADDRESS_BITS, Loops, clip, delayed
+from hdl.accel.loops import ADDRESS_BITS, Loops, clip
 from hdl.count import add_up
+from hdl.delay import delayed
 from hdl.registers import unused
 
 _LATENCY = 4  # cycles from a position's address to what is written

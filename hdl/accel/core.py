@@ -14,14 +14,15 @@ from golden.protocol import Op
 from hdl.accel.columns import Columns
 from hdl.accel.issue import Issue
 from hdl.accel.layouts import total_layout
-from hdl.accel.loops import ADDRESS_BITS, delayed
+from hdl.accel.loops import ADDRESS_BITS
 from hdl.accel.outer import Outer
 from hdl.accel.requantise import Requantise
 from hdl.accel.sequencer import Sequencer
 from hdl.accel.tile import Tile
 from hdl.accel.totals import Totals
-from hdl.array import LATENCY
 from hdl.count import add_up
+from hdl.delay import delayed
+from hdl.port import LATENCY
 from hdl.registers import unused
 
 COUNTERS = tuple(Counts.__dataclass_fields__)

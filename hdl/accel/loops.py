@@ -4,7 +4,7 @@ import functools
 import operator
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -96,16 +96,6 @@ class Loops(wiring.Component):
                 with m.Elif(self.step & goes_on[: i + 1].any()):
                     m.d.sync += starts[i].eq(following)
         return m
-
-
-def delayed(m: Module, signal, cycles: int, name: str = ""):
-    """``signal`` of ``cycles`` cycles before; an expression needs a ``name``."""
-    name = name or Value.cast(signal).name
-    for i in range(cycles):
-        later = Signal.like(signal, name=f"{name}_d{i + 1}")
-        m.d.sync += later.eq(signal)
-        signal = later
-    return signal
 
 
 def lookup(index, values: Sequence[int], width: int):

@@ -10,9 +10,10 @@ from golden.lfsr import STATE_BITS, stream_states
 from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import instruction_layout, threshold_layout
-from hdl.accel.loops import ADDRESS_BITS, clip, delayed
-from hdl.array import COUNTED
+from hdl.accel.loops import ADDRESS_BITS, clip
 from hdl.count import add_up
+from hdl.delay import delayed
+from hdl.port import COUNTED
 from hdl.registers import unused
 
 TOTAL_BITS = 48

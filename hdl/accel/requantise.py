@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import ERROR_LIMIT, AcceleratorConfig
-from hdl.accel.loops import delayed
 from hdl.count import add_up
+from hdl.delay import delayed
 
 _BITS = ERROR_LIMIT.bit_length() + 1
 

@@ -6,8 +6,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden import protocol
 from golden.config import ArrayConfig
-from hdl.array import SynapseArray, array_port
+from hdl.array import SynapseArray
 from hdl.controller import Controller, word_layout
+from hdl.port import array_port
 
 
 class Tile(wiring.Component):
