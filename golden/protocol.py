@@ -112,7 +112,7 @@ HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
 TRAILER = {"cause": (0, 3), "op": (8, 4), "switched": (16, 32)}
 CONTROL_BITS = 64
 KAPPA_BITS = 2
-OVERHEAD = 13
+OVERHEAD = 14
 
 
 def known(config: ArrayConfig) -> tuple[Op, ...]:

@@ -28,16 +28,6 @@ from hdl.switching import Switching
 _COUNT_CUTS = (4,)
 
 
-class Step(data.Struct):
-    """What the stages after the first know of a step; ``ops`` has a bit for each command, none if
-    there is no step."""
-
-    ops: len(Op)
-    first: 1
-    last: 1
-    blind: 1
-
-
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
@@ -69,86 +59,88 @@ class SynapseArray(wiring.Component):
         m = Module()
         port, config = self.port, self._config
         cells = config.rows * config.cells
-        steps, index, operand = self._stages(m)
-
-        def active(which: Op, stage: int = 2):
-            """Whether a stage holds a step of this command."""
-            return steps[stage].ops[which]
-
-        fault = Signal.like(port.fault)
+        self._stages(m)
+        # What writes cells: its draws are compared in stage 5.
+        drawing = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 3, "drawing")
         flips = Signal(cells)
-        columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5, 6)]
+        columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5)]
         m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
-        variants = self._variants(m, index, operand, active)
-        written = columns[-1][:cells] ^ flips
-        bits, word = self._memory(m, index, operand, variants, written, active)
-        self._read(m, steps, operand, word, active, fault)
-        lengths, load = self._table(m, index, operand, active, fault)
-        switching = self._switch(m, steps, index, operand, bits, variants, load, active, fault)
+        column = Signal(cells, name="column_6")
+        m.d.sync += column.eq(columns[-1])
+        variants = self._variants(m)
+        bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
+        illegal = self._read(m, word)
+        lengths, load, wrong = self._table(m)
+        switching, large = self._switch(m, bits, variants, load, drawing)
 
         m.d.comb += columns[0].eq(bits)
-        with m.If(active(Op.GENERATORS)):
+        with m.If(self._op(Op.GENERATORS)):
             m.d.comb += columns[0].eq(switching.low)
         if config.counters:
-            pulses = lengths, load & ~index[config.code_bits :].any(), switching.outcomes
-            count = self._activity(m, steps, index, operand, word, pulses, active)
-            with m.If(active(Op.COUNTERS)):
+            pulses = load & ~self._index[config.code_bits :].any(), lengths, switching.outcomes
+            count = self._activity(m, word, *pulses)
+            with m.If(self._op(Op.COUNTERS)):
                 m.d.comb += columns[0].eq(count)
         m.d.sync += flips.eq(0)
-        with m.If(active(Op.UPDATE, 5) | active(Op.AGE, 5)):
+        with m.If(drawing):
             m.d.sync += flips.eq(switching.flips)
         switched = count_ones(
             m, flips, cuts=_COUNT_CUTS, register=lambda value: delayed(m, value, 1, "switched")
         )
+        trit = delayed(m, illegal, 3, "trit_fault")
+        value = delayed(m, wrong | large, 3, "value_fault")
         m.d.comb += [
-            port.word.eq(columns[-2]),
+            port.word.eq(columns[-1]),
             port.switched.eq(delayed(m, switched, 1, "switched_sum")),
-            port.fault.eq(delayed(m, fault, 3)),
+            port.fault.eq(Mux(trit, Cause.TRIT, Mux(value, Cause.VALUE, Cause.NONE))),
         ]
         return m
 
+    def _op(self, which: Op):
+        """Whether stage 2 holds a step of this command."""
+        return self._ops[which]
+
     def _stages(self, m):
-        """The steps by stage, 2 to 6, and stage 2's index and operand."""
+        """Stages 1 and 2: the step, its index and operand."""
         port = self.port
         # Stage 1: the step whose column the memory has just read.
         valid = Signal()
         op = Signal.like(port.op)
         first = Signal()
         last = Signal()
-        blind = Signal()
-        early = Signal.like(port.index)
-        index = Signal.like(port.index)
-        operand = Signal.like(port.operand, reset_less=True)
+        early = Signal.like(port.index, reset_less=True)
         m.d.sync += [
             valid.eq(port.valid),
             op.eq(port.op),
-            early.eq(port.index),
             first.eq(port.first),
             last.eq(port.last),
-            index.eq(early),
+            early.eq(port.index),
+        ]
+        self._starting = valid & (op == Op.SEED) & first
+        # Stage 2.
+        self._ops = {
+            which: Signal(name=f"op_{which.name.lower()}")
+            for which in protocol.known(self._config)
+            if which is not Op.STATUS and (which is not Op.READ or self._config.counters)
+        }
+        self._first = Signal(name="first_2")
+        self._last = Signal(name="last_2")
+        self._index = Signal.like(port.index, name="index", reset_less=True)
+        self._operand = Signal.like(port.operand, name="operand", reset_less=True)
+        m.d.sync += [
+            *(flag.eq(valid & (op == which)) for which, flag in self._ops.items()),
+            self._first.eq(first),
+            self._last.eq(last),
+            self._index.eq(early),
             # The operand of ageing is a pulse of nothing: lanes count on it.
-            operand.eq(Mux(op == Op.AGE, 0, port.operand)),
+            self._operand.eq(Mux(op == Op.AGE, 0, port.operand)),
         ]
         if self._config.cells == 2:
-            m.d.sync += blind.eq(port.blind)
-        step = Signal(Step)
-        m.d.comb += [
-            step.ops.eq(Cat(valid & (op == which) for which in Op)),
-            step.first.eq(first),
-            step.last.eq(last),
-            step.blind.eq(blind),
-        ]
-        self._starting = step.ops[Op.SEED] & first
-        steps = {}
-        for stage in (2, 3, 4, 5, 6):
-            held = Signal(Step, name=f"step_{stage}")
-            m.d.sync += held.eq(step)
-            steps[stage] = step = held
-        return steps, index, operand
+            self._blind = delayed(m, port.blind, 2, "blind")
 
-    def _memory(self, m, index, operand, variants, written, active):
-        """Cell memory, ``written`` back in stage 6. Returns stage 2's column, and the memory word
-        that holds it."""
+    def _memory(self, m, variants, written, writing):
+        """Cell memory, ``written`` back in stage 6 if ``writing``. Returns stage 2's column, and
+        the memory word that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
         width = config.rows * config.cells
@@ -167,48 +159,49 @@ class SynapseArray(wiring.Component):
         for i in reversed(range(shift)):
             half = len(selected) // 2
             chosen = Signal(half, name=f"chosen_{i}")
-            m.d.comb += chosen.eq(Mux(index[i], selected[half:], selected[:half]))
+            m.d.comb += chosen.eq(Mux(self._index[i], selected[half:], selected[:half]))
             selected = chosen
         bits = Signal(width)
         m.d.comb += bits.eq(selected)
 
         # PROGRAM writes in stage 2, UPDATE and AGE in stage 6; never at once, see ``array_port``.
-        programmed = operand[:width]
+        programmed = self._operand[:width]
         if variants:
             stuck = functools.reduce(operator.and_, variants)
             programmed = (programmed & ~stuck) | (bits & stuck)
-        programming = active(Op.PROGRAM)
+        programming = self._op(Op.PROGRAM)
         place = Signal((config.cols - 1).bit_length())
+        column = Signal.like(place, name="column_index")
         new = Signal(width)
         m.d.comb += [
-            place.eq(Mux(programming, index, delayed(m, index, 4, reset_less=True))),
+            column.eq(self._index),
+            place.eq(Mux(programming, column, delayed(m, column, 4, reset_less=True))),
             new.eq(Mux(programming, programmed, written)),
             write.addr.eq(place[shift:]),
             write.data.eq(Cat(new for _ in range(per_word))),
         ]
-        with m.If(programming | active(Op.UPDATE, 6) | active(Op.AGE, 6)):
+        with m.If(programming | writing):
             m.d.comb += write.en.eq((1 << place[:shift]) if shift else 1)
         return bits, word
 
-    def _read(self, m, steps, operand, word, active, fault):
-        """Dot products and row sums."""
+    def _read(self, m, word):
+        """Dot products and row sums. Returns whether a trit is illegal."""
         port, config = self.port, self._config
         rows = config.rows
         m.submodules.reading = reading = Reading(config)
         m.d.comb += [
             reading.word.eq(word),
-            reading.u_nonzero.eq(operand[:rows]),
-            reading.u_negative.eq(operand[rows : 2 * rows]),
-            reading.d.eq(operand),
-            reading.add.eq(active(Op.BACKWARD)),
-            reading.last.eq(steps[2].last),
+            reading.u_nonzero.eq(self._operand[:rows]),
+            reading.u_negative.eq(self._operand[rows : 2 * rows]),
+            reading.d.eq(self._operand),
+            reading.add.eq(self._op(Op.BACKWARD)),
+            reading.last.eq(self._last),
             port.sums.eq(reading.sums),
             port.errors.eq(reading.errors),
         ]
-        with m.If(active(Op.FORWARD) & (reading.u_negative & ~reading.u_nonzero).any()):
-            m.d.comb += fault.eq(Cause.TRIT)
+        return self._op(Op.FORWARD) & (reading.u_negative & ~reading.u_nonzero).any()
 
-    def _variants(self, m, index, operand, active):
+    def _variants(self, m):
         """Memory of variant indices. Returns their bits in stage 2's column, a plane each."""
         port, config = self.port, self._config
         if not config.variant_bits:
@@ -221,30 +214,29 @@ class SynapseArray(wiring.Component):
         m.d.comb += [
             read.en.eq(port.valid),
             read.addr.eq(port.index),
-            write.en.eq(active(Op.VARIANTS)),
-            write.addr.eq(index),
-            write.data.eq(operand),
+            write.en.eq(self._op(Op.VARIANTS)),
+            write.addr.eq(self._index),
+            write.data.eq(self._operand),
         ]
-        held = delayed(m, read.data, 1, reset_less=True)
+        held = delayed(m, read.data, 1, "variants", reset_less=True)
         return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
-    def _table(self, m, index, operand, active, fault):
-        """Looks at rows of the table. Returns its pulse lengths, and whether a row is to be
-        written."""
+    def _table(self, m):
+        """Looks at rows of the table. Returns its pulse lengths, whether a row is to be written,
+        and whether it is wrong."""
         config, layout = self._config, threshold_layout(self._config)
-        loaded = data.View(layout, operand[: layout.size])
-        ticks = operand[layout.size : protocol.table_bits(config)]
-        ageing = index[config.code_bits + config.variant_bits]
-        bad_row = Cat(loaded[i] > 1 << config.draw_bits for i in range(2)).any() | (
-            ~ageing & ~index[: config.code_bits].any() & Cat(loaded, ticks).any()
+        loaded = data.View(layout, self._operand[: layout.size])
+        ticks = self._operand[layout.size : protocol.table_bits(config)]
+        ageing = self._index[config.code_bits + config.variant_bits]
+        bad = Cat(loaded[i] > 1 << config.draw_bits for i in range(2)).any() | (
+            ~ageing & ~self._index[: config.code_bits].any() & Cat(loaded, ticks).any()
         )
-        with m.If(active(Op.LOAD_TABLE) & bad_row):
-            m.d.comb += fault.eq(Cause.VALUE)
-        return ticks, active(Op.LOAD_TABLE) & ~bad_row
+        load = self._op(Op.LOAD_TABLE)
+        return ticks, load & ~bad, load & bad
 
-    def _switch(self, m, steps, index, operand, bits, variants, load, active, fault):
-        """The lanes."""
-        config = self._config
+    def _switch(self, m, bits, variants, load, drawing):
+        """The lanes. Returns them, and whether a pulse is too large."""
+        config, index, operand = self._config, self._index, self._operand
         row = Signal(row_layout(config))
         with m.If(index[config.code_bits + config.variant_bits]):
             m.d.comb += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
@@ -256,18 +248,18 @@ class SynapseArray(wiring.Component):
         m.d.comb += [
             switching.bits.eq(bits),
             switching.pulses.eq(operand),
-            switching.age.eq(active(Op.AGE)),
-            switching.draw.eq(active(Op.UPDATE, 5) | active(Op.AGE, 5)),
+            switching.age.eq(self._op(Op.AGE)),
+            switching.draw.eq(drawing),
             # A cycle after its row has been looked at.
             switching.load.eq(delayed(m, load, 1, "load")),
             switching.row.eq(delayed(m, row, 1, "row", reset_less=True)),
             switching.thresholds.eq(delayed(m, thresholds, 1, "thresholds", reset_less=True)),
             switching.restart.eq(self._starting),
-            switching.advance.eq(active(Op.SEED) | active(Op.GENERATORS)),
-            switching.inject.eq(operand[:size] & active(Op.SEED).replicate(size)),
+            switching.advance.eq(self._op(Op.SEED) | self._op(Op.GENERATORS)),
+            switching.inject.eq(operand[:size] & self._op(Op.SEED).replicate(size)),
         ]
         if config.cells == 2:
-            m.d.comb += switching.blind.eq(steps[2].blind)
+            m.d.comb += switching.blind.eq(self._blind)
         if variants:
             m.d.comb += switching.variants.eq(Cat(variants))
         pulses = (
@@ -275,30 +267,27 @@ class SynapseArray(wiring.Component):
             for j in range(config.rows)
         )
         large = Cat(pulse[: protocol.KAPPA_BITS] > config.max_kappa for pulse in pulses)
-        with m.If(active(Op.UPDATE) & large.any()):
-            m.d.comb += fault.eq(Cause.VALUE)
-        return switching
+        return switching, self._op(Op.UPDATE) & large.any()
 
-    def _activity(self, m, steps, index, operand, word, pulses, active):
+    def _activity(self, m, word, load, lengths, outcomes):
         """The counters. Returns the one that the step asks for."""
-        port, config, (lengths, load, outcomes) = self.port, self._config, pulses
+        port, config, operand = self.port, self._config, self._operand
         m.submodules.activity = activity = Activity(config)
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
-        nonzero = Signal(len(errors))
-        m.d.comb += nonzero.eq(Cat(d.any() for d in errors))
-        driven = delayed(m, operand[: config.rows], 3, "driven", reset_less=True)
+        nonzero = Cat(d.any() for d in errors)
+        counted = Cat(self._op(op) for op in COUNTED_OPS)
         m.d.comb += [
-            activity.active.eq(Cat(active(op, 5) for op in COUNTED_OPS)),
-            activity.first.eq(steps[5].first),
-            activity.u.eq(driven),
-            activity.d.eq(delayed(m, nonzero, 3, reset_less=True)),
+            activity.active.eq(delayed(m, counted, 3, "counted")),
+            activity.first.eq(delayed(m, self._first, 3)),
+            activity.u.eq(delayed(m, operand[: config.rows], 3, "driven", reset_less=True)),
+            activity.d.eq(delayed(m, nonzero, 3, "nonzero", reset_less=True)),
             activity.word.eq(delayed(m, word, 3, reset_less=True)),
-            activity.aged.eq(delayed(m, active(Op.AGE, 6), 2, "aged")),
+            activity.aged.eq(delayed(m, self._op(Op.AGE), 6, "aged")),
             activity.switched.eq(port.switched),
             activity.load.eq(load),
-            activity.index.eq(index),
+            activity.index.eq(self._index),
             activity.ticks.eq(lengths),
-            activity.select.eq(index),
+            activity.select.eq(self._index),
             activity.outcomes.eq(outcomes),
         ]
         return activity.count

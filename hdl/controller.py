@@ -1,7 +1,5 @@
 """The controller: command frames in, steps into the array, result frames out."""
 
-import itertools
-
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -9,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden import protocol
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
+from hdl.delay import delayed
 from hdl.port import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
 from hdl.queue import Queue
 
@@ -63,7 +62,7 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 13 cycles from header to trailer, and the next
+    One step a cycle: a command of N steps takes N + 14 cycles from header to trailer, and the next
     header is accepted N + 6 cycles after the first. The array never stands still: a step is only
     issued if ``hdl.queue`` has room for its result.
 
@@ -83,6 +82,9 @@ class Controller(wiring.Component):
 
     def __init__(self, config: ArrayConfig):
         self._config = config
+        self._slot = data.StructLayout(
+            {"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS}
+        )
         super().__init__(
             {
                 "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
@@ -99,16 +101,16 @@ class Controller(wiring.Component):
         due = Signal(range(RESULTS + 1))  # results on their way or in the queue
         room = Signal()
         m.d.comb += room.eq(due < RESULTS)
-        trailer, frame_fault, final = self._sequence(m, room)
-        emits = self._respond(m, results, trailer, frame_fault, final)
-        m.d.sync += due.eq(due + emits - (self.o.valid & self.o.ready))
+        now = self._sequence(m, room)
+        self._respond(m, results, now)
+        given = now.emit | now.trailer
+        m.d.sync += due.eq(due + given - (self.o.valid & self.o.ready))
         return m
 
     def _sequence(self, m, room):
         """Frames in, steps out.
 
-        Returns whether this cycle's slot is a trailer, what was wrong with its frame, and whether
-        the step is the last of its column range.
+        Returns this cycle's slot.
         """
         config, array = self._config, self.array
         columns = config.columns_per_cycle
@@ -123,18 +125,29 @@ class Controller(wiring.Component):
         trailer = Signal()
         fault_now = Signal(CAUSE_BITS)
 
-        m.d.comb += [
-            array.op.eq(op),
-            array.index.eq(index),
-            array.first.eq(index == first),
-        ]
+        begins = Signal()
         final = Signal()
+        valid = Signal()
+        emits = Signal()
         state = Signal(State)
         waited = Signal(range(WAITS))
+        operand = Signal.like(array.operand, reset_less=True)
         m.d.comb += [
+            begins.eq(index == first),
             final.eq(index == end),
-            array.last.eq(Mux(state == State.STEP, array.valid & final, state == State.WAIT)),
+            emits.eq(valid & (is_in(op, EVERY_STEP_OPS) | ((op == Op.BACKWARD) & final))),
         ]
+        m.d.sync += [
+            array.valid.eq(valid),
+            array.op.eq(op),
+            array.index.eq(index),
+            array.first.eq(begins),
+            array.last.eq(Mux(state == State.STEP, valid & final, state == State.WAIT)),
+            array.operand.eq(operand),
+        ]
+        if config.cells == 2:
+            blind = Signal()
+            m.d.sync += array.blind.eq(blind)
         with m.If(state == State.HEADER):
             m.d.comb += self.i.ready.eq(1)
             stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
@@ -158,7 +171,7 @@ class Controller(wiring.Component):
             with m.If(self.i.valid):
                 m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now)]
                 if config.cells == 2:
-                    m.d.sync += array.blind.eq(header.blind)
+                    m.d.sync += blind.eq(header.blind)
                 with m.If(is_in(header.op, RANGELESS_OPS)):
                     ends = [protocol.steps(op, config) - 1 for op in (Op.COUNTERS, Op.SEED)]
                     whole = Mux(header.op == Op.COUNTERS, *ends)
@@ -177,15 +190,15 @@ class Controller(wiring.Component):
                     m.d.sync += state.eq(State.STEP)
 
         with m.Elif(state == State.STEP):
-            take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | array.first)
+            take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins)
             last = Mux(take, self.i.p.last, last_seen)
             m.d.comb += [
                 self.i.ready.eq(room & take),
-                array.valid.eq(room & (~take | self.i.valid)),
+                valid.eq(room & (~take | self.i.valid)),
             ]
             with m.If(take):
-                m.d.sync += array.operand.eq(self.i.p.data)
-            with m.If(array.valid):
+                m.d.sync += operand.eq(self.i.p.data)
+            with m.If(valid):
                 m.d.sync += [
                     last_seen.eq(last),
                     index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
@@ -216,25 +229,19 @@ class Controller(wiring.Component):
             m.d.comb += trailer.eq(room)
             with m.If(room):
                 m.d.sync += state.eq(State.HEADER)
-        return trailer, frame_fault, final
-
-    def _respond(self, m, results, trailer, frame_fault, final):
-        """The result of each step as it leaves the array, and the trailer behind them all. Returns
-        whether this cycle's slot will give one."""
-        array, out = self.array, results.word
-        slot = data.StructLayout({"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS})
-        slots = [Signal(slot, name=f"slot_{i}") for i in range(LATENCY + 1)]
-        now, due = slots[0], slots[-1]
+        now = Signal(self._slot, name="slot_0")
         m.d.comb += [
-            now.op.eq(array.op),
-            now.emit.eq(
-                array.valid
-                & (is_in(array.op, EVERY_STEP_OPS) | ((array.op == Op.BACKWARD) & final))
-            ),
+            now.op.eq(op),
+            now.emit.eq(emits),
             now.trailer.eq(trailer),
             now.fault.eq(frame_fault),
         ]
-        m.d.sync += [late.eq(early) for early, late in itertools.pairwise(slots)]
+        return now
+
+    def _respond(self, m, results, now):
+        """The result of each step as it leaves the array, and the trailer behind them all."""
+        array, out = self.array, results.word
+        due = delayed(m, now, 1 + LATENCY)  # a cycle to the array
         switched = Signal(TRAILER["switched"][1])
         reported = Signal(CAUSE_BITS)
         end_of_frame = Signal(control_layout(TRAILER))
@@ -261,4 +268,3 @@ class Controller(wiring.Component):
                 m.d.comb += out.data.eq(array.errors)
             with m.Else():
                 m.d.comb += out.data.eq(array.word)
-        return now.emit | now.trailer

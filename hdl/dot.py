@@ -57,12 +57,13 @@ class TernaryDot(wiring.Component):
         m = Module()
         groups = -(-self._length // _GROUP)
         padded = groups * _GROUP
-        odd = Signal(padded)
-        plus = Signal(padded)
+        odd = Signal(self._length)
+        plus = Signal(self._length)
         m.d.comb += [
             odd.eq(self.w_nonzero & self.u_nonzero),
             plus.eq(~(self.w_negative ^ self.u_negative)),
         ]
+        odd, plus = (Cat(plane, Const(0, padded - self._length)) for plane in (odd, plus))
         bit, carries = Const(0, groups), []
         for i in range(_GROUP):
             turned = odd[i * groups : (i + 1) * groups]
@@ -81,5 +82,7 @@ class TernaryDot(wiring.Component):
 
         stages: list[Value] = []
         total = carry_save(m, [bit, Cat(carries)], cuts=_CUTS, register=register)
-        m.d.comb += self.sum.eq(register(total[: len(self.sum)]) - padded)
+        counted = Signal(len(self.sum))
+        m.d.sync += counted.eq(total)
+        m.d.comb += self.sum.eq(counted - padded)
         return m

@@ -1,6 +1,6 @@
 """One row's update logic: the two cells of a synapse, their pulses and their random switching."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -10,6 +10,7 @@ from golden.protocol import KAPPA_BITS
 from golden.ptable import AP_TO_P, P_TO_AP
 from hdl.delay import delayed
 from hdl.lfsr import Lfsr
+from hdl.registers import unused
 
 LATENCY = 3
 
@@ -160,7 +161,7 @@ class Lane(wiring.Component):
         config, up, steps, code = self._config, self.pulse.up, self.pulse.kappa, self.pulse.code
         cells = config.cells
         variants = list(self.variants) if config.variant_bits else []
-        stuck = Cat(variant.all() for variant in variants) if variants else 0
+        stuck = Cat(variant.all() for variant in variants) if variants else Const(0, cells)
 
         # By direction, AP to P first: which cell, and the code of its pulse; ``code`` unless
         # that is made all ones or all zeros, which a register does by itself.
@@ -230,6 +231,7 @@ class Lane(wiring.Component):
             # An explicit difference: its sign is the end of a carry chain.
             difference = Signal(signed(config.draw_bits + 2), name=f"difference_{i}")
             m.d.comb += difference.eq(value - threshold)
+            unused(m, difference[:-1])
             hits.append(difference[-1])
         crossed = [Mux(own, hits[i], hits[cells - 1 - i]) for i in range(cells)]
         m.d.comb += self.flips.eq(free & Cat(crossed))

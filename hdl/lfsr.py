@@ -1,6 +1,6 @@
 """The generator of random draws."""
 
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -63,5 +63,5 @@ class Lfsr(wiring.Component):
         with m.If(self.restart):
             m.d.sync += state.eq(self._init)
         with m.Elif(self.en):
-            m.d.sync += state.eq(Cat(state[width:], new[:-1], new[-1] ^ self.inject))
+            m.d.sync += state.eq(Cat(state[width:], new ^ Cat(Const(0, width - 1), self.inject)))
         return m

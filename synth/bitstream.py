@@ -22,8 +22,6 @@ from synth.tools import ToolError, call
 
 TOP = "top"
 REPORTS = ("timing.txt", "timing.json", "summary.json")
-# What linters are told has no reader has none on an FPGA either.
-_DROP = "setattr -unset keep w:unused w:unused$*"
 
 
 class TimingError(ToolError):
@@ -119,7 +117,7 @@ def netlist(board: Board, files: dict[str, str], folder: Path) -> Synthesis:
     """
     for name, text in files.items():
         (folder / name).write_text(text)
-    return flow.netlist(f"read_rtlil {TOP}.il\n{_DROP}", TOP, TOP, target(board.target), folder)
+    return flow.netlist(f"read_rtlil {TOP}.il", TOP, TOP, target(board.target), folder)
 
 
 def build(

@@ -15,6 +15,8 @@ from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
 
+# What linters are told has no reader has none on an FPGA either.
+_DROP = "setattr -unset keep w:unused w:unused$*"
 MOST_SEED = (1 << 31) - 1
 # "TRELLIS_COMB:   12345/  83640    14%", under the heading "Device utilisation:".
 _USED = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
@@ -185,7 +187,7 @@ def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> 
     # that is an array, and Yosys fails an assertion over that; the elements' names can go.
     hiding = rf"rename -hide {top}/w:*\[*"
     made = folder / f"{file}.json"
-    steps = [reading, hiding, target.synthesis.format(top=top), f"write_json {made.name}"]
+    steps = [reading, hiding, _DROP, target.synthesis.format(top=top), f"write_json {made.name}"]
     yosys.run("\n".join(steps) + "\n", folder)
     design = json.loads(made.read_text())
     if outputs.merge(design["modules"][top]):
