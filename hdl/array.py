@@ -87,8 +87,10 @@ class SynapseArray(wiring.Component):
         switched = count_ones(
             m, flips, cuts=_COUNT_CUTS, register=lambda value: delayed(m, value, 1, "switched")
         )
-        trit = delayed(m, illegal, 3, "trit_fault")
-        value = delayed(m, wrong | large, 3, "value_fault")
+        trit, value = (
+            delayed(m, illegal, 1, "trit_fault"),
+            delayed(m, wrong | large, 1, "value_fault"),
+        )
         m.d.comb += [
             port.word.eq(columns[-1]),
             port.switched.eq(delayed(m, switched, 1, "switched_sum")),
@@ -99,6 +101,12 @@ class SynapseArray(wiring.Component):
     def _op(self, which: Op):
         """Whether stage 2 holds a step of this command."""
         return self._ops[which]
+
+    def _later(self, m, op: Op, flags):
+        """Whether, in stage 4, there is a step of this command with any of stage 3's ``flags``: of
+        all rows, and so a cycle for itself."""
+        found = delayed(m, self._op(op), 1) & flags.any()
+        return delayed(m, found, 1, f"{op.name.lower()}_fault")
 
     def _stages(self, m):
         """Stages 1 and 2: the step, its index and operand."""
@@ -199,7 +207,8 @@ class SynapseArray(wiring.Component):
             port.sums.eq(reading.sums),
             port.errors.eq(reading.errors),
         ]
-        return self._op(Op.FORWARD) & (reading.u_negative & ~reading.u_nonzero).any()
+        illegal = delayed(m, reading.u_negative & ~reading.u_nonzero, 1, "illegal", reset_less=True)
+        return self._later(m, Op.FORWARD, illegal)
 
     def _variants(self, m):
         """Memory of variant indices. Returns their bits in stage 2's column, a plane each."""
@@ -232,7 +241,7 @@ class SynapseArray(wiring.Component):
             ~ageing & ~self._index[: config.code_bits].any() & Cat(loaded, ticks).any()
         )
         load = self._op(Op.LOAD_TABLE)
-        return ticks, load & ~bad, load & bad
+        return ticks, load & ~bad, delayed(m, load & bad, 2, "wrong")
 
     def _switch(self, m, bits, variants, load, drawing):
         """The lanes. Returns them, and whether a pulse is too large."""
@@ -267,7 +276,8 @@ class SynapseArray(wiring.Component):
             for j in range(config.rows)
         )
         large = Cat(pulse[: protocol.KAPPA_BITS] > config.max_kappa for pulse in pulses)
-        return switching, self._op(Op.UPDATE) & large.any()
+        large = delayed(m, large, 1, "large", reset_less=True)
+        return switching, self._later(m, Op.UPDATE, large)
 
     def _activity(self, m, word, load, lengths, outcomes):
         """The counters. Returns the one that the step asks for."""
