@@ -29,7 +29,7 @@ def tiny(tmp_path_factory):
 
 def test_report_of_a_small_array(tiny):
     assert (tiny["block"], tiny["target"], tiny["config"]["rows"]) == ("array", "generic", 2)
-    assert tiny["lane_lut4"] == tiny["array_lut4"] / 2
+    assert 0 < tiny["lane_lut4"] < tiny["array_lut4_per_row"] == tiny["array_lut4"] / 2
     assert tiny["dot_lut4_per_row"] == tiny["dot_lut4"] / 2
     assert 0 < tiny["dot_lut4"] < tiny["array_lut4"] < tiny["lut4"]
     assert tiny["fmax_mhz"] is tiny["misfit"] is tiny["products_per_s"] is None
@@ -40,11 +40,11 @@ def test_report_of_a_small_array(tiny):
 def test_parts_are_the_components_by_kind(tiny):
     counts = {part["path"]: part["count"] for part in tiny["parts"]}
     assert counts[""] == counts["array"] == counts["controller"] == 1
-    assert counts["array.lane"] == TINY.rows
-    assert counts["array.dot"] == TINY.columns_per_cycle
+    assert counts["array.switching.lane"] == TINY.rows
+    assert counts["array.reading.dot"] == TINY.columns_per_cycle
     by_path = {part["path"]: part for part in tiny["parts"]}
     assert by_path[""]["lut4"] == tiny["lut4"]
-    assert by_path["array.dot"]["lut4"] == tiny["dot_lut4"]
+    assert by_path["array.reading.dot"]["lut4"] == tiny["dot_lut4"]
 
 
 def test_table_of_a_report(tiny, capsys, tmp_path):
