@@ -32,9 +32,9 @@ class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
     A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
-    registered, and everything but UPDATE and AGE is decided; 3, the table's rows are known; 4,
-    thresholds are read; 5, results are out, and draws are compared; 6, cells are written back; the
-    count of those that switched takes two more.
+    registered, and everything but UPDATE and AGE is decided; 3, the table's rows are known; 4 and
+    5, thresholds are read; 5, results are out; 6, draws are compared; 7, cells are written back;
+    the count of those that switched takes two more.
 
     Parameters
     ----------
@@ -60,13 +60,12 @@ class SynapseArray(wiring.Component):
         port, config = self.port, self._config
         cells = config.rows * config.cells
         self._stages(m)
-        # What writes cells: its draws are compared in stage 5.
-        drawing = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 3, "drawing")
+        # What writes cells: its draws are compared in stage 6.
+        drawing = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 4, "drawing")
         flips = Signal(cells)
         columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5)]
         m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
-        column = Signal(cells, name="column_6")
-        m.d.sync += column.eq(columns[-1])
+        column = delayed(m, columns[-1][:cells], 2, "column", reset_less=True)
         variants = self._variants(m)
         bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
         illegal = self._read(m, word)
@@ -147,7 +146,7 @@ class SynapseArray(wiring.Component):
             self._blind = delayed(m, port.blind, 2, "blind")
 
     def _memory(self, m, variants, written, writing):
-        """Cell memory, ``written`` back in stage 6 if ``writing``. Returns stage 2's column, and
+        """Cell memory, ``written`` back in stage 7 if ``writing``. Returns stage 2's column, and
         the memory word that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
@@ -172,7 +171,7 @@ class SynapseArray(wiring.Component):
         bits = Signal(width)
         m.d.comb += bits.eq(selected)
 
-        # PROGRAM writes in stage 2, UPDATE and AGE in stage 6; never at once, see ``array_port``.
+        # PROGRAM writes in stage 2, UPDATE and AGE in stage 7; never at once, see ``array_port``.
         programmed = self._operand[:width]
         if variants:
             stuck = functools.reduce(operator.and_, variants)
@@ -183,7 +182,7 @@ class SynapseArray(wiring.Component):
         new = Signal(width)
         m.d.comb += [
             column.eq(self._index),
-            place.eq(Mux(programming, column, delayed(m, column, 4, reset_less=True))),
+            place.eq(Mux(programming, column, delayed(m, column, 5, reset_less=True))),
             new.eq(Mux(programming, programmed, written)),
             write.addr.eq(place[shift:]),
             write.data.eq(Cat(new for _ in range(per_word))),
@@ -287,12 +286,12 @@ class SynapseArray(wiring.Component):
         nonzero = Cat(d.any() for d in errors)
         counted = Cat(self._op(op) for op in COUNTED_OPS)
         m.d.comb += [
-            activity.active.eq(delayed(m, counted, 3, "counted")),
-            activity.first.eq(delayed(m, self._first, 3)),
-            activity.u.eq(delayed(m, operand[: config.rows], 3, "driven", reset_less=True)),
-            activity.d.eq(delayed(m, nonzero, 3, "nonzero", reset_less=True)),
-            activity.word.eq(delayed(m, word, 3, reset_less=True)),
-            activity.aged.eq(delayed(m, self._op(Op.AGE), 6, "aged")),
+            activity.active.eq(delayed(m, counted, 4, "counted")),
+            activity.first.eq(delayed(m, self._first, 4)),
+            activity.u.eq(delayed(m, operand[: config.rows], 4, "driven", reset_less=True)),
+            activity.d.eq(delayed(m, nonzero, 4, "nonzero", reset_less=True)),
+            activity.word.eq(delayed(m, word, 4, reset_less=True)),
+            activity.aged.eq(delayed(m, self._op(Op.AGE), 7, "aged")),
             activity.switched.eq(port.switched),
             activity.load.eq(load),
             activity.index.eq(self._index),

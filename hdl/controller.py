@@ -62,8 +62,8 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 14 cycles from header to trailer, and the next
-    header is accepted N + 6 cycles after the first. The array never stands still: a step is only
+    One step a cycle: a command of N steps takes N + 15 cycles from header to trailer, and the next
+    header is accepted N + 7 cycles after the first. The array never stands still: a step is only
     issued if ``hdl.queue`` has room for its result.
 
     Members

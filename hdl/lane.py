@@ -12,7 +12,7 @@ from hdl.delay import delayed
 from hdl.lfsr import Lfsr
 from hdl.registers import unused
 
-LATENCY = 3
+LATENCY = 4
 
 
 def pulse_layout(config: ArrayConfig) -> data.StructLayout:
@@ -42,10 +42,10 @@ def outcome_layout(config: ArrayConfig) -> data.StructLayout:
 class Lane(wiring.Component):
     """Decides which cells of a synapse switch, with a generator and a table for each.
 
-    A step a cycle. Cells and pulse come in; three cycles later, with the table's rows registered,
-    read from block RAM, and the thresholds registered, the draws of that cycle are compared and
-    ``flips`` are out, and the generators advance at the end of it. In an update a generator belongs
-    to a direction where there are two, in ageing to its cell.
+    A step a cycle. Cells and pulse come in; four cycles later, with the table's rows registered,
+    read from block RAM, and the thresholds registered there and here, the draws of that cycle are
+    compared and ``flips`` are out, and the generators advance at the end of it. In an update a
+    generator belongs to a direction where there are two, in ageing to its cell.
 
     Parameters
     ----------
@@ -65,9 +65,9 @@ class Lane(wiring.Component):
         The highest is stuck; only where there are variants.
     pulse : In(pulse_layout)
     draw : In(1)
-        The step of three cycles ago is an update or ageing.
+        The step of four cycles ago is an update or ageing.
     flips : Out(cells)
-        Cells that switch, of the step of three cycles ago.
+        Cells that switch, of the step of four cycles ago.
     outcomes : Out(outcome_layout, a direction)
         What its pulse does, if it is one.
     load, row, thresholds : In
@@ -128,7 +128,7 @@ class Lane(wiring.Component):
         return m
 
     def _read(self, m, rows):
-        """Thresholds of registered table rows, a direction each, two cycles later. Each has
+        """Thresholds of registered table rows, a direction each, three cycles later. Each has
         its own memory, since distributed RAM would take more logic than all else here."""
         thresholds = []
         for direction, row in enumerate(rows):
@@ -153,7 +153,8 @@ class Lane(wiring.Component):
             with m.If(~self.load):
                 m.d.sync += word.eq(read.data)
             m.d.sync += threshold.eq(word)
-            thresholds.append(threshold)
+            # A block RAM's own register takes the first; the way from there is long.
+            thresholds.append(delayed(m, threshold, 1, reset_less=True))
         return thresholds
 
     def _switch(self, m, draws):

@@ -12,8 +12,8 @@ from golden.protocol import Op
 OP_BITS = protocol.HEADER["op"][1]
 CAUSE_BITS = protocol.TRAILER["cause"][1]
 LATENCY = 5
-COUNTED = 8
-VISIBLE = 7
+COUNTED = 9
+VISIBLE = 8
 
 
 def index_bits(config: ArrayConfig) -> int:

@@ -6,7 +6,7 @@ kernel, G column groups and R rows:
 - BACKWARD takes a cycle a step, I K G of them, with I words of inputs in the batch and K pixels
   under the kernel, and 17 more.
 - UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
-  for the inputs' mean), and R + 29 more.
+  for the inputs' mean), and R + 30 more.
 - FORWARD takes N P T cycles for a column group on the tiles. What becomes of the column takes
   N + 6 cycles, with statistics 2 N + 19, of a score layer 28 more, while the tiles go on with the
   next column, but not with the one after it. ``_forward`` follows that.
@@ -47,7 +47,7 @@ def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
     columns = step.taps * (step.groups + 1)
     last = (columns - 1) * max(batch_steps, rows)
     last += 1 if batch_steps == 1 else max(batch_steps, rows)
-    return Cycles(FETCH, last + rows + 22 + _SETTLE, columns * batch_steps)
+    return Cycles(FETCH, last + rows + 23 + _SETTLE, columns * batch_steps)
 
 
 def _forward(step: Instruction, column: int) -> int:
