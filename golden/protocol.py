@@ -335,4 +335,4 @@ def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
     """Generator states of shape (rows, cells), uint64, as they were before the GENERATORS whose
     result words these are."""
     bits = from_words(words, config.cells, config.rows).swapaxes(1, 2)
-    return lfsr.observed(bits, config.draw_bits)
+    return np.ascontiguousarray(lfsr.observed(bits, config.draw_bits))

@@ -131,9 +131,13 @@ class Controller(wiring.Component):
         emits = Signal()
         state = Signal(State)
         waited = Signal(range(WAITS))
-        operand = Signal.like(array.operand, reset_less=True)
+        take = Signal()
+        # A word is taken as it comes, and looked at a cycle later: few levels before so many bits.
+        incoming = Signal.like(array.operand, reset_less=True)
+        m.d.sync += incoming.eq(self.i.p.data)
+        with m.If(delayed(m, take, 1)):
+            m.d.sync += array.operand.eq(incoming)
         m.d.comb += [
-            begins.eq(index == first),
             final.eq(index == end),
             emits.eq(valid & (is_in(op, EVERY_STEP_OPS) | ((op == Op.BACKWARD) & final))),
         ]
@@ -143,7 +147,6 @@ class Controller(wiring.Component):
             array.index.eq(index),
             array.first.eq(begins),
             array.last.eq(Mux(state == State.STEP, valid & final, state == State.WAIT)),
-            array.operand.eq(operand),
         ]
         if config.cells == 2:
             blind = Signal()
@@ -169,7 +172,7 @@ class Controller(wiring.Component):
             with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
                 m.d.comb += fault_now.eq(Cause.SHORT)
             with m.If(self.i.valid):
-                m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now)]
+                m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now), begins.eq(1)]
                 if config.cells == 2:
                     m.d.sync += blind.eq(header.blind)
                 with m.If(is_in(header.op, RANGELESS_OPS)):
@@ -190,17 +193,16 @@ class Controller(wiring.Component):
                     m.d.sync += state.eq(State.STEP)
 
         with m.Elif(state == State.STEP):
-            take = ~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins)
+            m.d.comb += take.eq(~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins))
             last = Mux(take, self.i.p.last, last_seen)
             m.d.comb += [
                 self.i.ready.eq(room & take),
                 valid.eq(room & (~take | self.i.valid)),
             ]
-            with m.If(take):
-                m.d.sync += operand.eq(self.i.p.data)
             with m.If(valid):
                 m.d.sync += [
                     last_seen.eq(last),
+                    begins.eq(final),
                     index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
                 ]
                 with m.If(is_in(op, DATALESS_OPS)):

@@ -10,6 +10,8 @@ from amaranth.lib.wiring import In
 
 import hdl.array
 import hdl.lane
+import hdl.reading
+import hdl.switching
 from golden import lfsr
 from golden.config import ArrayConfig
 from hdl.accumulator import RowAccumulator
@@ -31,7 +33,7 @@ class FlippedDot(TernaryDot):
         m.submodules.sound = sound = TernaryDot(length=len(self.w_nonzero))
         m.d.comb += [
             getattr(sound, name).eq(getattr(self, name))
-            for name in ("en", "w_nonzero", "u_nonzero", "u_negative")
+            for name in ("w_nonzero", "u_nonzero", "u_negative")
         ]
         m.d.comb += [
             sound.w_negative.eq(self.w_negative ^ (1 << ROW)),
@@ -50,7 +52,7 @@ class NegatedAccumulator(RowAccumulator):
         )
         m.d.comb += [
             getattr(sound, name).eq(getattr(self, name))
-            for name in ("en", "add", "last", "nonzero", "negative", "d")
+            for name in ("add", "last", "nonzero", "negative", "d")
         ]
         m.d.comb += self.sum.eq(-sound.sum)
         return m
@@ -125,7 +127,7 @@ class LeakyArray(FlatArray):
 
 @contextlib.contextmanager
 def _flipped_sign() -> Iterator[type[FlatArray]]:
-    with mock.patch.object(hdl.array, "TernaryDot", FlippedDot):
+    with mock.patch.object(hdl.reading, "TernaryDot", FlippedDot):
         yield FlatArray
 
 
@@ -133,10 +135,10 @@ def _flipped_sign() -> Iterator[type[FlatArray]]:
 def _stuck_bit() -> Iterator[type[FlatArray]]:
     sound = hdl.array.SynapseArray._memory
 
-    def memory(self, m, index, *others):
-        bits, _ = sound(self, m, index, *others)
+    def memory(self, m, *others):
+        bits, _ = sound(self, m, *others)
         stuck = Signal.like(bits)
-        m.d.comb += stuck.eq(Mux(index == COLUMN, bits & ~(1 << ROW), bits))
+        m.d.comb += stuck.eq(Mux(self._index == COLUMN, bits & ~(1 << ROW), bits))
         return stuck, stuck
 
     with mock.patch.object(hdl.array.SynapseArray, "_memory", memory):
@@ -161,13 +163,13 @@ def _wrong_sign_backward() -> Iterator[type[FlatArray]]:
     def make(**sizes):
         return (NegatedAccumulator if next(rows) == ROW else RowAccumulator)(**sizes)
 
-    with mock.patch.object(hdl.array, "RowAccumulator", make):
+    with mock.patch.object(hdl.reading, "RowAccumulator", make):
         yield FlatArray
 
 
 @contextlib.contextmanager
 def _crossed_variants() -> Iterator[type[FlatArray]]:
-    with mock.patch.object(hdl.array, "Lane", CrossedLane):
+    with mock.patch.object(hdl.switching, "Lane", CrossedLane):
         yield FlatArray
 
 
