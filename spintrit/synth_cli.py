@@ -121,6 +121,7 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
         )  # fmt: skip
         print(synth_sweep.line(result), flush=True)
         synth_sweep.record(result, arguments.results)
-    synth_sweep.draw(arguments.results)
-    print(f"{arguments.results}: {synth_sweep.RESULTS}, {synth_sweep.PICTURE}")
+    synth_sweep.publish(arguments.results)
+    files = synth_sweep.RESULTS, synth_sweep.PICTURE, synth_sweep.PAGE
+    print(f"{arguments.results}: {', '.join(files)}")
     return 0

@@ -13,9 +13,10 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFo
 
 from golden.checkpoint import alone, write_atomically
 from golden.config import DRAW_BITS, ArrayConfig
+from spintrit.synth_page import page
 from synth.report import key, report
 
-RESULTS, PICTURE = "synth.json", "synth.png"
+RESULTS, PICTURE, PAGE = "synth.json", "synth.png", "synth.md"
 VALUES: dict[str, tuple[int, ...]] = {
     "rows": (8, 16, 32, 64, 128),
     "columns_per_cycle": (1, 2, 4, 8),
@@ -36,10 +37,12 @@ Entry = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """An array of a sweep: what differs, if anything does, and all of its parameters."""
+    """An array of a sweep: what differs, if anything does, all of its parameters, and those of the
+    array that the sweep is around."""
 
     sweep: str
     config: ArrayConfig
+    first: ArrayConfig
 
     @property
     def name(self) -> str:
@@ -62,7 +65,7 @@ def points(first: ArrayConfig) -> list[Point]:
         for value in sorted({*values, getattr(first, name)}):
             if name == "columns_per_cycle" and first.cols % value:
                 continue
-            found.append(Point(name, dataclasses.replace(first, **{name: value})))
+            found.append(Point(name, dataclasses.replace(first, **{name: value}), first))
     return found
 
 
@@ -91,7 +94,8 @@ def run(
         )
         kept["key"] = wanted
         write_atomically(path, (json.dumps(kept, indent=1) + "\n").encode())
-    return {"sweep": point.sweep, "x": getattr(point.config, point.sweep)} | kept
+    told = {"sweep": point.sweep, "x": getattr(point.config, point.sweep)}
+    return told | {"first": dataclasses.asdict(point.first)} | kept
 
 
 def _read(path: Path) -> Any:
@@ -125,7 +129,8 @@ def record(entry: Entry, folder: Path) -> None:
     """
 
     def settings(one: Entry) -> Any:
-        return [one[name] for name in ("target", "sweep", "config", "seed", "freq_mhz")]
+        names = ("target", "sweep", "config", "first", "seed", "freq_mhz")
+        return [one[name] for name in names]
 
     path = folder / RESULTS
     folder.mkdir(parents=True, exist_ok=True)
@@ -145,8 +150,8 @@ def _entries(path: Path) -> list[Entry]:
         raise ValueError(f"{path} is damaged: {error}") from None
 
 
-def draw(folder: Path) -> None:
-    """Write the picture of all that synth.json in ``folder`` holds.
+def publish(folder: Path) -> None:
+    """Write the page and the picture of all that synth.json in ``folder`` holds.
 
     Raises
     ------
@@ -155,10 +160,11 @@ def draw(folder: Path) -> None:
     OSError
         If a file cannot be read or written.
     """
-    buffer = io.BytesIO()
+    buffer, entries = io.BytesIO(), _entries(folder / RESULTS)
     with mpl.rc_context(_STYLE):
-        figure(_entries(folder / RESULTS)).savefig(buffer, format="png", dpi=150)
+        figure(entries).savefig(buffer, format="png", dpi=150)
     write_atomically(folder / PICTURE, buffer.getvalue())
+    write_atomically(folder / PAGE, page(entries, _LABELS, PICTURE).encode())
 
 
 def figure(entries: list[Entry]) -> Figure:
@@ -202,7 +208,7 @@ def _legend(targets: list[str], misfit: bool) -> list[Line2D]:
     ]
     grey: Any = {"color": "#666666"}
     lines += [
-        Line2D([], [], marker="o", ms=4, lw=1.2, label="whole array", **grey),
+        Line2D([], [], marker="o", ms=4, lw=1.2, label="lane", **grey),
         Line2D([], [], marker="s", ms=3, lw=1.2, ls=":", label="dot product", **grey),
     ]
     if misfit:

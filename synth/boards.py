@@ -163,11 +163,11 @@ BOARDS = {
             platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
             family="ice40",
             target="ice40up5k",
-            hertz=12_000_000,
+            hertz=24_000_000,
             baud=1_000_000,
             lights=2,
             accelerator=False,
-            array=ArrayConfig(rows=4, code_bits=4, draw_bits=8, counters=False),
+            array=ArrayConfig(rows=7, code_bits=4, draw_bits=8, counters=False),
             program="openFPGALoader -b ice40_generic {file}",
         ),
     )

@@ -1,6 +1,6 @@
 """Registers behind an ECP5's block RAMs go into them, which Yosys does not do by itself.
 
-A block RAM gives its data 5.8 ns after the clock, and 0.6 ns after it out of its own register,
+A block RAM gives its data 5.8 ns after the clock, and 1.0 ns after it out of its own register,
 which has the clock of the port that reads and an enable that its memory does not heed.
 """
 

@@ -93,8 +93,10 @@ def fake(config, name, folder, *, seed, freq_mhz, placed, parts):
     large = config.rows > 100
     return {
         "target": name, "config": vars(config), "seed": seed, "freq_mhz": freq_mhz,
-        "lut4": 300 * config.rows, "ff": 128 * config.rows, "bram": 0,
+        "lut4": 300 * config.rows, "ff": 128 * config.rows, "bram": 0, "dsp": 0,
         "lane_lut4": 250.0 + config.code_bits, "dot_lut4_per_row": 6.0 * config.columns_per_cycle,
+        "array_lut4_per_row": 270.0, "device": "An FPGA", "versions": {"yosys": "Yosys 1"},
+        "products_per_s": None if large else 1.5e9, "updates_per_s": None if large else 1e9,
         "misfit": f"does not fit {name}" if large else None,
         "fmax_mhz": None if large else 100.0 - config.rows / 4, "path": [], "parts": [],
     }  # fmt: skip
@@ -119,6 +121,12 @@ def test_sweep_keeps_what_is_finished(monkeypatch, tmp_path):
     assert len(entries) == len(points)
     assert [entry["x"] for entry in entries if entry["misfit"]] == [128]
     assert (tmp_path / "synth.png").stat().st_size > 10_000
+    page = (tmp_path / "synth.md").read_text()
+    assert "$ spintrit synth --sweep --target ecp5-85k --rows 16 --cols 16 --seed 1" in page
+    assert "An FPGA.\nYosys 1." in page
+    assert "| 8 x 16 | 2,400 | 1,024 | 0 | 0 | 6.00 | 255.0 | 270.0 | 98.0 | 1.5 G | 1 G |" in page
+    assert "| 16 x 16, width K of a draw 8 |" in page
+    assert page.count("does not fit") == 1
 
     assert cli.main(command) == 0
     assert len(calls) == len(points) - 3
