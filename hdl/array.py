@@ -23,6 +23,7 @@ from hdl.delay import delayed
 from hdl.lane import row_layout, threshold_layout
 from hdl.port import array_port
 from hdl.reading import Reading
+from hdl.registers import unused
 from hdl.switching import Switching
 
 _COUNT_CUTS = (4,)
@@ -80,6 +81,7 @@ class SynapseArray(wiring.Component):
             count = self._activity(m, word, *pulses)
             with m.If(self._op(Op.COUNTERS)):
                 m.d.comb += columns[0].eq(count)
+            unused(m, columns[0])  # registers of bits beyond the count may get by with a reset
         m.d.sync += flips.eq(0)
         with m.If(drawing):
             m.d.sync += flips.eq(switching.flips)

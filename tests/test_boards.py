@@ -118,14 +118,16 @@ def test_pins_are_the_boards(written):
 def test_design_has_its_pll(written):
     small, files = written
     plls = re.findall(r"cell \\(EHXPLLL|SB_PLL40_PAD) ", files["top.il"])
-    assert plls == ([] if small.name == "icebreaker" else ["EHXPLLL"])
+    assert plls == ["SB_PLL40_PAD" if small.name == "icebreaker" else "EHXPLLL"]
+    if small.name == "icebreaker":
+        for name, value in {"DIVR": 0, "DIVF": 63, "DIVQ": 5}.items():  # 12 MHz * 64 / 2^5
+            assert re.search(rf"parameter( signed)? \\{name} {value}\b", files["top.il"])
 
 
-def test_icebreaker_at_another_clock_has_a_pll():
-    files = sources(board("icebreaker", rows=2, work=SMALL, hertz=24 * MHZ))
-    assert "cell \\SB_PLL40_PAD" in files["top.il"]
-    for name, value in {"DIVR": 0, "DIVF": 63, "DIVQ": 5}.items():  # 12 MHz * 64 / 2^5
-        assert re.search(rf"parameter( signed)? \\{name} {value}\b", files["top.il"])
+@pytest.mark.parametrize(("name", "source"), [("icebreaker", 12), ("ulx3s-85f", 25)])
+def test_the_oscillator_s_own_clock_needs_no_pll(name, source):
+    files = sources(board(name, rows=2, work=SMALL, hertz=source * MHZ))
+    assert "PLL" not in files["top.il"]
 
 
 @pytest.mark.parametrize("name", BOARDS)
@@ -224,7 +226,7 @@ def test_build_leaves_bitstream_timing_and_summary(tools, tmp_path, name, suffix
     assert summary["area"]["lut4"] == 7
     assert set(summary["seconds"]) == {"synthesis", "place and route", "bitstream"}
     text = (tmp_path / "timing.txt").read_text()
-    assert re.search(r"clk +51.00 +(12|50).00  met", text)
+    assert re.search(r"clk +51.00 +(24|50).00  met", text)
     assert "array.word~" in text
     assert not any(word.endswith("allow-unconstrained") for word in tools["options"])
 
@@ -232,7 +234,7 @@ def test_build_leaves_bitstream_timing_and_summary(tools, tmp_path, name, suffix
 @pytest.mark.parametrize(
     ("error", "status", "message"),
     [
-        (None, 1, r"icebreaker is too slow: clk reaches 11\.5 MHz, not 12 \(see .*timing\.txt\)"),
+        (None, 1, r"icebreaker is too slow: clk reaches 11\.5 MHz, not 24 \(see .*timing\.txt\)"),
         (DoesNotFitError("does not fit x: LC 9 of 8", "", {}), 1, "does not fit x: LC 9 of 8"),
         (ToolError("nextpnr failed: no"), 2, "error: nextpnr failed: no"),
     ],
@@ -267,7 +269,7 @@ def test_slow_build_is_an_error_of_its_own(tools, tmp_path):
         ("--board nexys", "board must be one of ulx3s-85f, icebreaker, not 'nexys'"),
         ("--board icebreaker --clock 0.5", "clock must be between 1 and 400 MHz, not 0.5"),
         ("--board icebreaker --clock 14", "output must be in 16000000 to 275000000, not"),
-        ("--board icebreaker --baud 5000000", "baud must be within 2 % of 12000000 Hz"),
+        ("--board icebreaker --baud 5000000", "baud must be within 2 % of 24000000 Hz"),
         ("--board icebreaker --rows 5000", "rows must be in 1 to 4096, not 5000"),
         ("--board icebreaker --inputs 3x", "inputs must be a shape"),
         ("--board icebreaker --seed 0", "seed must be in 1 to"),
