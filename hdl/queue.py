@@ -36,7 +36,8 @@ class Queue(wiring.Component):
         m.submodules.memory = memory = Memory(shape=width, depth=self._depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
         # With a bit that tells full from empty.
-        head, tail = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
+        head = Signal(range(2 * self._depth))
+        tail = Signal.like(head)
         m.d.comb += [
             write.addr.eq(head),
             write.data.eq(self.word),
