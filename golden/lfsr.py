@@ -108,7 +108,7 @@ def _steering(draw_bits: int) -> tuple[np.ndarray, np.ndarray]:
     there to the bits that turn the newest bit of each leap (bit i for leap i)."""
     one = leap_matrix(draw_bits)
     reach = np.zeros((STATE_BITS, STATE_BITS), np.uint8)
-    column = np.eye(STATE_BITS, dtype=np.uint8)[:, -1]
+    column: np.ndarray = np.eye(STATE_BITS, dtype=np.uint8)[:, -1]
     for i in reversed(range(STATE_BITS)):
         reach[:, i] = column
         column = one @ column & 1
@@ -119,7 +119,7 @@ def _steering(draw_bits: int) -> tuple[np.ndarray, np.ndarray]:
 def _observing(draw_bits: int) -> np.ndarray:
     """Matrix from the lowest bits of 64 draws (bit i from draw i) to the state before them."""
     one, seen = leap_matrix(draw_bits), np.zeros((STATE_BITS, STATE_BITS), np.uint8)
-    row = np.eye(STATE_BITS, dtype=np.uint8)[0]
+    row: np.ndarray = np.eye(STATE_BITS, dtype=np.uint8)[0]
     for i in range(STATE_BITS):
         seen[i] = row
         row = row @ one & 1
