@@ -31,7 +31,8 @@ class RowAccumulator(wiring.Component):
         The vector ends with this cycle, whether it adds or not.
     nonzero, negative : In(columns)
         The row's weights.
-    d : In(columns signed errors)
+    d, minus : In(columns signed errors), the latter a bit wider
+        Errors and their opposites, which rows share.
     sum : Out(signed(sum_bits))
 
     Raises
@@ -55,6 +56,7 @@ class RowAccumulator(wiring.Component):
                 "nonzero": In(columns),
                 "negative": In(columns),
                 "d": In(data.ArrayLayout(signed(error_bits), columns)),
+                "minus": In(data.ArrayLayout(signed(error_bits + 1), columns)),
                 "sum": Out(signed(sum_bits)),
             }
         )
@@ -62,12 +64,13 @@ class RowAccumulator(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         terms = [
-            Mux(self.nonzero[i], Mux(self.negative[i], -self.d[i], self.d[i]), 0)
+            Mux(self.nonzero[i], Mux(self.negative[i], self.minus[i], self.d[i]), 0)
             for i in range(self._columns)
         ]
         term = Signal.like(add_up(terms), name="term")
-        running = Signal.like(self.sum)
-        last = Signal()
+        # Reset ends a vector, which clears the sum as any other end does.
+        running = Signal.like(self.sum, reset_less=True)
+        last = Signal(init=1)
         total = Signal.like(self.sum)
         m.d.comb += total.eq(running + term)
         m.d.sync += [

@@ -26,16 +26,17 @@ from hdl.reading import Reading
 from hdl.registers import unused
 from hdl.switching import Switching
 
-_COUNT_CUTS = (4,)
+_COUNT_CUTS = (1, 4)
+_GROUP = 16  # rows whose faults come together in a cycle
 
 
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
     A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
-    registered, and everything but UPDATE and AGE is decided; 3, the table's rows are known; 4 and
-    5, thresholds are read; 5, results are out; 6, draws are compared; 7, cells are written back;
-    the count of those that switched takes two more.
+    registered; 3, they have come to the rows, and everything but UPDATE and AGE is decided; 4, the
+    table's rows are known; 5 and 6, thresholds are read; 6, results are out; 7, draws are compared;
+    8, cells are written back; the count of those that switched takes three more.
 
     Parameters
     ----------
@@ -61,17 +62,18 @@ class SynapseArray(wiring.Component):
         port, config = self.port, self._config
         cells = config.rows * config.cells
         self._stages(m)
-        # What writes cells: its draws are compared in stage 6.
-        drawing = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 4, "drawing")
+        # What writes cells: its draws are compared in stage 7.
+        draws = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 3, "draws")
+        drawing = delayed(m, draws, 1)
         flips = Signal(cells)
-        columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (2, 3, 4, 5)]
+        columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (3, 4, 5, 6)]
         m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
         column = delayed(m, columns[-1][:cells], 2, "column", reset_less=True)
         variants = self._variants(m)
         bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
         illegal = self._read(m, word)
         lengths, load, wrong = self._table(m)
-        switching, large = self._switch(m, bits, variants, load, drawing)
+        switching, large = self._switch(m, bits, variants, load, draws)
 
         m.d.comb += columns[0].eq(bits)
         with m.If(self._op(Op.GENERATORS)):
@@ -88,10 +90,8 @@ class SynapseArray(wiring.Component):
         switched = count_ones(
             m, flips, cuts=_COUNT_CUTS, register=lambda value: delayed(m, value, 1, "switched")
         )
-        trit, value = (
-            delayed(m, illegal, 1, "trit_fault"),
-            delayed(m, wrong | large, 1, "value_fault"),
-        )
+        trit = self._later(m, Op.FORWARD, illegal, "trit_fault")
+        value = self._later(m, Op.UPDATE, large, "value_fault") | delayed(m, wrong, 3, "wrong")
         m.d.comb += [
             port.word.eq(columns[-1]),
             port.switched.eq(delayed(m, switched, 1, "switched_sum")),
@@ -100,17 +100,19 @@ class SynapseArray(wiring.Component):
         return m
 
     def _op(self, which: Op):
-        """Whether stage 2 holds a step of this command."""
+        """Whether stage 3 holds a step of this command."""
         return self._ops[which]
 
-    def _later(self, m, op: Op, flags):
-        """Whether, in stage 4, there is a step of this command with any of stage 3's ``flags``: of
-        all rows, and so a cycle for itself."""
-        found = delayed(m, self._op(op), 1) & flags.any()
-        return delayed(m, found, 1, f"{op.name.lower()}_fault")
+    def _later(self, m, op: Op, flags, name: str):
+        """Whether, in stage 6, there is a step of this command with any of stage 3's ``flags``:
+        they are of all rows, and take their time to come together."""
+        flags = delayed(m, flags, 1, f"{name}_rows", reset_less=True)
+        groups = Cat(flags[i : i + _GROUP].any() for i in range(0, len(flags), _GROUP))
+        groups = delayed(m, groups, 1, f"{name}_groups", reset_less=True)
+        return delayed(m, groups.any() & delayed(m, self._op(op), 2), 1, name)
 
     def _stages(self, m):
-        """Stages 1 and 2: the step, its index and operand."""
+        """Stages 1 to 3: the step, its index and operand."""
         port = self.port
         # Stage 1: the step whose column the memory has just read.
         valid = Signal()
@@ -125,30 +127,35 @@ class SynapseArray(wiring.Component):
             last.eq(port.last),
             early.eq(port.index),
         ]
-        self._starting = valid & (op == Op.SEED) & first
-        # Stage 2.
-        self._ops = {
-            which: Signal(name=f"op_{which.name.lower()}")
+        # Stage 2: what it is.
+        ops = {
+            which: Signal(name=f"early_{which.name.lower()}")
             for which in protocol.known(self._config)
             if which is not Op.STATUS and (which is not Op.READ or self._config.counters)
         }
-        self._first = Signal(name="first_2")
-        self._last = Signal(name="last_2")
-        self._index = Signal.like(port.index, name="index", reset_less=True)
-        self._operand = Signal.like(port.operand, name="operand", reset_less=True)
+        operand = Signal.like(port.operand, name="operand", reset_less=True)
         m.d.sync += [
-            *(flag.eq(valid & (op == which)) for which, flag in self._ops.items()),
-            self._first.eq(first),
-            self._last.eq(last),
-            self._index.eq(early),
-            # The operand of ageing is a pulse of nothing: lanes count on it.
-            self._operand.eq(Mux(op == Op.AGE, 0, port.operand)),
+            *(flag.eq(valid & (op == which)) for which, flag in ops.items()),
+            operand.eq(port.operand),
         ]
+        # Reset starts the generators by the same way: they are many, and have no other.
+        self._starting = Signal(init=1, name="starting")
+        m.d.sync += self._starting.eq(valid & (op == Op.SEED) & first)
+        self._advancing = ops[Op.SEED] | ops[Op.GENERATORS]
+        # Stage 3.
+        self._ops = {
+            which: delayed(m, flag, 1, f"op_{which.name.lower()}") for which, flag in ops.items()
+        }
+        self._first, self._last = delayed(m, first, 2), delayed(m, last, 2)
+        self._index = delayed(m, early, 2, "index", reset_less=True)
+        self._operand = Signal.like(operand, name="operand_rows")
+        # The operand of ageing is a pulse of nothing: lanes count on it.
+        m.d.sync += self._operand.eq(Mux(ops[Op.AGE], 0, operand))
         if self._config.cells == 2:
-            self._blind = delayed(m, port.blind, 2, "blind")
+            self._blind = delayed(m, port.blind, 3, "blind")
 
     def _memory(self, m, variants, written, writing):
-        """Cell memory, ``written`` back in stage 7 if ``writing``. Returns stage 2's column, and
+        """Cell memory, ``written`` back in stage 8 if ``writing``. Returns stage 3's column, and
         the memory word that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
@@ -164,7 +171,7 @@ class SynapseArray(wiring.Component):
         clash = write.en.any() & (write.addr == read.addr)
         with m.If(port.valid & ~clash):
             m.d.sync += found.eq(read.data)
-        word = selected = delayed(m, found, 1, reset_less=True)
+        word = selected = delayed(m, found, 2, reset_less=True)
         for i in reversed(range(shift)):
             half = len(selected) // 2
             chosen = Signal(half, name=f"chosen_{i}")
@@ -173,7 +180,7 @@ class SynapseArray(wiring.Component):
         bits = Signal(width)
         m.d.comb += bits.eq(selected)
 
-        # PROGRAM writes in stage 2, UPDATE and AGE in stage 7; never at once, see ``array_port``.
+        # PROGRAM writes in stage 3, UPDATE and AGE in stage 8; never at once, see ``array_port``.
         programmed = self._operand[:width]
         if variants:
             stuck = functools.reduce(operator.and_, variants)
@@ -194,7 +201,7 @@ class SynapseArray(wiring.Component):
         return bits, word
 
     def _read(self, m, word):
-        """Dot products and row sums. Returns whether a trit is illegal."""
+        """Dot products and row sums. Returns which rows' trits would be illegal."""
         port, config = self.port, self._config
         rows = config.rows
         m.submodules.reading = reading = Reading(config)
@@ -208,11 +215,10 @@ class SynapseArray(wiring.Component):
             port.sums.eq(reading.sums),
             port.errors.eq(reading.errors),
         ]
-        illegal = delayed(m, reading.u_negative & ~reading.u_nonzero, 1, "illegal", reset_less=True)
-        return self._later(m, Op.FORWARD, illegal)
+        return reading.u_negative & ~reading.u_nonzero
 
     def _variants(self, m):
-        """Memory of variant indices. Returns their bits in stage 2's column, a plane each."""
+        """Memory of variant indices. Returns their bits in stage 3's column, a plane each."""
         port, config = self.port, self._config
         if not config.variant_bits:
             return []
@@ -228,7 +234,7 @@ class SynapseArray(wiring.Component):
             write.addr.eq(self._index),
             write.data.eq(self._operand),
         ]
-        held = delayed(m, read.data, 1, "variants", reset_less=True)
+        held = delayed(m, read.data, 2, "variants", reset_less=True)
         return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
     def _table(self, m):
@@ -242,10 +248,10 @@ class SynapseArray(wiring.Component):
             ~ageing & ~self._index[: config.code_bits].any() & Cat(loaded, ticks).any()
         )
         load = self._op(Op.LOAD_TABLE)
-        return ticks, load & ~bad, delayed(m, load & bad, 2, "wrong")
+        return ticks, load & ~bad, load & bad
 
-    def _switch(self, m, bits, variants, load, drawing):
-        """The lanes. Returns them, and whether a pulse is too large."""
+    def _switch(self, m, bits, variants, load, draws):
+        """The lanes. Returns them, and which rows' pulses would be too large."""
         config, index, operand = self._config, self._index, self._operand
         row = Signal(row_layout(config))
         with m.If(index[config.code_bits + config.variant_bits]):
@@ -259,13 +265,13 @@ class SynapseArray(wiring.Component):
             switching.bits.eq(bits),
             switching.pulses.eq(operand),
             switching.age.eq(self._op(Op.AGE)),
-            switching.draw.eq(drawing),
+            # A register by itself, there being so many behind it.
+            switching.step.eq(delayed(m, draws | self._advancing, 1, "stepping")),
             # A cycle after its row has been looked at.
             switching.load.eq(delayed(m, load, 1, "load")),
             switching.row.eq(delayed(m, row, 1, "row", reset_less=True)),
             switching.thresholds.eq(delayed(m, thresholds, 1, "thresholds", reset_less=True)),
             switching.restart.eq(self._starting),
-            switching.advance.eq(self._op(Op.SEED) | self._op(Op.GENERATORS)),
             switching.inject.eq(operand[:size] & self._op(Op.SEED).replicate(size)),
         ]
         if config.cells == 2:
@@ -277,8 +283,7 @@ class SynapseArray(wiring.Component):
             for j in range(config.rows)
         )
         large = Cat(pulse[: protocol.KAPPA_BITS] > config.max_kappa for pulse in pulses)
-        large = delayed(m, large, 1, "large", reset_less=True)
-        return switching, self._later(m, Op.UPDATE, large)
+        return switching, large
 
     def _activity(self, m, word, load, lengths, outcomes):
         """The counters. Returns the one that the step asks for."""
@@ -293,7 +298,7 @@ class SynapseArray(wiring.Component):
             activity.u.eq(delayed(m, operand[: config.rows], 4, "driven", reset_less=True)),
             activity.d.eq(delayed(m, nonzero, 4, "nonzero", reset_less=True)),
             activity.word.eq(delayed(m, word, 4, reset_less=True)),
-            activity.aged.eq(delayed(m, self._op(Op.AGE), 7, "aged")),
+            activity.aged.eq(delayed(m, self._op(Op.AGE), 8, "aged")),
             activity.switched.eq(port.switched),
             activity.load.eq(load),
             activity.index.eq(self._index),

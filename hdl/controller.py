@@ -1,5 +1,8 @@
 """The controller: command frames in, steps into the array, result frames out."""
 
+import functools
+import operator
+
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -62,8 +65,8 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 15 cycles from header to trailer, and the next
-    header is accepted N + 7 cycles after the first. The array never stands still: a step is only
+    One step a cycle: a command of N steps takes N + 18 cycles from header to trailer, and the next
+    header is accepted N + 8 cycles after the first. The array never stands still: a step is only
     issued if ``hdl.queue`` has room for its result.
 
     Members
@@ -83,7 +86,15 @@ class Controller(wiring.Component):
     def __init__(self, config: ArrayConfig):
         self._config = config
         self._slot = data.StructLayout(
-            {"op": OP_BITS, "emit": 1, "trailer": 1, "fault": CAUSE_BITS}
+            {
+                "op": OP_BITS,
+                "emit": 1,
+                "sums": 1,
+                "errors": 1,
+                "word": 1,
+                "trailer": 1,
+                "fault": CAUSE_BITS,
+            }
         )
         super().__init__(
             {
@@ -234,6 +245,9 @@ class Controller(wiring.Component):
         now = Signal(self._slot, name="slot_0")
         m.d.comb += [
             now.op.eq(op),
+            now.sums.eq(valid & (op == Op.FORWARD)),
+            now.errors.eq(valid & (op == Op.BACKWARD)),
+            now.word.eq(valid & ~is_in(op, WORD_OPS)),
             now.emit.eq(emits),
             now.trailer.eq(trailer),
             now.fault.eq(frame_fault),
@@ -255,8 +269,16 @@ class Controller(wiring.Component):
             results.write.eq(due.emit | due.trailer),
             out.last.eq(due.trailer),
         ]
+        # One of them at most: flags of their own, each known for long, since a result is wide.
+        parts = [
+            (due.trailer, end_of_frame),
+            (due.sums, array.sums),
+            (due.errors, array.errors),
+            (due.word, array.word),
+        ]
+        chosen = (Mux(flag, Value.cast(part), 0) for flag, part in parts)
+        m.d.comb += out.data.eq(functools.reduce(operator.or_, chosen))
         with m.If(due.trailer):
-            m.d.comb += out.data.eq(end_of_frame)
             m.d.sync += [switched.eq(0), self.cause.eq(reported)]
             with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
                 m.d.sync += self.cause.eq(Cause.NONE)
@@ -264,9 +286,3 @@ class Controller(wiring.Component):
             m.d.sync += switched.eq(switched + array.switched)
             with m.If(~self.cause.any()):
                 m.d.sync += self.cause.eq(array.fault)
-            with m.If(due.op == Op.FORWARD):
-                m.d.comb += out.data.eq(array.sums)
-            with m.Elif(due.op == Op.BACKWARD):
-                m.d.comb += out.data.eq(array.errors)
-            with m.Else():
-                m.d.comb += out.data.eq(array.word)

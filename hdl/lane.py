@@ -64,16 +64,17 @@ class Lane(wiring.Component):
     variants : In(variant_bits, a cell)
         The highest is stuck; only where there are variants.
     pulse : In(pulse_layout)
-    draw : In(1)
-        The step of four cycles ago is an update or ageing.
+    step : In(1)
+        The generators go on: the step of four cycles ago is an update or ageing, or they are seeded
+        or told.
     flips : Out(cells)
         Cells that switch, of the step of four cycles ago.
     outcomes : Out(outcome_layout, a direction)
         What its pulse does, if it is one.
     load, row, thresholds : In
         Write the thresholds of a table row, at once.
-    restart, advance, inject : In(1), In(1), In(cells)
-        The generators go back to ``init``; go on without a step, with these bits injected.
+    restart, inject : In(1), In(cells)
+        The generators go back to ``init``; bits to turn as they go on.
     low : Out(cells)
         Lowest bits of the draws.
 
@@ -92,14 +93,13 @@ class Lane(wiring.Component):
                 "age": In(1),
                 "bits": In(cells),
                 "pulse": In(pulse_layout(config)),
-                "draw": In(1),
+                "step": In(1),
                 "flips": Out(cells),
                 "outcomes": Out(data.ArrayLayout(outcome_layout(config), 2)),
                 "load": In(1),
                 "row": In(row_layout(config)),
                 "thresholds": In(threshold_layout(config)),
                 "restart": In(1),
-                "advance": In(1),
                 "inject": In(cells),
                 "low": Out(cells),
             }
@@ -118,9 +118,9 @@ class Lane(wiring.Component):
             generator = Lfsr(draw_bits=self._config.draw_bits, init=init)
             m.submodules[f"generator_{i}"] = generator
             m.d.comb += [
-                generator.en.eq(self.draw | self.advance),
+                generator.en.eq(self.step),
                 generator.restart.eq(self.restart),
-                generator.inject.eq(self.inject[i] & self.advance),
+                generator.inject.eq(self.inject[i]),
                 self.low[i].eq(generator.draw[0]),
             ]
             draws.append(generator.draw)

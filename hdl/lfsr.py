@@ -1,10 +1,11 @@
 """The generator of random draws."""
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.lfsr import STATE_BITS, TAPS
+from hdl.registers import unused
 
 
 class Lfsr(wiring.Component):
@@ -19,7 +20,7 @@ class Lfsr(wiring.Component):
     draw_bits : int
         K, 1 to 35.
     init : int
-        State at power-up and restart, 1 to 2^64 - 1.
+        State at power-up and restart, 1 to 2^64 - 1; reset alone leaves it as it is.
 
     Members
     -------
@@ -55,7 +56,8 @@ class Lfsr(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         width = self._draw_bits
-        state = Signal(STATE_BITS, init=self._init)
+        unused(m, ResetSignal())
+        state = Signal(STATE_BITS, init=self._init, reset_less=True)
         m.d.comb += self.draw.eq(state[:width])
         new = state[TAPS[0] : TAPS[0] + width]
         for tap in TAPS[1:]:

@@ -11,9 +11,9 @@ from golden.protocol import Op
 
 OP_BITS = protocol.HEADER["op"][1]
 CAUSE_BITS = protocol.TRAILER["cause"][1]
-LATENCY = 5
-COUNTED = 9
-VISIBLE = 8
+LATENCY = 6
+COUNTED = 11
+VISIBLE = 9
 
 
 def index_bits(config: ArrayConfig) -> int:

@@ -5,9 +5,11 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from hdl.delay import delayed
+
 
 class Queue(wiring.Component):
-    """Words in, whenever they come; a stream out. A word is out two cycles after it came, if none
+    """Words in, whenever they come; a stream out. A word is out three cycles after it came, if none
     is before it.
 
     Whoever writes sees to it that there are never more than ``depth`` words in it.
@@ -38,13 +40,14 @@ class Queue(wiring.Component):
         # With a bit that tells full from empty.
         head = Signal(range(2 * self._depth))
         tail = Signal.like(head)
+        # Words come from afar.
         m.d.comb += [
             write.addr.eq(head),
-            write.data.eq(self.word),
-            write.en.eq(self.write),
+            write.data.eq(delayed(m, self.word.as_value(), 1, "came", reset_less=True)),
+            write.en.eq(delayed(m, self.write, 1)),
             read.addr.eq(tail),
         ]
-        m.d.sync += head.eq(head + self.write)
+        m.d.sync += head.eq(head + write.en)
         word = Signal(width, name="held", reset_less=True)
         m.d.comb += self.o.payload.as_value().eq(word)
         with m.If(self.o.ready):

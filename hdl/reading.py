@@ -66,6 +66,8 @@ class Reading(wiring.Component):
         # An accumulator takes less time than a converter.
         early = LATENCY - ACCUMULATED
         word, d = (delayed(m, value, early, reset_less=True) for value in (self.word, self.d))
+        opposites = Cat((-each)[: len(each) + 1] for each in self.d)
+        minus = delayed(m, opposites, early, "minus", reset_less=True)
         add, last = (delayed(m, flag, early) for flag in (self.add, self.last))
         nonzero, negative = self._planes(m, word, "later")
         for j in range(config.rows):
@@ -80,6 +82,7 @@ class Reading(wiring.Component):
                 accumulator.nonzero.eq(Cat(plane[j] for plane in nonzero)),
                 accumulator.negative.eq(Cat(plane[j] for plane in negative)),
                 accumulator.d.eq(d),
+                accumulator.minus.eq(minus),
                 self.errors[j].eq(accumulator.sum),
             ]
         return m

@@ -19,7 +19,7 @@ class Switching(wiring.Component):
         index), ``inject``, ``flips`` and ``low``.
     pulses : In
         A pulse a row, as they lie in an UPDATE word.
-    age, blind, draw, load, row, thresholds, restart, advance : In
+    age, blind, step, load, row, thresholds, restart : In
         To all lanes alike (see ``hdl.lane.Lane``).
     variants, inject : In
     flips, low : Out
@@ -36,12 +36,11 @@ class Switching(wiring.Component):
                 "bits": In(size),
                 "pulses": In(rows * protocol.pulse_bits(config)),
                 "age": In(1),
-                "draw": In(1),
+                "step": In(1),
                 "load": In(1),
                 "row": In(row_layout(config)),
                 "thresholds": In(threshold_layout(config)),
                 "restart": In(1),
-                "advance": In(1),
                 "inject": In(size),
                 "flips": Out(size),
                 "low": Out(size),
@@ -60,7 +59,7 @@ class Switching(wiring.Component):
         config = self._config
         rows, cells = config.rows, config.cells
         states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
-        shared = ["age", "draw", "load", "row", "thresholds", "restart", "advance"]
+        shared = ["age", "step", "load", "row", "thresholds", "restart"]
         shared += ["blind"] if cells == 2 else []
         for j in range(rows):
             own = [j + i * rows for i in range(cells)]

@@ -10,7 +10,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from golden import checks
-from synth import outputs, yosys
+from synth import copies, outputs, yosys
 from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
@@ -25,7 +25,7 @@ _NO_PLACE = re.compile(
 )
 # What Yosys appends to the name of a signal for cells and wires that it makes next to it.
 _DERIVED = re.compile(
-    r"(?:_(?:SB_[A-Z]|TRELLIS_|LUT[1-4]\b|LUT4_|CCU2C|PFUMX|L6MUX21|MUX2_|ALU_|DFF[A-Z]*_[A-Z]|DO(?![a-zA-Z]))|\$).*"
+    r"(?:_(?:copy\d|SB_[A-Z]|TRELLIS_|LUT[1-4]\b|LUT4_|CCU2C|PFUMX|L6MUX21|MUX2_|ALU_|DFF[A-Z]*_[A-Z]|DO(?![a-zA-Z]))|\$).*"
 )
 
 
@@ -190,9 +190,10 @@ def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> 
     steps = [reading, hiding, _DROP, target.synthesis.format(top=top), f"write_json {made.name}"]
     yosys.run("\n".join(steps) + "\n", folder)
     design = json.loads(made.read_text())
-    if outputs.merge(design["modules"][top]):
+    module = design["modules"][top]
+    if outputs.merge(module) + copies.split(module):
         made.write_text(json.dumps(design))
-    return Synthesis(made, top, target.area(design["modules"][top]["cells"]))
+    return Synthesis(made, top, target.area(module["cells"]))
 
 
 def place(

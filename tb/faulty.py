@@ -52,7 +52,7 @@ class NegatedAccumulator(RowAccumulator):
         )
         m.d.comb += [
             getattr(sound, name).eq(getattr(self, name))
-            for name in ("add", "last", "nonzero", "negative", "d")
+            for name in ("add", "last", "nonzero", "negative", "d", "minus")
         ]
         m.d.comb += self.sum.eq(-sound.sum)
         return m

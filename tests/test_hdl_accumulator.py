@@ -13,6 +13,7 @@ def put(ctx, accumulator, w, d):
     ctx.set(accumulator.nonzero, number([x != 0 for x in w]))
     ctx.set(accumulator.negative, number([x < 0 for x in w]))
     ctx.set(accumulator.d, d)
+    ctx.set(accumulator.minus, [-x for x in d])
 
 
 def accumulator_of(config):

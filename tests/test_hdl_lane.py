@@ -31,12 +31,13 @@ async def lead(ctx, lane, states):
     ctx.set(lane.restart, 1)
     await ctx.tick()
     ctx.set(lane.restart, 0)
-    ctx.set(lane.advance, 1)
+    ctx.set(lane.step, 1)
     start = np.array(INITS["ternary"][: len(states)], np.uint64)
     for bits in injections(start, np.array(states, np.uint64), 8).tolist():
         ctx.set(lane.inject, number(bits))
         await ctx.tick()
-    ctx.set(lane.advance, 0)
+    ctx.set(lane.step, 0)
+    ctx.set(lane.inject, 0)
 
 
 async def load(ctx, lane, config, rows):
@@ -196,21 +197,20 @@ def test_generators_draw_go_on_restart_or_stand_still(synapse):
     async def testbench(ctx):
         states = list(inits)
         for _ in range(600):
-            action = int(rng.integers(3))
+            step = int(rng.integers(3) > 0)
             restart = int(rng.integers(50) == 0)
             inject = int(rng.integers(1 << config.cells))
-            ctx.set(lane.draw, action == 1)
-            ctx.set(lane.advance, action == 2)
+            ctx.set(lane.step, step)
             ctx.set(lane.restart, restart)
             ctx.set(lane.inject, inject)
             assert ctx.get(lane.low) == number([state & 1 for state in states])
             await ctx.tick()
             if restart:
                 states = list(inits)
-            elif action:
-                states = [stepped(state, 8) for state in states]
-            if not restart and action == 2:  # no bit is turned in a draw
-                states = [state ^ (inject >> i & 1) << 63 for i, state in enumerate(states)]
+            elif step:
+                states = [
+                    stepped(state, 8) ^ (inject >> i & 1) << 63 for i, state in enumerate(states)
+                ]
 
     simulate(lane, testbench)
 

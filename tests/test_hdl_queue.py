@@ -14,7 +14,7 @@ from hdl.queue import Queue
 @pytest.mark.parametrize("depth", [2, 4, 16])
 @pytest.mark.parametrize("ready", [0.2, 0.7, 1.0])
 def test_words_come_out_as_they_went_in(depth, ready):
-    """Full, empty and in between; a word is out two cycles after it came, if none is before it."""
+    """Full, empty and in between; a word is out three cycles after it came, if none is before it."""
     queue, rng = (
         Queue(data.StructLayout({"data": 9, "last": 1}), depth),
         np.random.default_rng(depth),
@@ -32,10 +32,10 @@ def test_words_come_out_as_they_went_in(depth, ready):
             *_, valid, number, last = await ctx.tick().sample(
                 queue.o.valid, queue.o.p.data, queue.o.p.last
             )
-            assert valid == bool(held and cycle >= held[0][0] + 2), f"cycle {cycle}"
+            assert valid == bool(held and cycle >= held[0][0] + 3), f"cycle {cycle}"
             if valid:
                 came, first = held[0]
-                assert ({"data": number, "last": last}, cycle >= came + 2) == (first, True)
+                assert ({"data": number, "last": last}, cycle >= came + 3) == (first, True)
             if valid and taken:
                 held.popleft()
             if write:

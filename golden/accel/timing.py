@@ -4,9 +4,9 @@ With N positions of the output in a batch, P places in a pooling window, T words
 kernel, G column groups and R rows:
 
 - BACKWARD takes a cycle a step, I K G of them, with I words of inputs in the batch and K pixels
-  under the kernel, and 17 more.
+  under the kernel, and 18 more.
 - UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
-  for the inputs' mean), and R + 30 more.
+  for the inputs' mean), and R + 32 more.
 - FORWARD takes N P T cycles for a column group on the tiles. What becomes of the column takes
   N + 6 cycles, with statistics 2 N + 19, of a score layer 28 more, while the tiles go on with the
   next column, but not with the one after it. ``_forward`` follows that.
@@ -20,7 +20,7 @@ from golden.accel.program import WORDS, Code, Instruction
 
 FETCH = WORDS + 1
 _END = 2
-_ISSUE = 8  # from a step to its result
+_ISSUE = 9  # from a step to its result
 _SETTLE = 7  # from the last work to the next fetch
 
 
@@ -47,7 +47,7 @@ def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
     columns = step.taps * (step.groups + 1)
     last = (columns - 1) * max(batch_steps, rows)
     last += 1 if batch_steps == 1 else max(batch_steps, rows)
-    return Cycles(FETCH, last + rows + 23 + _SETTLE, columns * batch_steps)
+    return Cycles(FETCH, last + rows + 25 + _SETTLE, columns * batch_steps)
 
 
 def _forward(step: Instruction, column: int) -> int:
