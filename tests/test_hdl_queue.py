@@ -14,7 +14,7 @@ from hdl.queue import Queue
 @pytest.mark.parametrize("depth", [2, 4, 16])
 @pytest.mark.parametrize("ready", [0.2, 0.7, 1.0])
 def test_words_come_out_as_they_went_in(depth, ready):
-    """Full, empty and in between; a word is out three cycles after it came, if none is before it."""
+    """Full, empty and in between; out three cycles after it came, if none is before it."""
     queue, rng = (
         Queue(data.StructLayout({"data": 9, "last": 1}), depth),
         np.random.default_rng(depth),

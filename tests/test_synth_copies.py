@@ -1,0 +1,80 @@
+"""Registers and LUTs that feed much are copied, and nothing else changes."""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from synth import copies
+
+CLOCK = 2
+
+
+def register(taken, given):
+    connections = {"CLK": [CLOCK], "DI": [taken], "Q": [given]}
+    directions = {"CLK": "input", "DI": "input", "Q": "output"}
+    return {
+        "type": "TRELLIS_FF", "parameters": {}, "port_directions": directions,
+        "connections": connections,
+    }  # fmt: skip
+
+
+def lut(given, *taken):
+    ports = dict(zip("ABCD", taken, strict=False))
+    directions = dict.fromkeys(ports, "input") | {"Z": "output"}
+    connections = {port: [bit] for port, bit in ports.items()} | {"Z": [given]}
+    return {
+        "type": "LUT4", "parameters": {}, "port_directions": directions,
+        "connections": connections,
+    }  # fmt: skip
+
+
+def design(count):
+    """A register before a LUT before ``count`` registers: bits 10 and 11, then 100 up."""
+    cells = {"first": register(3, 10), "middle": lut(11, 10, "1")}
+    cells |= {f"row_{i:04}": register(11, 100 + i) for i in range(count)}
+    ports = {"i": {"bits": [3]}, "o": {"bits": [100 + i for i in range(count)]}}
+    nets = {"first": {"bits": [10]}, "middle": {"bits": [11]}, "clk": {"bits": [CLOCK]}}
+    return {"cells": cells, "ports": ports, "netnames": nets}
+
+
+def origin(module, bit):
+    """What a bit is made of: the cells before it, by their names without the copies' numbers."""
+    for name, cell in module["cells"].items():
+        output = {"TRELLIS_FF": "Q", "LUT4": "Z"}[cell["type"]]
+        if cell["connections"][output] == [bit]:
+            inputs = sorted(set(cell["connections"]) - {output})
+            return name.split("_copy")[0], [
+                origin(module, cell["connections"][port][0]) for port in inputs
+            ]
+    return bit
+
+
+def fans(module):
+    return Counter(
+        bits[0]
+        for cell in module["cells"].values()
+        for port, bits in cell["connections"].items()
+        if cell["port_directions"][port] == "input" and bits[0] != CLOCK
+    )
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 16, 17, 200])
+def test_no_register_or_lut_feeds_more(count):
+    module, before = design(count), design(count)
+    made = copies.split(module, most=4)
+    assert len(module["cells"]) == len(before["cells"]) + made
+    assert (made > 0) == (count > 4)
+    driven = {bit: fan for bit, fan in fans(module).items() if bit not in (3, "1")}
+    assert max(driven.values()) <= 4
+    for i in range(count):
+        assert origin(module, 100 + i) == origin(before, 100 + i)
+    assert copies.split(module, most=4) == 0
+
+
+def test_neighbours_share_a_copy():
+    module = design(8)
+    assert copies.split(module, most=4) == 1
+    taken = [module["cells"][f"row_{i:04}"]["connections"]["DI"][0] for i in range(8)]
+    assert [len(list(group)) for _, group in itertools.groupby(taken)] == [4, 4]
+    assert "middle_copy1" in module["netnames"]
