@@ -266,7 +266,7 @@ def test_offsets_beyond_their_memory():
         await ctx.tick()
         ctx.set(dut.start, 0)
         written, faults = 0, 0
-        for cycle in range(30):
+        for cycle in range(40):
             # Two columns of one step: the second's offset has no place.
             ctx.set(dut.marks, {"valid": cycle in (3, 9), "begin": 1, "end": 1, "fresh": 1})
             written += ctx.get(dut.threshold_write)
