@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from golden import checkpoint, spec
+from golden import checkpoint, protocol, spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.fast import FastPool
@@ -80,7 +80,7 @@ def test_a_trained_dense_network(kind, tmp_path):
     assert result["accuracy"] == summary["test_accuracy"] > 0.3
     assert result["differences"] == 0
     # 64 x 32 in four parts of rows, 32 x 10 in two; 19 reads of each tile.
-    assert result["rtl_cycles"] == 300 * (4 * 32 + 2 * 10) + 19 * 5 * (4 * 2 + 3)
+    assert result["rtl_cycles"] == 300 * (4 * 32 + 2 * 10) + 19 * protocol.OVERHEAD * (4 * 2 + 3)
     if kind == "rtl":
         assert result["scores_compared"] == 300 * 10
 
@@ -104,7 +104,7 @@ def test_an_image_through_mnist_cnn(tmp_path):
     assert (result["arrays"], result["scores_compared"], result["differences"]) == (143, 10, 0)
     steps = 576 * 32 + 64 * 13 * 64 + 16 * 512 + 8 * 10
     tiles = 1 + 13 * 2 + 16 * 9 + 9  # of 64 columns from the 33rd of an array on: two or nine
-    assert result["rtl_cycles"] == steps + 12 * tiles
+    assert result["rtl_cycles"] == steps + protocol.OVERHEAD * tiles
 
 
 @pytest.mark.parametrize(
