@@ -259,10 +259,12 @@ class Controller(wiring.Component):
         array, out = self.array, results.word
         due = delayed(m, now, 1 + LATENCY)  # a cycle to the array
         switched = Signal(TRAILER["switched"][1])
+        cause = Signal(CAUSE_BITS)
         reported = Signal(CAUSE_BITS)
         end_of_frame = Signal(control_layout(TRAILER))
+        m.d.sync += self.cause.eq(cause)  # a cycle later, no earlier than the trailer before
         m.d.comb += [
-            reported.eq(Mux(self.cause.any(), self.cause, due.fault)),
+            reported.eq(Mux(cause.any(), cause, due.fault)),
             end_of_frame.cause.eq(reported),
             end_of_frame.op.eq(due.op),
             end_of_frame.switched.eq(switched),
@@ -279,10 +281,10 @@ class Controller(wiring.Component):
         chosen = (Mux(flag, Value.cast(part), 0) for flag, part in parts)
         m.d.comb += out.data.eq(functools.reduce(operator.or_, chosen))
         with m.If(due.trailer):
-            m.d.sync += [switched.eq(0), self.cause.eq(reported)]
+            m.d.sync += [switched.eq(0), cause.eq(reported)]
             with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
-                m.d.sync += self.cause.eq(Cause.NONE)
+                m.d.sync += cause.eq(Cause.NONE)
         with m.Else():
             m.d.sync += switched.eq(switched + array.switched)
-            with m.If(~self.cause.any()):
-                m.d.sync += self.cause.eq(array.fault)
+            with m.If(~cause.any()):
+                m.d.sync += cause.eq(array.fault)
