@@ -34,8 +34,6 @@ class Activity(wiring.Component):
 
     Members
     -------
-    en : In(1)
-        The pipeline moves; while low nothing changes.
     active : In(1, for each of ``OPS``)
         This cycle's step, if any.
     first : In(1)

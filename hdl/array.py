@@ -72,15 +72,14 @@ class SynapseArray(wiring.Component):
         variants = self._variants(m)
         bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
         illegal = self._read(m, word)
-        lengths, load, wrong = self._table(m)
-        switching, large = self._switch(m, bits, variants, load, draws)
+        table, wrong = self._table(m)
+        switching, large = self._switch(m, bits, variants, table, draws)
 
         m.d.comb += columns[0].eq(bits)
         with m.If(self._op(Op.GENERATORS)):
             m.d.comb += columns[0].eq(switching.low)
         if config.counters:
-            pulses = load & ~self._index[config.code_bits :].any(), lengths, switching.outcomes
-            count = self._activity(m, word, *pulses)
+            count = self._activity(m, word, table, switching.outcomes)
             with m.If(self._op(Op.COUNTERS)):
                 m.d.comb += columns[0].eq(count)
             unused(m, columns[0])  # registers of bits beyond the count may get by with a reset
@@ -91,7 +90,7 @@ class SynapseArray(wiring.Component):
             m, flips, cuts=_COUNT_CUTS, register=lambda value: delayed(m, value, 1, "switched")
         )
         trit = self._later(m, Op.FORWARD, illegal, "trit_fault")
-        value = self._later(m, Op.UPDATE, large, "value_fault") | delayed(m, wrong, 3, "wrong")
+        value = self._later(m, Op.UPDATE, large, "value_fault") | wrong
         m.d.comb += [
             port.word.eq(columns[-1]),
             port.switched.eq(delayed(m, switched, 1, "switched_sum")),
@@ -238,27 +237,33 @@ class SynapseArray(wiring.Component):
         return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
     def _table(self, m):
-        """Looks at rows of the table. Returns its pulse lengths, whether a row is to be written,
-        and whether it is wrong."""
-        config, layout = self._config, threshold_layout(self._config)
+        """Looks at rows of the table. Returns, of stage 5, whether one is to be written, which,
+        its thresholds and its pulse lengths; and of stage 6 whether it is wrong."""
+        config, layout, index = self._config, threshold_layout(self._config), self._index
         loaded = data.View(layout, self._operand[: layout.size])
         ticks = self._operand[layout.size : protocol.table_bits(config)]
-        ageing = self._index[config.code_bits + config.variant_bits]
-        bad = Cat(loaded[i] > 1 << config.draw_bits for i in range(2)).any() | (
-            ~ageing & ~self._index[: config.code_bits].any() & Cat(loaded, ticks).any()
-        )
-        load = self._op(Op.LOAD_TABLE)
-        return ticks, load & ~bad, load & bad
-
-    def _switch(self, m, bits, variants, load, draws):
-        """The lanes. Returns them, and which rows' pulses would be too large."""
-        config, index, operand = self._config, self._index, self._operand
+        ageing = index[config.code_bits + config.variant_bits]
         row = Signal(row_layout(config))
-        with m.If(index[config.code_bits + config.variant_bits]):
+        with m.If(ageing):
             m.d.comb += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
         with m.Else():
             m.d.comb += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
-        thresholds = operand[: threshold_layout(config).size]
+        faults = [each > 1 << config.draw_bits for each in loaded]
+        faults += [~ageing & ~index[: config.code_bits].any(), Cat(loaded, ticks).any()]
+        high, low, still, some = delayed(m, Cat(faults), 1, "table_faults", reset_less=True)
+        bad = high | low | (still & some)
+        load = delayed(m, self._op(Op.LOAD_TABLE), 1, "loading")
+        written = (
+            delayed(m, value, 2, name, reset_less=True)
+            for name, value in (("row", row), ("thresholds", loaded), ("ticks", ticks))
+        )
+        table = delayed(m, load & ~bad, 1, "load"), *written
+        return table, delayed(m, load & bad, 2, "wrong")
+
+    def _switch(self, m, bits, variants, table, draws):
+        """The lanes. Returns them, and which rows' pulses would be too large."""
+        config, operand = self._config, self._operand
+        load, row, thresholds, _ = table
         m.submodules.switching = switching = Switching(config)
         size = config.rows * config.cells
         m.d.comb += [
@@ -267,10 +272,9 @@ class SynapseArray(wiring.Component):
             switching.age.eq(self._op(Op.AGE)),
             # A register by itself, there being so many behind it.
             switching.step.eq(delayed(m, draws | self._advancing, 1, "stepping")),
-            # A cycle after its row has been looked at.
-            switching.load.eq(delayed(m, load, 1, "load")),
-            switching.row.eq(delayed(m, row, 1, "row", reset_less=True)),
-            switching.thresholds.eq(delayed(m, thresholds, 1, "thresholds", reset_less=True)),
+            switching.load.eq(load),
+            switching.row.eq(row),
+            switching.thresholds.eq(thresholds),
             switching.restart.eq(self._starting),
             switching.inject.eq(operand[:size] & self._op(Op.SEED).replicate(size)),
         ]
@@ -285,9 +289,10 @@ class SynapseArray(wiring.Component):
         large = Cat(pulse[: protocol.KAPPA_BITS] > config.max_kappa for pulse in pulses)
         return switching, large
 
-    def _activity(self, m, word, load, lengths, outcomes):
+    def _activity(self, m, word, table, outcomes):
         """The counters. Returns the one that the step asks for."""
         port, config, operand = self.port, self._config, self._operand
+        load, row, _, ticks = table
         m.submodules.activity = activity = Activity(config)
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
         nonzero = Cat(d.any() for d in errors)
@@ -300,9 +305,9 @@ class SynapseArray(wiring.Component):
             activity.word.eq(delayed(m, word, 4, reset_less=True)),
             activity.aged.eq(delayed(m, self._op(Op.AGE), 8, "aged")),
             activity.switched.eq(port.switched),
-            activity.load.eq(load),
-            activity.index.eq(self._index),
-            activity.ticks.eq(lengths),
+            activity.load.eq(load & ~row.age & ~row.variant.any()),
+            activity.index.eq(row.code),
+            activity.ticks.eq(ticks),
             activity.select.eq(self._index),
             activity.outcomes.eq(outcomes),
         ]
