@@ -34,9 +34,10 @@ class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
     A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
-    registered; 3, they have come to the rows, and everything but UPDATE and AGE is decided; 4, the
-    table's rows are known; 5 and 6, thresholds are read; 6, results are out; 7, draws are compared;
-    8, cells are written back; the count of those that switched takes three more.
+    registered; 3, they have come to the rows, and it is decided what is done; 4, generators are
+    started and led, the table's rows are known; 5 and 6, thresholds are read; 6, results are out;
+    7, draws are compared; 8, cells are written back; the count of those that switched takes three
+    more.
 
     Parameters
     ----------
@@ -76,8 +77,8 @@ class SynapseArray(wiring.Component):
         switching, large = self._switch(m, bits, variants, table, draws)
 
         m.d.comb += columns[0].eq(bits)
-        with m.If(self._op(Op.GENERATORS)):
-            m.d.comb += columns[0].eq(switching.low)
+        with m.If(delayed(m, self._op(Op.GENERATORS), 1)):
+            m.d.sync += columns[2].eq(switching.low)
         if config.counters:
             count = self._activity(m, word, table, switching.outcomes)
             with m.If(self._op(Op.COUNTERS)):
@@ -137,15 +138,14 @@ class SynapseArray(wiring.Component):
             *(flag.eq(valid & (op == which)) for which, flag in ops.items()),
             operand.eq(port.operand),
         ]
-        # Reset starts the generators by the same way: they are many, and have no other.
+        # Stage 3. Reset starts the generators by SEED's way: they are many, and have no other.
+        first = delayed(m, first, 1)
         self._starting = Signal(init=1, name="starting")
-        m.d.sync += self._starting.eq(valid & (op == Op.SEED) & first)
-        self._advancing = ops[Op.SEED] | ops[Op.GENERATORS]
-        # Stage 3.
+        m.d.sync += self._starting.eq(ops[Op.SEED] & first)
         self._ops = {
             which: delayed(m, flag, 1, f"op_{which.name.lower()}") for which, flag in ops.items()
         }
-        self._first, self._last = delayed(m, first, 2), delayed(m, last, 2)
+        self._first, self._last = delayed(m, first, 1), delayed(m, last, 2)
         self._index = delayed(m, early, 2, "index", reset_less=True)
         self._operand = Signal.like(operand, name="operand_rows")
         # The operand of ageing is a pulse of nothing: lanes count on it.
@@ -266,17 +266,19 @@ class SynapseArray(wiring.Component):
         load, row, thresholds, _ = table
         m.submodules.switching = switching = Switching(config)
         size = config.rows * config.cells
+        advancing = self._op(Op.SEED) | self._op(Op.GENERATORS)
+        inject = operand[:size] & self._op(Op.SEED).replicate(size)
         m.d.comb += [
             switching.bits.eq(bits),
             switching.pulses.eq(operand),
             switching.age.eq(self._op(Op.AGE)),
             # A register by itself, there being so many behind it.
-            switching.step.eq(delayed(m, draws | self._advancing, 1, "stepping")),
+            switching.step.eq(delayed(m, draws | advancing, 1, "stepping")),
             switching.load.eq(load),
             switching.row.eq(row),
             switching.thresholds.eq(thresholds),
             switching.restart.eq(self._starting),
-            switching.inject.eq(operand[:size] & self._op(Op.SEED).replicate(size)),
+            switching.inject.eq(delayed(m, inject, 1, "inject")),
         ]
         if config.cells == 2:
             m.d.comb += switching.blind.eq(self._blind)

@@ -37,9 +37,10 @@ class Queue(wiring.Component):
         width = Shape.cast(self._layout).width
         m.submodules.memory = memory = Memory(shape=width, depth=self._depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        # With a bit that tells full from empty.
-        head = Signal(range(2 * self._depth))
-        tail = Signal.like(head)
+        head, tail = Signal(range(self._depth)), Signal(range(self._depth))
+        level = Signal(range(self._depth + 1))
+        # Whether there is any, known from the cycle's start: the word's registers are many.
+        some, take = Signal(), Signal()
         # Words come from afar.
         m.d.comb += [
             write.addr.eq(head),
@@ -47,11 +48,16 @@ class Queue(wiring.Component):
             write.en.eq(delayed(m, self.write, 1)),
             read.addr.eq(tail),
         ]
-        m.d.sync += head.eq(head + write.en)
+        m.d.comb += take.eq(some & (self.o.ready | ~self.o.valid))
+        m.d.sync += [
+            head.eq(head + write.en),
+            level.eq(level + write.en - take),
+            some.eq(write.en | (level > 1) | (some & ~take)),
+        ]
         word = Signal(width, name="held", reset_less=True)
         m.d.comb += self.o.payload.as_value().eq(word)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If((head != tail) & (self.o.ready | ~self.o.valid)):
+        with m.If(take):
             m.d.sync += [word.eq(read.data), tail.eq(tail + 1), self.o.valid.eq(1)]
         return m
