@@ -68,9 +68,8 @@ class RowAccumulator(wiring.Component):
             for i in range(self._columns)
         ]
         term = Signal.like(add_up(terms), name="term")
-        # Reset ends a vector, which clears the sum as any other end does.
-        running = Signal.like(self.sum, reset_less=True)
-        last = Signal(init=1)
+        running = Signal.like(self.sum)
+        last = Signal()
         total = Signal.like(self.sum)
         m.d.comb += total.eq(running + term)
         m.d.sync += [
