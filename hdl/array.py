@@ -8,7 +8,7 @@ import functools
 import itertools
 import operator
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
@@ -35,8 +35,8 @@ class SynapseArray(wiring.Component):
 
     A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
     registered; 3, they have come to the rows, and it is decided what is done; 4, generators are
-    started and led, the table's rows are known; 5 and 6, thresholds are read; 6, results are out;
-    7, draws are compared; 8, cells are written back; the count of those that switched takes three
+    led, the table's rows are known and loaded; 5 and 6, thresholds are read; 6, results are out; 7,
+    draws are compared; 8, cells are written back; the count of those that switched takes three
     more.
 
     Parameters
@@ -134,10 +134,14 @@ class SynapseArray(wiring.Component):
             if which is not Op.STATUS and (which is not Op.READ or self._config.counters)
         }
         operand = Signal.like(port.operand, name="operand", reset_less=True)
+        clear = Signal()
         m.d.sync += [
             *(flag.eq(valid & (op == which)) for which, flag in ops.items()),
             operand.eq(port.operand),
+            clear.eq(valid & ((op == Op.LOAD_TABLE) | (op == Op.AGE))),
         ]
+        row = self._row(m, valid & (op == Op.LOAD_TABLE), early)
+        self._loaded = operand
         # Stage 3. Reset starts the generators by SEED's way: they are many, and have no other.
         first = delayed(m, first, 1)
         self._starting = Signal(init=1, name="starting")
@@ -146,12 +150,30 @@ class SynapseArray(wiring.Component):
             which: delayed(m, flag, 1, f"op_{which.name.lower()}") for which, flag in ops.items()
         }
         self._first, self._last = delayed(m, first, 1), delayed(m, last, 2)
-        self._index = delayed(m, early, 2, "index", reset_less=True)
+        self._early_index = delayed(m, early, 1, "index", reset_less=True)
+        self._index = delayed(m, self._early_index, 1, "index", reset_less=True)
+        # Rows' pulses are nothing in ageing, and in loading the code of the table's row.
+        code = Cat(row.code, Const(0, protocol.pulse_bits(self._config) - len(row.code)))
         self._operand = Signal.like(operand, name="operand_rows")
-        # The operand of ageing is a pulse of nothing: lanes count on it.
-        m.d.sync += self._operand.eq(Mux(ops[Op.AGE], 0, operand))
+        m.d.sync += self._operand.eq(
+            (operand & ~clear.replicate(len(operand))) | code.replicate(self._config.rows)
+        )
+        self._ageing = delayed(m, ops[Op.AGE] | row.age, 1, "ageing")
+        self._row_state = delayed(m, row.state, 1, "row_state")
+        self._row_variant = delayed(m, row.variant, 1, "row_variant")
         if self._config.cells == 2:
-            self._blind = delayed(m, port.blind, 3, "blind")
+            self._blind = delayed(m, delayed(m, port.blind, 2) | ops[Op.LOAD_TABLE], 1, "blind")
+
+    def _row(self, m, loading, index):
+        """Which row of the table is loaded, in stage 2; all 0 if none is."""
+        config = self._config
+        row = Signal(row_layout(config), name="row")
+        m.d.sync += row.eq(0)
+        with m.If(loading & index[config.code_bits + config.variant_bits]):
+            m.d.sync += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
+        with m.Elif(loading):
+            m.d.sync += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
+        return row
 
     def _memory(self, m, variants, written, writing):
         """Cell memory, ``written`` back in stage 8 if ``writing``. Returns stage 3's column, and
@@ -237,33 +259,28 @@ class SynapseArray(wiring.Component):
         return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
     def _table(self, m):
-        """Looks at rows of the table. Returns, of stage 5, whether one is to be written, which,
-        its thresholds and its pulse lengths; and of stage 6 whether it is wrong."""
-        config, layout, index = self._config, threshold_layout(self._config), self._index
-        loaded = data.View(layout, self._operand[: layout.size])
-        ticks = self._operand[layout.size : protocol.table_bits(config)]
+        """Looks at rows of the table. Returns, of stage 4, whether one is to be loaded, its
+        thresholds and its pulse lengths; and of stage 6 whether it is wrong."""
+        config, layout, index = self._config, threshold_layout(self._config), self._early_index
+        thresholds = data.View(layout, self._loaded[: layout.size])
+        ticks = self._loaded[layout.size : protocol.table_bits(config)]
         ageing = index[config.code_bits + config.variant_bits]
-        row = Signal(row_layout(config))
-        with m.If(ageing):
-            m.d.comb += [row.age.eq(1), row.state.eq(index[0]), row.variant.eq(index[1:])]
-        with m.Else():
-            m.d.comb += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
-        faults = [each > 1 << config.draw_bits for each in loaded]
-        faults += [~ageing & ~index[: config.code_bits].any(), Cat(loaded, ticks).any()]
+        faults = [each > 1 << config.draw_bits for each in thresholds]
+        faults += [~ageing & ~index[: config.code_bits].any(), Cat(thresholds, ticks).any()]
         high, low, still, some = delayed(m, Cat(faults), 1, "table_faults", reset_less=True)
         bad = high | low | (still & some)
-        load = delayed(m, self._op(Op.LOAD_TABLE), 1, "loading")
-        written = (
-            delayed(m, value, 2, name, reset_less=True)
-            for name, value in (("row", row), ("thresholds", loaded), ("ticks", ticks))
+        loading = self._op(Op.LOAD_TABLE)
+        table = (
+            delayed(m, loading & ~bad, 1, "load"),
+            delayed(m, thresholds, 2, "thresholds", reset_less=True),
+            delayed(m, ticks, 2, "ticks", reset_less=True),
         )
-        table = delayed(m, load & ~bad, 1, "load"), *written
-        return table, delayed(m, load & bad, 2, "wrong")
+        return table, delayed(m, loading & bad, 3, "wrong")
 
     def _switch(self, m, bits, variants, table, draws):
         """The lanes. Returns them, and which rows' pulses would be too large."""
         config, operand = self._config, self._operand
-        load, row, thresholds, _ = table
+        load, thresholds, _ = table
         m.submodules.switching = switching = Switching(config)
         size = config.rows * config.cells
         advancing = self._op(Op.SEED) | self._op(Op.GENERATORS)
@@ -271,11 +288,12 @@ class SynapseArray(wiring.Component):
         m.d.comb += [
             switching.bits.eq(bits),
             switching.pulses.eq(operand),
-            switching.age.eq(self._op(Op.AGE)),
+            switching.age.eq(self._ageing),
+            switching.loading.eq(self._op(Op.LOAD_TABLE)),
+            switching.state.eq(self._row_state),
             # A register by itself, there being so many behind it.
             switching.step.eq(delayed(m, draws | advancing, 1, "stepping")),
             switching.load.eq(load),
-            switching.row.eq(row),
             switching.thresholds.eq(thresholds),
             switching.restart.eq(self._starting),
             switching.inject.eq(delayed(m, inject, 1, "inject")),
@@ -283,7 +301,10 @@ class SynapseArray(wiring.Component):
         if config.cells == 2:
             m.d.comb += switching.blind.eq(self._blind)
         if variants:
-            m.d.comb += switching.variants.eq(Cat(variants))
+            m.d.comb += [
+                switching.variants.eq(Cat(variants)),
+                switching.variant.eq(self._row_variant),
+            ]
         pulses = (
             operand.word_select(j, protocol.pulse_bits(config))[config.code_bits :]
             for j in range(config.rows)
@@ -294,7 +315,8 @@ class SynapseArray(wiring.Component):
     def _activity(self, m, word, table, outcomes):
         """The counters. Returns the one that the step asks for."""
         port, config, operand = self.port, self._config, self._operand
-        load, row, _, ticks = table
+        load, _, ticks = table
+        index = delayed(m, self._index, 1, reset_less=True)
         m.submodules.activity = activity = Activity(config)
         errors = [operand.word_select(i, config.error_bits) for i in range(len(activity.d))]
         nonzero = Cat(d.any() for d in errors)
@@ -307,8 +329,8 @@ class SynapseArray(wiring.Component):
             activity.word.eq(delayed(m, word, 4, reset_less=True)),
             activity.aged.eq(delayed(m, self._op(Op.AGE), 8, "aged")),
             activity.switched.eq(port.switched),
-            activity.load.eq(load & ~row.age & ~row.variant.any()),
-            activity.index.eq(row.code),
+            activity.load.eq(load & ~index[config.code_bits :].any()),
+            activity.index.eq(index),
             activity.ticks.eq(ticks),
             activity.select.eq(self._index),
             activity.outcomes.eq(outcomes),

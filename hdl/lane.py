@@ -57,6 +57,9 @@ class Lane(wiring.Component):
     -------
     age : In(1)
         The step is one of ageing, its ``pulse`` all zero.
+    loading, state, variant : In(1), In(1), In(variant_bits)
+        It is no step, but a table row to be written, of this state and variant and with ``age``
+        and ``pulse.code``; |kappa| is 0 and the rule the blind one.
     blind : In(1)
         Rule, see ``golden.cell``; only where a synapse has two cells.
     bits : In(cells)
@@ -71,8 +74,8 @@ class Lane(wiring.Component):
         Cells that switch, of the step of four cycles ago.
     outcomes : Out(outcome_layout, a direction)
         What its pulse does, if it is one.
-    load, row, thresholds : In
-        Write the thresholds of a table row, at once.
+    load, thresholds : In
+        Write the thresholds of the table row of a cycle ago.
     restart, inject : In(1), In(cells)
         The generators go back to ``init``; bits to turn as they go on.
     low : Out(cells)
@@ -96,8 +99,9 @@ class Lane(wiring.Component):
                 "step": In(1),
                 "flips": Out(cells),
                 "outcomes": Out(data.ArrayLayout(outcome_layout(config), 2)),
+                "loading": In(1),
+                "state": In(1),
                 "load": In(1),
-                "row": In(row_layout(config)),
                 "thresholds": In(threshold_layout(config)),
                 "restart": In(1),
                 "inject": In(cells),
@@ -105,7 +109,10 @@ class Lane(wiring.Component):
             }
             | ({"blind": In(1)} if cells == 2 else {})
             | (
-                {"variants": In(data.ArrayLayout(config.variant_bits, cells))}
+                {
+                    "variant": In(config.variant_bits),
+                    "variants": In(data.ArrayLayout(config.variant_bits, cells)),
+                }
                 if config.variant_bits
                 else {}
             )
@@ -129,7 +136,8 @@ class Lane(wiring.Component):
 
     def _read(self, m, rows):
         """Thresholds of registered table rows, a direction each, three cycles later. Each has
-        its own memory, since distributed RAM would take more logic than all else here."""
+        its own memory, since distributed RAM would take more logic than all else here, with one
+        address to read and write, so that a block RAM of two ports can hold both."""
         thresholds = []
         for direction, row in enumerate(rows):
             memory = Memory(
@@ -142,7 +150,7 @@ class Lane(wiring.Component):
             write, read = memory.write_port(), memory.read_port(domain="comb")
             m.d.comb += [
                 write.en.eq(self.load),
-                write.addr.eq(self.row),
+                write.addr.eq(row),
                 write.data.eq(self.thresholds[direction]),
                 read.addr.eq(row),
             ]
@@ -205,14 +213,17 @@ class Lane(wiring.Component):
                 )
             state, age = (Signal(name=f"{name}_{direction}") for name in ("state", "age"))
             m.d.comb += [row.state.eq(state), row.age.eq(age)]
-            m.d.sync += [state.eq(self.age & self.bits[i]), age.eq(self.age)]
+            m.d.sync += [
+                state.eq(Mux(self.loading, self.state, self.age & self.bits[i])),
+                age.eq(self.age),
+            ]
             if variants:
                 variant = Signal(config.variant_bits, name=f"variant_{direction}")
                 m.d.comb += row.variant.eq(variant)
                 driven = variants[i]
                 if cells == 2:
                     driven = Mux(self.age | up, variants[i], variants[1 - i])
-                m.d.sync += variant.eq(driven)
+                m.d.sync += variant.eq(Mux(self.loading, self.variant, driven))
             rows.append(row)
 
         # Which cells may switch, and whether cell i looks at draw i or at the other.

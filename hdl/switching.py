@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden import lfsr, protocol
 from golden.config import ArrayConfig
-from hdl.lane import Lane, outcome_layout, row_layout, threshold_layout
+from hdl.lane import Lane, outcome_layout, threshold_layout
 
 
 class Switching(wiring.Component):
@@ -19,7 +19,7 @@ class Switching(wiring.Component):
         index), ``inject``, ``flips`` and ``low``.
     pulses : In
         A pulse a row, as they lie in an UPDATE word.
-    age, blind, step, load, row, thresholds, restart : In
+    age, blind, loading, state, variant, step, load, thresholds, restart : In
         To all lanes alike (see ``hdl.lane.Lane``).
     variants, inject : In
     flips, low : Out
@@ -37,8 +37,9 @@ class Switching(wiring.Component):
                 "pulses": In(rows * protocol.pulse_bits(config)),
                 "age": In(1),
                 "step": In(1),
+                "loading": In(1),
+                "state": In(1),
                 "load": In(1),
-                "row": In(row_layout(config)),
                 "thresholds": In(threshold_layout(config)),
                 "restart": In(1),
                 "inject": In(size),
@@ -47,7 +48,10 @@ class Switching(wiring.Component):
             }
             | ({"blind": In(1)} if config.cells == 2 else {})
             | (
-                {"variants": In(data.ArrayLayout(size, config.variant_bits))}
+                {
+                    "variant": In(config.variant_bits),
+                    "variants": In(data.ArrayLayout(size, config.variant_bits)),
+                }
                 if config.variant_bits
                 else {}
             )
@@ -59,8 +63,9 @@ class Switching(wiring.Component):
         config = self._config
         rows, cells = config.rows, config.cells
         states = lfsr.stream_states(0, 0, protocol.generators(config)).reshape(rows, cells)
-        shared = ["age", "step", "load", "row", "thresholds", "restart"]
+        shared = ["age", "loading", "state", "step", "load", "thresholds", "restart"]
         shared += ["blind"] if cells == 2 else []
+        shared += ["variant"] if config.variant_bits else []
         for j in range(rows):
             own = [j + i * rows for i in range(cells)]
             m.submodules[f"lane_{j}"] = lane = Lane(config, init=tuple(states[j].tolist()))

@@ -41,19 +41,26 @@ async def lead(ctx, lane, states):
 
 
 async def load(ctx, lane, config, rows):
-    """Write table rows: index, as in LOAD_TABLE -> thresholds."""
-    ctx.set(lane.load, 1)
-    for index, thresholds in rows.items():
+    """Write table rows: index, as in LOAD_TABLE -> thresholds, each a cycle after its row."""
+    if config.cells == 2:
+        ctx.set(lane.blind, 1)
+    for k, (index, thresholds) in enumerate([*rows.items(), (0, None)]):
         ageing = index - config.variants * config.codes
         if ageing < 0:
             variant, code = divmod(index, config.codes)
-            row = {"code": code, "variant": variant, "state": 0, "age": 0}
+            state = 0
         else:
-            variant, state = divmod(ageing, 2)
-            row = {"code": 0, "variant": variant, "state": state, "age": 1}
-        ctx.set(lane.row, row)
-        ctx.set(lane.thresholds, thresholds)
+            (variant, state), code = divmod(ageing, 2), 0
+        ctx.set(lane.pulse, {"code": code, "kappa": 0, "up": 0})
+        ctx.set(lane.age, ageing >= 0)
+        ctx.set(lane.state, state)
+        if config.variant_bits:
+            ctx.set(lane.variant, variant)
+        ctx.set(lane.loading, thresholds is not None)
+        ctx.set(lane.load, k > 0)
         await ctx.tick()
+        if thresholds is not None:
+            ctx.set(lane.thresholds, thresholds)
     ctx.set(lane.load, 0)
 
 
@@ -157,6 +164,8 @@ def test_ageing_is_by_cell(synapse, variant_bits):
 
     def put(ctx, case):
         bits, variants, blind = case
+        ctx.set(lane.age, 1)
+        ctx.set(lane.pulse, {"code": 0, "kappa": 0, "up": 0})
         ctx.set(lane.bits, bits)
         if cells == 2:
             ctx.set(lane.blind, blind)
@@ -175,7 +184,6 @@ def test_ageing_is_by_cell(synapse, variant_bits):
 
     async def testbench(ctx):
         nonlocal draws, table
-        ctx.set(lane.age, 1)
         for draws in itertools.product([0, 99, 100, 255], repeat=cells):
             table = noise_of(config, rng)
             for index in range(ageing, ageing + 2 * config.variants):
