@@ -155,9 +155,9 @@ class SynapseArray(wiring.Component):
         # Rows' pulses are nothing in ageing, and in loading the code of the table's row.
         code = Cat(row.code, Const(0, protocol.pulse_bits(self._config) - len(row.code)))
         self._operand = Signal.like(operand, name="operand_rows")
-        m.d.sync += self._operand.eq(
-            (operand & ~clear.replicate(len(operand))) | code.replicate(self._config.rows)
-        )
+        m.d.sync += self._operand.eq(operand)
+        with m.If(clear):
+            m.d.sync += self._operand.eq(code.replicate(self._config.rows))
         self._ageing = delayed(m, ops[Op.AGE] | row.age, 1, "ageing")
         self._row_state = delayed(m, row.state, 1, "row_state")
         self._row_variant = delayed(m, row.variant, 1, "row_variant")

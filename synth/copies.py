@@ -4,9 +4,10 @@ A signal for every row of an array has to reach all of the chip in a cycle; from
 few rows it has two cycles for that.
 """
 
+from collections import Counter
 from typing import Any
 
-MOST = 64  # inputs that a cell feeds
+MOST = 24  # inputs that a cell feeds
 _OUTPUTS = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 Cell = dict[str, Any]
 Reader = tuple[str, str, int]  # a cell, its port, a bit of that
@@ -33,10 +34,14 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
                     readers.setdefault(bit, set()).add((name, port, i))
         if cell["type"] in _OUTPUTS:
             drivers[cell["connections"][_OUTPUTS[cell["type"]]][0]] = name
-    called = {bit: name for name, net in nets.items() for bit in net["bits"]}
+    called = {
+        bit: name if len(net["bits"]) == 1 else f"{name}[{i}]"
+        for name, net in nets.items()
+        for i, bit in enumerate(net["bits"])
+    }
     free = 1 + max(bit for bit in (*called, *readers, *drivers, 1) if isinstance(bit, int))
     pending = [bit for bit in drivers if len(readers.get(bit, ())) > most]
-    made = 0
+    copied: Counter[str] = Counter()  # by cell: it may feed more again, once others are copied
     while pending:
         bit = pending.pop()
         first, *others = _groups(readers[bit], most)
@@ -45,24 +50,25 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
         cell = cells[name]
         inputs = [bits[0] for port, bits in cell["connections"].items()
                   if cell["port_directions"][port] == "input"]  # fmt: skip
-        for k, group in enumerate(others, 1):
-            copy = f"{name}_copy{k}"
-            output = {_OUTPUTS[cell["type"]]: [free]}
-            cells[copy] = cell | {"connections": cell["connections"] | output}
-            nets[f"{called.get(bit, name)}_copy{k}"] = {"bits": [free], "hide_name": 1}
+        for group in others:
+            copied[name] += 1
+            suffix = f"_copy{copied[name]}"
+            connections = cell["connections"] | {_OUTPUTS[cell["type"]]: [free]}
+            cells[name + suffix] = cell | {"connections": connections}
+            nets[f"{called.get(bit, name)}{suffix}"] = {"bits": [free], "hide_name": 1}
+            drivers[free], readers[free] = name + suffix, set(group)
+            for port, bits in connections.items():
+                if cell["port_directions"][port] == "input":
+                    readers[bits[0]].add((name + suffix, port, 0))
             for reader, port, i in group:
                 bits = cells[reader]["connections"][port]
                 cells[reader]["connections"][port] = [*bits[:i], free, *bits[i + 1 :]]
-            readers[free] = set(group)
-            for port, bits in cell["connections"].items():
-                if cell["port_directions"][port] == "input":
-                    readers[bits[0]].add((copy, port, 0))
-            free, made = free + 1, made + 1
+            free += 1
         pending += [
             before for before in dict.fromkeys(inputs)
             if before in drivers and len(readers[before]) > most and before not in pending
         ]  # fmt: skip
-    return made
+    return copied.total()
 
 
 def _groups(readers: set[Reader], most: int) -> list[list[Reader]]:

@@ -19,7 +19,9 @@ _MODELS = {"ecp5": "ecp5/cells_sim.v", "ice40": "ice40/cells_sim.v"}
 _OURS = {"ecp5": ["dp16kd.v"], "ice40": []}
 MODELLED = tuple(name for name in TARGETS if name.startswith(tuple(_MODELS)))
 # What the models do, and loops that are none: bits of one name that feed one another.
-_ALLOWED = "/* verilator lint_off INITIALDLY */\n/* verilator lint_off UNOPTFLAT */"
+_ALLOWED = "\n".join(
+    f"/* verilator lint_off {name} */" for name in ("INITIALDLY", "MULTIDRIVEN", "UNOPTFLAT")
+)
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 # Times of paths and Yosys' attributes, neither of which a simulation without delays needs.
 _TIMES = re.compile(r"\bspecify\b.*?\bendspecify\b|\(\*(?!\)).*?\*\)", re.DOTALL)

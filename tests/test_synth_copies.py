@@ -1,5 +1,6 @@
 """Registers and LUTs that feed much are copied, and nothing else changes."""
 
+import copy
 import itertools
 from collections import Counter
 
@@ -78,3 +79,41 @@ def test_neighbours_share_a_copy():
     taken = [module["cells"][f"row_{i:04}"]["connections"]["DI"][0] for i in range(8)]
     assert [len(list(group)) for _, group in itertools.groupby(taken)] == [4, 4]
     assert "middle_copy1" in module["netnames"]
+
+
+@pytest.mark.parametrize("luts", [3, 5, 40])
+@pytest.mark.parametrize("first", [False, True])
+def test_what_feeds_copies_is_copied_as_often_as_that_takes(luts, first):
+    """A register of ``luts`` LUTs, each of nine registers; it is split before or after them."""
+    cells = {f"lut_{i:02}": lut(20 + i, 10, 10) for i in range(luts)}
+    register_cell = {"source": register(3, 10)}
+    cells = register_cell | cells if first else cells | register_cell
+    for i in range(luts):
+        cells |= {f"row_{i:02}_{j}": register(20 + i, 1000 + 10 * i + j) for j in range(9)}
+    ports = {"o": {"bits": [1000 + 10 * i + j for i in range(luts) for j in range(9)]}}
+    nets = {"many": {"bits": [20 + i for i in range(luts)]}, "source": {"bits": [10]}}
+    module = {"cells": cells, "ports": ports, "netnames": nets}
+    before = copy.deepcopy(module)
+    made = copies.split(module, most=4)
+    assert len(module["cells"]) == len(before["cells"]) + made
+    assert len(module["netnames"]) == len(before["netnames"]) + made
+    assert max(fan for bit, fan in fans(module).items() if bit != 3) <= 4
+    for bit in ports["o"]["bits"]:
+        assert origin(module, bit) == origin(before, bit)
+
+
+def test_a_register_that_holds_itself():
+    """Each copy reads one of them."""
+    module = {
+        "cells": {"held": lut(10, 10)} | {f"row_{i}": register(10, 100 + i) for i in range(9)},
+        "ports": {},
+        "netnames": {"held": {"bits": [10]}},
+    }
+    copies.split(module, most=4)
+    given = {
+        cell["connections"]["Z"][0] for cell in module["cells"].values() if cell["type"] == "LUT4"
+    }
+    assert len(given) == len([name for name in module["cells"] if name.startswith("held")])
+    for cell in module["cells"].values():
+        assert cell["connections"].get("A", cell["connections"].get("DI"))[0] in given
+    assert max(fans(module).values()) <= 4
