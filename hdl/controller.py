@@ -115,7 +115,8 @@ class Controller(wiring.Component):
         now = self._sequence(m, room)
         self._respond(m, results, now)
         given = now.emit | now.trailer
-        m.d.sync += due.eq(due + given - (self.o.valid & self.o.ready))
+        taken = delayed(m, self.o.valid & self.o.ready, 1, "taken")  # comes from afar
+        m.d.sync += due.eq(due + given - taken)
         return m
 
     def _sequence(self, m, room):
@@ -165,8 +166,13 @@ class Controller(wiring.Component):
         with m.If(state == State.HEADER):
             m.d.comb += self.i.ready.eq(1)
             stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
-            size = Mux(header.op == Op.LOAD_TABLE, protocol.table_rows(config), config.cols)
             beyond = header.first + header.count
+            # Both at once: which of them it is takes as long to know.
+            too_far = Mux(
+                header.op == Op.LOAD_TABLE,
+                beyond > protocol.table_rows(config),
+                beyond > config.cols,
+            )
             unaligned = (
                 is_in(header.op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
             )
@@ -175,7 +181,7 @@ class Controller(wiring.Component):
                 m.d.comb += fault_now.eq(Cause.OPCODE)
             with m.Elif(
                 is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
-                & ((header.count == 0) | (beyond > size) | unaligned)
+                & ((header.count == 0) | too_far | unaligned)
             ):
                 m.d.comb += fault_now.eq(Cause.RANGE)
             with m.Elif(is_in(header.op, DATALESS_OPS) & ~self.i.p.last):
@@ -259,6 +265,7 @@ class Controller(wiring.Component):
         array, out = self.array, results.word
         due = delayed(m, now, 1 + LATENCY)  # a cycle to the array
         switched = Signal(TRAILER["switched"][1])
+        more = delayed(m, array.switched, 1)
         cause = Signal(CAUSE_BITS)
         reported = Signal(CAUSE_BITS)
         end_of_frame = Signal(control_layout(TRAILER))
@@ -285,6 +292,6 @@ class Controller(wiring.Component):
             with m.If((due.op == Op.STATUS) & (due.fault == Cause.NONE)):
                 m.d.sync += cause.eq(Cause.NONE)
         with m.Else():
-            m.d.sync += switched.eq(switched + array.switched)
+            m.d.sync += switched.eq(switched + more)
             with m.If(~cause.any()):
                 m.d.sync += cause.eq(array.fault)
