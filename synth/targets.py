@@ -136,7 +136,8 @@ def _ecp5(size: str) -> Target:
         title=f"Lattice LFE5U-{size[:-1]}F, CABGA381, speed grade 6",
         synthesis="synth_ecp5 -top {top}",
         placer="nextpnr-ecp5",
-        arguments=(f"--{size}", "--package", "CABGA381", "--speed", "6",
+        # Of its placers "static" gives the shorter ways by a tenth, in two thirds of the time.
+        arguments=(f"--{size}", "--package", "CABGA381", "--speed", "6", "--placer", "static",
                    "--lpf-allow-unconstrained"),
         logic="TRELLIS_COMB",
         # As nextpnr counts: a carry cell is a slice, a 16 x 4 memory two slices and the two LUTs
