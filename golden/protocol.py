@@ -141,15 +141,19 @@ def table_bits(config: ArrayConfig) -> int:
     return 2 * (config.draw_bits + 1 + TICK_BITS)
 
 
-def operand_bits(config: ArrayConfig) -> int:
-    """Width of the longest data word."""
+def column_bits(config: ArrayConfig) -> int:
+    """Width of the longest data word of a column."""
     return max(
         config.rows * trit.TRIT_BITS,
         config.rows * pulse_bits(config),
         config.columns_per_cycle * config.error_bits,
-        table_bits(config),
         config.rows * config.cells * max(1, config.variant_bits),
     )
+
+
+def operand_bits(config: ArrayConfig) -> int:
+    """Width of the longest data word."""
+    return max(column_bits(config), table_bits(config))
 
 
 def data_bits(config: ArrayConfig) -> int:

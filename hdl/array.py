@@ -8,7 +8,7 @@ import functools
 import itertools
 import operator
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In
@@ -68,7 +68,9 @@ class SynapseArray(wiring.Component):
         drawing = delayed(m, draws, 1)
         flips = Signal(cells)
         columns = [Signal.like(port.word, name=f"column_{stage}") for stage in (3, 4, 5, 6)]
-        m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns)]
+        held = delayed(m, columns[0], 1)
+        m.d.comb += columns[1].eq(held)
+        m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns[1:])]
         column = delayed(m, columns[-1][:cells], 2, "column", reset_less=True)
         variants = self._variants(m)
         bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
@@ -77,13 +79,14 @@ class SynapseArray(wiring.Component):
         switching, large = self._switch(m, bits, variants, table, draws)
 
         m.d.comb += columns[0].eq(bits)
-        with m.If(delayed(m, self._op(Op.GENERATORS), 1)):
-            m.d.sync += columns[2].eq(switching.low)
         if config.counters:
             count = self._activity(m, word, table, switching.outcomes)
             with m.If(self._op(Op.COUNTERS)):
                 m.d.comb += columns[0].eq(count)
-            unused(m, columns[0])  # registers of bits beyond the count may get by with a reset
+        with m.If(delayed(m, self._op(Op.GENERATORS), 1)):
+            m.d.comb += columns[1].eq(switching.low)
+        # Registers of bits beyond count and draws may get by with a reset.
+        unused(m, Cat(columns[0], held, columns[1]))
         m.d.sync += flips.eq(0)
         with m.If(drawing):
             m.d.sync += flips.eq(switching.flips)
@@ -152,17 +155,35 @@ class SynapseArray(wiring.Component):
         self._first, self._last = delayed(m, first, 1), delayed(m, last, 2)
         self._early_index = delayed(m, early, 1, "index", reset_less=True)
         self._index = delayed(m, self._early_index, 1, "index", reset_less=True)
-        # Rows' pulses are nothing in ageing, and in loading the code of the table's row.
-        code = Cat(row.code, Const(0, protocol.pulse_bits(self._config) - len(row.code)))
-        self._operand = Signal.like(operand, name="operand_rows")
-        m.d.sync += self._operand.eq(operand)
-        with m.If(clear):
-            m.d.sync += self._operand.eq(code.replicate(self._config.rows))
+        unused(m, self._index)  # a row's number has been looked at by now
+        self._operand = self._to_rows(m, operand, clear, row.code)
         self._ageing = delayed(m, ops[Op.AGE] | row.age, 1, "ageing")
         self._row_state = delayed(m, row.state, 1, "row_state")
         self._row_variant = delayed(m, row.variant, 1, "row_variant")
         if self._config.cells == 2:
             self._blind = delayed(m, delayed(m, port.blind, 2) | ops[Op.LOAD_TABLE], 1, "blind")
+
+    def _to_rows(self, m, operand, clear, code):
+        """Stage 3's operand, that of the table left out: if ``clear`` each row's pulse is ``code``,
+        and nothing else. Other bits are apart, since registers clear by themselves."""
+        config, pulse_bits = self._config, protocol.pulse_bits(self._config)
+        is_code = [
+            i < config.rows * pulse_bits and i % pulse_bits < config.code_bits
+            for i in range(protocol.column_bits(config))
+        ]
+        codes = Signal(config.rows * config.code_bits)
+        others = Signal(len(is_code) - len(codes))
+        given = Cat(bit for bit, coded in zip(operand, is_code, strict=False) if coded)
+        m.d.sync += [
+            codes.eq(Mux(clear, code.replicate(config.rows), given)),
+            others.eq(Cat(b for b, coded in zip(operand, is_code, strict=False) if not coded)),
+        ]
+        with m.If(clear):
+            m.d.sync += others.eq(0)
+        parts = iter(codes), iter(others)
+        whole = Signal(len(is_code), name="operand_rows")
+        m.d.comb += whole.eq(Cat(next(parts[not coded]) for coded in is_code))
+        return whole
 
     def _row(self, m, loading, index):
         """Which row of the table is loaded, in stage 2; all 0 if none is."""

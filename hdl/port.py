@@ -64,7 +64,7 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
             "operand": Out(protocol.operand_bits(config)),
             "sums": In(data.ArrayLayout(signed(config.sum_bits), columns)),
             "errors": In(data.ArrayLayout(signed(config.back_bits), rows)),
-            "word": In(max(rows * config.cells, COUNT_BITS)),
+            "word": In(max(rows * config.cells, COUNT_BITS if config.counters else 0)),
             "switched": In((rows * config.cells).bit_length()),
             "fault": In(CAUSE_BITS),
         }

@@ -37,10 +37,12 @@ class Queue(wiring.Component):
         width = Shape.cast(self._layout).width
         m.submodules.memory = memory = Memory(shape=width, depth=self._depth, init=[])
         write, read = memory.write_port(), memory.read_port(domain="comb")
-        head, tail = Signal(range(self._depth)), Signal(range(self._depth))
+        head = Signal(range(self._depth))
+        tail = Signal(range(self._depth))
         level = Signal(range(self._depth + 1))
         # Whether there is any, known from the cycle's start: the word's registers are many.
-        some, take = Signal(), Signal()
+        some = Signal()
+        take = Signal()
         # Words come from afar.
         m.d.comb += [
             write.addr.eq(head),

@@ -183,9 +183,9 @@ def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> 
     ToolError
         If there is no Yosys, or it fails.
     """
-    # ABC's interface names the bits of a port ``x`` as Amaranth does the elements of a port ``x``
-    # that is an array, and Yosys fails an assertion over that; the elements' names can go.
-    hiding = rf"rename -hide {top}/w:*\[*"
+    # ABC's interface names the bits of a signal ``x`` as Amaranth does the elements of an array
+    # ``x``, and Yosys takes one for the other; the elements' names can go.
+    hiding = r"rename -hide */w:*\[*"
     made = folder / f"{file}.json"
     steps = [reading, hiding, _DROP, target.synthesis.format(top=top), f"write_json {made.name}"]
     yosys.run("\n".join(steps) + "\n", folder)
