@@ -136,7 +136,7 @@ def _ecp5(size: str) -> Target:
         title=f"Lattice LFE5U-{size[:-1]}F, CABGA381, speed grade 6",
         synthesis="synth_ecp5 -top {top}",
         placer="nextpnr-ecp5",
-        # The default placer takes twice the time on arrays of 64 rows, for clocks no higher.
+        # Sooner done than the default placer on arrays of 64 rows.
         arguments=(f"--{size}", "--package", "CABGA381", "--speed", "6", "--placer", "static",
                    "--lpf-allow-unconstrained"),
         logic="TRELLIS_COMB",
