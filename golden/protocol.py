@@ -53,7 +53,7 @@ counters of ``golden.activity``, in that order; a command cut short has counted 
 
 A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
 that accepts its header to the one that delivers its trailer, both counted. The next header is
-accepted from N + 8 cycles after the header on, before the trailer is out.
+accepted from N + 9 cycles after the header on, before the trailer is out.
 
 A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
 it; every trailer shows it) and is read to its ``last``:
@@ -112,7 +112,7 @@ HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
 TRAILER = {"cause": (0, 3), "op": (8, 4), "switched": (16, 32)}
 CONTROL_BITS = 64
 KAPPA_BITS = 2
-OVERHEAD = 18
+OVERHEAD = 19
 
 
 def known(config: ArrayConfig) -> tuple[Op, ...]:

@@ -26,7 +26,7 @@ from hdl.reading import Reading
 from hdl.registers import unused
 from hdl.switching import Switching
 
-_COUNT_CUTS = (1, 4)
+_COUNT_CUTS = (2, 6)
 _GROUP = 16  # rows whose faults come together in a cycle
 
 
@@ -73,7 +73,7 @@ class SynapseArray(wiring.Component):
         m.d.sync += [late.eq(early) for early, late in itertools.pairwise(columns[1:])]
         column = delayed(m, columns[-1][:cells], 2, "column", reset_less=True)
         variants = self._variants(m)
-        bits, word = self._memory(m, variants, column ^ flips, delayed(m, drawing, 1))
+        bits, word = self._memory(m, variants, column ^ flips, drawing)
         illegal = self._read(m, word)
         table, wrong = self._table(m)
         switching, large = self._switch(m, bits, variants, table, draws)
@@ -149,6 +149,7 @@ class SynapseArray(wiring.Component):
         first = delayed(m, first, 1)
         self._starting = Signal(init=1, name="starting")
         m.d.sync += self._starting.eq(ops[Op.SEED] & first)
+        self._early_ops = ops
         self._ops = {
             which: delayed(m, flag, 1, f"op_{which.name.lower()}") for which, flag in ops.items()
         }
@@ -196,9 +197,9 @@ class SynapseArray(wiring.Component):
             m.d.sync += [row.code.eq(index), row.variant.eq(index[config.code_bits :])]
         return row
 
-    def _memory(self, m, variants, written, writing):
-        """Cell memory, ``written`` back in stage 8 if ``writing``. Returns stage 3's column, and
-        the memory word that holds it."""
+    def _memory(self, m, variants, written, drawing):
+        """Cell memory, ``written`` back in stage 8 if stage 7 is ``drawing``. Returns stage 3's
+        column, and the memory word that holds it."""
         port, config = self.port, self._config
         per_word = config.columns_per_cycle
         width = config.rows * config.cells
@@ -228,18 +229,22 @@ class SynapseArray(wiring.Component):
             stuck = functools.reduce(operator.and_, variants)
             programmed = (programmed & ~stuck) | (bits & stuck)
         programming = self._op(Op.PROGRAM)
+        early = self._early_ops[Op.PROGRAM]
+        # Where to is known from the cycle's start: what is read waits for it.
         place = Signal((config.cols - 1).bit_length())
         column = Signal.like(place, name="column_index")
-        new = Signal(width)
+        address = Signal.like(write.addr, name="write_address")
+        enable = Signal.like(write.en, name="write_enable")
         m.d.comb += [
             column.eq(self._index),
-            place.eq(Mux(programming, column, delayed(m, column, 5, reset_less=True))),
-            new.eq(Mux(programming, programmed, written)),
-            write.addr.eq(place[shift:]),
-            write.data.eq(Cat(new for _ in range(per_word))),
+            place.eq(Mux(early, self._early_index, delayed(m, column, 4, reset_less=True))),
+            write.addr.eq(address),
+            write.en.eq(enable),
+            write.data.eq(Mux(programming, programmed, written).replicate(per_word)),
         ]
-        with m.If(programming | writing):
-            m.d.comb += write.en.eq((1 << place[:shift]) if shift else 1)
+        m.d.sync += [address.eq(place[shift:]), enable.eq(0)]
+        with m.If(early | drawing):
+            m.d.sync += enable.eq((1 << place[:shift]) if shift else 1)
         return bits, word
 
     def _read(self, m, word):

@@ -31,10 +31,11 @@ class State(enum.Enum, shape=3):
     """Where in a frame the controller is."""
 
     HEADER = 0
-    STEP = 1
-    DRAIN = 2
-    WAIT = 3
-    TRAILER = 4
+    CHECK = 1
+    STEP = 2
+    DRAIN = 3
+    WAIT = 4
+    TRAILER = 5
 
 
 def is_in(op: Value, ops: tuple[Op, ...]) -> Value:
@@ -65,8 +66,8 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 18 cycles from header to trailer, and the next
-    header is accepted N + 8 cycles after the first. The array never stands still: a step is only
+    One step a cycle: a command of N steps takes N + 19 cycles from header to trailer, and the next
+    header is accepted N + 9 cycles after the first. The array never stands still: a step is only
     issued if ``hdl.queue`` has room for its result.
 
     Members
@@ -111,10 +112,10 @@ class Controller(wiring.Component):
         wiring.connect(m, results.o, wiring.flipped(self.o))
         due = Signal(range(RESULTS + 1))  # results on their way or in the queue
         room = Signal()
-        m.d.comb += room.eq(due < RESULTS)
+        m.d.comb += room.eq(due < RESULTS - 1)  # one may have been given and not counted yet
         now = self._sequence(m, room)
         self._respond(m, results, now)
-        given = now.emit | now.trailer
+        given = delayed(m, now.emit | now.trailer, 1, "given")
         taken = delayed(m, self.o.valid & self.o.ready, 1, "taken")  # comes from afar
         m.d.sync += due.eq(due + given - taken)
         return m
@@ -126,12 +127,12 @@ class Controller(wiring.Component):
         """
         config, array = self._config, self.array
         columns = config.columns_per_cycle
-        header = data.View(control_layout(HEADER), self.i.p.data[: protocol.CONTROL_BITS])
-
-        op = Signal(OP_BITS)
-        first = Signal(index_bits(config))
-        index = Signal.like(first)
-        end = Signal.like(first)
+        header = Signal(control_layout(HEADER))
+        header_last = Signal()
+        beyond = Signal(HEADER["first"][1] + 1)  # the range's end
+        op = header.op
+        index = Signal(index_bits(config))
+        end = Signal.like(index)
         frame_fault = Signal(CAUSE_BITS)
         last_seen = Signal()
         trailer = Signal()
@@ -161,53 +162,51 @@ class Controller(wiring.Component):
             array.last.eq(Mux(state == State.STEP, valid & final, state == State.WAIT)),
         ]
         if config.cells == 2:
-            blind = Signal()
-            m.d.sync += array.blind.eq(blind)
+            m.d.sync += array.blind.eq(header.blind)
         with m.If(state == State.HEADER):
             m.d.comb += self.i.ready.eq(1)
-            stride = Mux(is_in(header.op, WORD_OPS), columns, 1)
-            beyond = header.first + header.count
+            word = data.View(header.shape(), self.i.p.data[: protocol.CONTROL_BITS])
+            with m.If(self.i.valid):
+                m.d.sync += [
+                    header.eq(word),
+                    header_last.eq(self.i.p.last),
+                    beyond.eq(word.first + word.count),
+                    state.eq(State.CHECK),
+                ]
+
+        with m.Elif(state == State.CHECK):
+            stride = Mux(is_in(op, WORD_OPS), columns, 1)
             # Both at once: which of them it is takes as long to know.
             too_far = Mux(
-                header.op == Op.LOAD_TABLE,
+                op == Op.LOAD_TABLE,
                 beyond > protocol.table_rows(config),
                 beyond > config.cols,
             )
-            unaligned = (
-                is_in(header.op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
-            )
-            known = is_in(header.op, protocol.known(config))
+            unaligned = is_in(op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
+            known = is_in(op, protocol.known(config))
             with m.If(~known | reserved_bits(header.as_value(), config).any()):
                 m.d.comb += fault_now.eq(Cause.OPCODE)
             with m.Elif(
-                is_in(header.op, (*COLUMN_OPS, Op.LOAD_TABLE))
+                is_in(op, (*COLUMN_OPS, Op.LOAD_TABLE))
                 & ((header.count == 0) | too_far | unaligned)
             ):
                 m.d.comb += fault_now.eq(Cause.RANGE)
-            with m.Elif(is_in(header.op, DATALESS_OPS) & ~self.i.p.last):
+            with m.Elif(is_in(op, DATALESS_OPS) & ~header_last):
                 m.d.comb += fault_now.eq(Cause.LONG)
-            with m.Elif(~is_in(header.op, DATALESS_OPS) & self.i.p.last):
+            with m.Elif(~is_in(op, DATALESS_OPS) & header_last):
                 m.d.comb += fault_now.eq(Cause.SHORT)
-            with m.If(self.i.valid):
-                m.d.sync += [op.eq(header.op), frame_fault.eq(fault_now), begins.eq(1)]
-                if config.cells == 2:
-                    m.d.sync += blind.eq(header.blind)
-                with m.If(is_in(header.op, RANGELESS_OPS)):
-                    ends = [protocol.steps(op, config) - 1 for op in (Op.COUNTERS, Op.SEED)]
-                    whole = Mux(header.op == Op.COUNTERS, *ends)
-                    m.d.sync += [first.eq(0), index.eq(0), end.eq(whole)]
-                with m.Else():
-                    m.d.sync += [
-                        first.eq(header.first),
-                        index.eq(header.first),
-                        end.eq(beyond - stride),
-                    ]
-                with m.If((fault_now != Cause.NONE) & ~self.i.p.last):
-                    m.d.sync += state.eq(State.DRAIN)
-                with m.Elif((fault_now != Cause.NONE) | (header.op == Op.STATUS)):
-                    m.d.sync += state.eq(State.WAIT)
-                with m.Else():
-                    m.d.sync += state.eq(State.STEP)
+            m.d.sync += [frame_fault.eq(fault_now), begins.eq(1)]
+            with m.If(is_in(op, RANGELESS_OPS)):
+                ends = [protocol.steps(each, config) - 1 for each in (Op.COUNTERS, Op.SEED)]
+                m.d.sync += [index.eq(0), end.eq(Mux(op == Op.COUNTERS, *ends))]
+            with m.Else():
+                m.d.sync += [index.eq(header.first), end.eq(beyond - stride)]
+            with m.If((fault_now != Cause.NONE) & ~header_last):
+                m.d.sync += state.eq(State.DRAIN)
+            with m.Elif((fault_now != Cause.NONE) | (op == Op.STATUS)):
+                m.d.sync += state.eq(State.WAIT)
+            with m.Else():
+                m.d.sync += state.eq(State.STEP)
 
         with m.Elif(state == State.STEP):
             m.d.comb += take.eq(~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins))
@@ -228,7 +227,7 @@ class Controller(wiring.Component):
                 with m.Elif(final & last):
                     m.d.sync += state.eq(State.WAIT)
                 with m.Elif(final & is_in(op, WORD_OPS)):
-                    m.d.sync += index.eq(first)
+                    m.d.sync += index.eq(header.first)
                 with m.Elif(final):
                     m.d.sync += [frame_fault.eq(Cause.LONG), state.eq(State.DRAIN)]
                 with m.Elif(last & (op != Op.FORWARD)):

@@ -71,7 +71,9 @@ class Reading(wiring.Component):
         add, last = (delayed(m, flag, early) for flag in (self.add, self.last))
         nonzero, negative = self._planes(m, word, "later")
         for j in range(config.rows):
-            m.submodules[f"accumulator_{j}"] = accumulator = RowAccumulator(
+            # Of two registers behind an adder nextpnr puts that beside it whose name is last, and
+            # the running sum's way is the longer one: "total" is behind "sum".
+            m.submodules[f"total_{j}"] = accumulator = RowAccumulator(
                 columns=config.columns_per_cycle,
                 error_bits=config.error_bits,
                 sum_bits=config.back_bits,

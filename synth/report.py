@@ -56,10 +56,12 @@ def versions(to: Target) -> dict[str, str]:
 
 
 def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) -> str:
-    """A digest of the design, the settings and the tools: the same key, the same report."""
+    """A digest of the design, the settings and the tools, this package's own code among them: the
+    same key, the same report."""
     to = target(name)
     design = rtlil.convert(component(config), name="top", emit_src=False)
-    settings = (design, repr(to), seed, freq_mhz, placed, sorted(versions(to).items()))
+    own = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    settings = (design, repr(to), seed, freq_mhz, placed, sorted(versions(to).items()), own)
     return hashlib.sha256(repr(settings).encode()).hexdigest()
 
 

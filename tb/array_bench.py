@@ -18,7 +18,7 @@ from tb.array_model import Answer, ArrayModel, Words
 CONFIG, COMMANDS = "SPINTRIT_TB_CONFIG", "SPINTRIT_TB_COMMANDS"
 PERIOD_NS = 10
 _LONGEST_PAUSE = 4000  # cycles without a handshake; no AGE here has as many columns
-_NEXT_HEADER = 8  # after N steps
+_NEXT_HEADER = 9  # after N steps
 
 
 def variables(config: ArrayConfig, commands: int) -> dict[str, str]:

@@ -14,7 +14,7 @@ from golden import protocol
 
 CLOCK_S = 1e-6
 PATIENCE = 400  # cycles without a word in or out, of which all commands here take fewer
-NEXT_HEADER = 8  # cycles beyond its steps after which a command's header is followed by another
+NEXT_HEADER = 9  # cycles beyond its steps after which a command's header is followed by another
 LONGEST = 500  # words of an answer, more than any here has
 SETTLING = 20  # cycles after the last answer in which no other word may follow
 

@@ -65,5 +65,5 @@ def test_links_exist():
 def test_hardware_page_tells_the_overhead_and_widths():
     page = (ROOT / "docs" / "hardware.md").read_text()
     assert f"N + {protocol.OVERHEAD} cycles" in page
-    assert f"accepted from N + {VISIBLE - 1} cycles after" in page
+    assert f"accepted from N + {VISIBLE} cycles after" in page
     assert f"({protocol.data_bits(ArrayConfig())} bits for 64 rows)" in page

@@ -149,7 +149,7 @@ def test_rtl_is_compared(digits, kind, stand, tmp_path, capsys):
     assert least <= result[name] < 2 * least + 2000
     assert result["differences"] == 0
     # Three reads of 16 columns and one of 10, in parts of 16 samples, each with its overhead.
-    assert result["rtl_cycles"] == 40 * (3 * 16 + 10) + 3 * 4 * 18
+    assert result["rtl_cycles"] == 40 * (3 * 16 + 10) + 3 * 4 * 19
     assert result["rtl_cycles_per_sample"] == round(result["rtl_cycles"] / 40)
     shown = capsys.readouterr().out
     assert f"{result[name]:,}" in shown

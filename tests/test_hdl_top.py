@@ -117,14 +117,14 @@ def test_cycles_by_hand():
     async def testbench(ctx):
         record = await converse(ctx, top, [exchange.frame for exchange, _ in commands])
         for k, (exchange, steps) in enumerate(commands):
-            assert record.ended[k] - record.accepted[k] + 1 == steps + 18, exchange.name
+            assert record.ended[k] - record.accepted[k] + 1 == steps + 19, exchange.name
             if k:
                 before = commands[k - 1][1]
-                assert record.accepted[k] - record.accepted[k - 1] == before + 8, exchange.name
-        assert twin.golden.counters.cycles == sum(steps + 18 for _, steps in commands[1:-1])
+                assert record.accepted[k] - record.accepted[k - 1] == before + 9, exchange.name
+        assert twin.golden.counters.cycles == sum(steps + 19 for _, steps in commands[1:-1])
 
     simulate(top, testbench)
-    assert protocol.OVERHEAD == 18
+    assert protocol.OVERHEAD == 19
 
 
 def test_results_that_wait_stop_the_frame_behind_them():
