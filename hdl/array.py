@@ -232,12 +232,13 @@ class SynapseArray(wiring.Component):
         early = self._early_ops[Op.PROGRAM]
         # Where to is known from the cycle's start: what is read waits for it.
         place = Signal((config.cols - 1).bit_length())
-        column = Signal.like(place, name="column_index")
+        soon, column = (Signal.like(place, name=f"{name}_index") for name in ("early", "column"))
         address = Signal.like(write.addr, name="write_address")
         enable = Signal.like(write.en, name="write_enable")
         m.d.comb += [
+            soon.eq(self._early_index),
             column.eq(self._index),
-            place.eq(Mux(early, self._early_index, delayed(m, column, 4, reset_less=True))),
+            place.eq(Mux(early, soon, delayed(m, column, 4, reset_less=True))),
             write.addr.eq(address),
             write.en.eq(enable),
             write.data.eq(Mux(programming, programmed, written).replicate(per_word)),

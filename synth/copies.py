@@ -5,9 +5,14 @@ few rows it has two cycles for that.
 """
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 
 MOST = 24  # inputs that a cell feeds
+# Clear and enable of registers: those of a tile, eight, share wires, and each signal more is a
+# constraint on which may be neighbours.
+CONTROLS = ("LSR", "CE")
+SHARE = 4  # of them that count as one input
 _OUTPUTS = {"TRELLIS_FF": "Q", "LUT4": "Z"}
 Cell = dict[str, Any]
 Reader = tuple[str, str, int]  # a cell, its port, a bit of that
@@ -17,7 +22,8 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
     """Copy each register and LUT of a module of a netlist, as Yosys writes it in JSON, that feeds
     more than ``most`` inputs of cells; cells whose names are near get the same copy.
 
-    Copies count as inputs of the cells before them, which may so be copied, too.
+    Copies count as inputs of the cells before them, which may so be copied, too. What clears a
+    quarter of all registers is the reset, and stays one.
 
     Returns
     -------
@@ -40,7 +46,14 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
         for i, bit in enumerate(net["bits"])
     }
     free = 1 + max(bit for bit in (*called, *readers, *drivers, 1) if isinstance(bit, int))
-    pending = [bit for bit in drivers if len(readers.get(bit, ())) > most]
+    registers = sum(cell["type"] == "TRELLIS_FF" for cell in cells.values())
+
+    def too_many(bit: Any) -> bool:
+        feeds = readers.get(bit, ())
+        clears = sum(port == "LSR" for _, port, _ in feeds)
+        return _load(feeds) > most and (4 * clears < registers or clears <= most)
+
+    pending = [bit for bit in drivers if too_many(bit)]
     copied: Counter[str] = Counter()  # by cell: it may feed more again, once others are copied
     while pending:
         bit = pending.pop()
@@ -66,14 +79,24 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
             free += 1
         pending += [
             before for before in dict.fromkeys(inputs)
-            if before in drivers and len(readers[before]) > most and before not in pending
+            if before in drivers and too_many(before) and before not in pending
         ]  # fmt: skip
     return copied.total()
 
 
+def _load(readers: Collection[Reader]) -> float:
+    """How many inputs these count as."""
+    controls = sum(port in CONTROLS for _, port, _ in readers)
+    return len(readers) - controls + controls / SHARE
+
+
 def _groups(readers: set[Reader], most: int) -> list[list[Reader]]:
-    """Equal parts, each of at most ``most``, in the order of names."""
-    count = -(-len(readers) // most)
-    size = -(-len(readers) // count)
-    ordered = sorted(readers)
-    return [ordered[i : i + size] for i in range(0, len(ordered), size)]
+    """Equal parts, in the order of names, of data and of controls, none counting more than
+    ``most``."""
+    groups = []
+    for share, size in ((False, most), (True, most * SHARE)):
+        ordered = sorted(reader for reader in readers if (reader[1] in CONTROLS) == share)
+        count = max(-(-len(ordered) // size), 1)
+        size = -(-len(ordered) // count)
+        groups += [ordered[i : i + size] for i in range(0, len(ordered), size or 1)]
+    return groups
