@@ -18,7 +18,7 @@ from synth.report import key, report
 
 RESULTS, PICTURE, PAGE = "synth.json", "synth.png", "synth.md"
 VALUES: dict[str, tuple[int, ...]] = {
-    "rows": (8, 16, 32, 64, 128),
+    "rows": (8, 16, 32, 64),
     "columns_per_cycle": (1, 2, 4, 8),
     "draw_bits": DRAW_BITS,
     "code_bits": (3, 4, 5, 6, 7, 8),
