@@ -23,6 +23,7 @@ DENSE_ROWS = (  # batch, optimiser, PyTorch's, learning rates
 )
 CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
 VGG_SHAPE, VGG_BATCH = (32, 32, 3), 100
+CHIP_ARRAY, CHIP_INPUTS, CHIP_HIDDEN, CHIP_BATCH = ArrayConfig(), 64, 128, 200
 SEED = 0
 ROUNDS = 7
 FORWARD_VECTORS = 2000
@@ -121,20 +122,21 @@ def _full_width(has_torch: bool) -> Table:
 
 
 def _on_chip() -> Table:
-    """Training steps of 64-128-10 by the accelerator: its twin and its RTL."""
+    """Training steps of a dense network by the accelerator: its twin and its RTL."""
     from golden.accel.compiler import Plan, Settings, sized
     from golden.accel.network import ChipNetwork
     from golden.ptable import tanh_table
     from golden.spec import Block
     from spintrit.onchip import accelerator
 
-    blocks, shape, batch = [Block(128), Block(10)], (64,), 200
-    config = sized(blocks, shape, ArrayConfig(), 1, batch)
+    blocks, shape, batch = [Block(CHIP_HIDDEN), Block(10)], (CHIP_INPUTS,), CHIP_BATCH
+    config = sized(blocks, shape, CHIP_ARRAY, 1, batch)
     plan = Plan(blocks, shape, config, batch, Settings(dead_zone=2.0))
     rng = np.random.default_rng(SEED)
     u = rng.integers(-1, 2, (batch, *shape)).astype(np.int8)
     labels = rng.integers(0, 10, batch)
-    table = Table(title=f"On chip, dense 64-128-10, batch {batch}, one thread")
+    title = f"On chip, dense {CHIP_INPUTS}-{CHIP_HIDDEN}-10, batch {batch}, one thread"
+    table = Table(title=title)
     for column in ("", "samples per second", "clock cycles per second"):
         table.add_column(column, justify="right" if column else "left")
     for kind, name in (("golden", "integer twin, numpy"), ("rtl", "RTL library")):

@@ -15,6 +15,11 @@ def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(bench, "DENSE", ((12,), "6FC"))
     monkeypatch.setattr(bench, "CNN_SHAPE", (16, 16, 1))
     monkeypatch.setattr(bench, "CNN_BATCH", 4)
+    monkeypatch.setattr(bench, "VGG_BATCH", 2)
+    monkeypatch.setattr(bench, "CHIP_ARRAY", ArrayConfig(rows=8, cols=8))
+    monkeypatch.setattr(bench, "CHIP_INPUTS", 8)
+    monkeypatch.setattr(bench, "CHIP_HIDDEN", 8)
+    monkeypatch.setattr(bench, "CHIP_BATCH", 4)
     monkeypatch.setattr(bench, "FORWARD_VECTORS", 50)
     monkeypatch.setattr(bench, "ROUNDS", 2)
     assert bench.main(ArrayConfig(rows=8, cols=8)) == 0
