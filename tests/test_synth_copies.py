@@ -117,3 +117,27 @@ def test_a_register_that_holds_itself():
     for cell in module["cells"].values():
         assert cell["connections"].get("A", cell["connections"].get("DI"))[0] in given
     assert max(fans(module).values()) <= 4
+
+
+def controlled(count, others, port):
+    """A register that clears or enables ``count`` others, and ``others`` besides."""
+    cells = {"source": register(3, 10)}
+    for i in range(count + others):
+        cell = register(5, 100 + i)
+        if i < count:
+            cell["connections"][port] = [10]
+            cell["port_directions"][port] = "input"
+        cells[f"row_{i:04}"] = cell
+    return {"cells": cells, "ports": {}, "netnames": {"source": {"bits": [10]}}}
+
+
+@pytest.mark.parametrize("port", copies.CONTROLS)
+@pytest.mark.parametrize(("count", "made"), [(16, 0), (17, 1), (33, 2)])
+def test_controls_count_a_quarter(port, count, made):
+    assert copies.split(controlled(count, 4 * count, port), most=4) == made
+
+
+def test_reset_stays_one():
+    assert copies.split(controlled(100, 0, "LSR"), most=4) == 0
+    assert copies.split(controlled(100, 400, "LSR"), most=4) == 6
+    assert copies.split(controlled(100, 0, "CE"), most=4) == 6
