@@ -155,6 +155,8 @@ BOARDS = {
             lights=3,
             accelerator=True,
             array=ArrayConfig(rows=64, counters=False),
+            # Memories of at most 512 words are twice as wide in a block RAM.
+            work=Workload(batch=128),
             program="openFPGALoader -b ulx3s {file}",
         ),
         Board(

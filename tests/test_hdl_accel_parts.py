@@ -152,36 +152,47 @@ def test_divider_starts_anew():
     simulate(divider, testbench)
 
 
-@pytest.mark.parametrize("tiles", [1, 2])
-def test_errors_are_requantised_two_cycles_later(tiles):
-    config = AcceleratorConfig(array=ArrayConfig(rows=2, cols=300), tiles=tiles)
-    dut, rng = Requantise(config), np.random.default_rng(tiles)
+@pytest.mark.parametrize(
+    ("rows", "tiles", "together"), [(2, 1, 1), (2, 2, 1), (8, 1, 1), (9, 1, 2), (20, 2, 3)]
+)
+def test_errors_are_requantised_in_turns(rows, tiles, together):
+    """Words as close as they may be, and further apart: their first lanes two cycles later."""
+    config = AcceleratorConfig(array=ArrayConfig(rows=rows, cols=300), tiles=tiles)
+    assert config.requantisers == together
+    turns = config.requantise_turns
+    dut, rng = Requantise(config), np.random.default_rng(rows + tiles)
     top = (1 << config.array.back_bits - 1) - 1
-    before = [None]  # what was given in the cycle before
+    due = {}  # cycle -> the word whose lanes are out, which turn it is
 
     async def testbench(ctx):
-        for k in range(960):
-            valid, shift = int(rng.random() < 0.7), k // 30
-            if k % 30 > 25:
-                valid = 0  # the shift is an instruction's: it stays while there is work
-            errors = rng.integers(-(1 << shift + 7), 1 << shift + 7, (tiles, 2))
+        cycle = 0
+        for k in range(480):
+            shift = k // 15
+            errors = rng.integers(-(1 << shift + 7), 1 << shift + 7, (tiles, rows))
             if k % 3 == 0:  # exact halves
                 errors = errors >> shift << shift
                 errors[0] += 1 << shift >> 1
             errors = np.clip(errors, -top - 1, top)
-            ctx.set(dut.valid, valid)
+            ctx.set(dut.valid, 1)
             ctx.set(dut.shift, shift)
             ctx.set(dut.errors, errors.tolist())
             total = errors.sum(axis=0).tolist()
             rounded = [max(-127, min(127, round(Fraction(x, 1 << shift)))) for x in total]
-            before.append(rounded if valid else None)
-            await ctx.tick()
-            ctx.set(dut.valid, 0)
-            expected, latest = before[-2:]
-            assert ctx.get(dut.write) == (expected is not None)
-            assert ctx.get(dut.busy) == (expected is not None or latest is not None)
-            if expected is not None:
-                assert list(ctx.get(dut.word)) == expected, (k, shift)
+            due.update({cycle + 2 + turn: (rounded, turn) for turn in range(turns)})
+            # The shift is an instruction's: it stays while there is work.
+            rest = turns + 2 if k % 15 == 14 else int(rng.integers(2)) * int(rng.integers(4))
+            for _ in range(max(turns, 1 + rest)):
+                await ctx.tick()
+                ctx.set(dut.valid, 0)
+                cycle += 1
+                word, turn = due.get(cycle, (None, -1))
+                lanes = range(turn * together, min((turn + 1) * together, rows)) if word else ()
+                assert ctx.get(dut.lanes) == sum(1 << j for j in lanes)
+                assert ctx.get(dut.last) == (turn == turns - 1)
+                assert ctx.get(dut.busy) == (max(due) >= cycle)
+                found = ctx.get(dut.word).to_bytes(rows, "little")
+                signed = np.frombuffer(found, np.int8)
+                assert all(signed[j] == word[j] for j in lanes), (k, shift)
 
     simulate(dut, testbench)
 

@@ -20,6 +20,7 @@ MAX_POOL = 2
 MAX_TILES = 128
 NEAR, WHERE = 0, 1  # bits of a window word: within the window; place of the pool's maximum (two)
 WINDOW_BITS = 3
+MOST_TURNS = 8  # cycles in which a word of errors is brought to eight bits
 ADDRESS_BITS = 16
 
 
@@ -87,3 +88,13 @@ class AcceleratorConfig:
     def product_bits(self) -> int:
         """Width of a lane's sum of error times input over all positions, signed."""
         return self.array.error_bits + 2 + self.positions.bit_length()
+
+    @property
+    def requantisers(self) -> int:
+        """Lanes of a word of errors that are brought to eight bits at once."""
+        return -(-self.array.rows // MOST_TURNS)
+
+    @property
+    def requantise_turns(self) -> int:
+        """Cycles for all lanes of a word of errors."""
+        return -(-self.array.rows // self.requantisers)

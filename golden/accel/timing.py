@@ -3,10 +3,11 @@
 With N positions of the output in a batch, P places in a pooling window, T words of inputs under the
 kernel, G column groups and R rows:
 
-- BACKWARD takes a cycle a step, I K G of them, with I words of inputs in the batch and K pixels
-  under the kernel, and 18 more.
+- BACKWARD takes max(K G, Q) cycles for each of I words of inputs in the batch, with K pixels under
+  the kernel and Q cycles to requantise a word, and Q + 17 more.
 - UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
   for the inputs' mean), and R + 32 more.
+- Of these two, a last column or word of one step takes one cycle.
 - FORWARD takes N P T cycles for a column group on the tiles. What becomes of the column takes
   N + 6 cycles, with statistics 2 N + 19, of a score layer 28 more, while the tiles go on with the
   next column, but not with the one after it. ``_forward`` follows that.
@@ -41,13 +42,20 @@ def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
         column = step.positions * step.places * step.taps
         return Cycles(FETCH, _forward(step, column), column * step.groups)
     if step.code == Code.BACKWARD:
-        busy = batch * step.in_height * step.in_width * step.taps * step.groups
-        return Cycles(FETCH, busy + 2 + _ISSUE + _SETTLE, busy)
+        words = batch * step.in_height * step.in_width * step.in_pixel
+        word_steps = step.kernel_height * step.kernel_width * step.groups
+        turns = config.requantise_turns
+        total = _spaced(words, word_steps, turns) + turns + 1 + _ISSUE + _SETTLE
+        return Cycles(FETCH, total, words * word_steps)
     batch_steps, rows = step.positions * step.places, config.array.rows
     columns = step.taps * (step.groups + 1)
-    last = (columns - 1) * max(batch_steps, rows)
-    last += 1 if batch_steps == 1 else max(batch_steps, rows)
-    return Cycles(FETCH, last + rows + 25 + _SETTLE, columns * batch_steps)
+    total = _spaced(columns, batch_steps, rows) + rows + 25 + _SETTLE
+    return Cycles(FETCH, total, columns * batch_steps)
+
+
+def _spaced(groups: int, steps: int, least: int) -> int:
+    """Cycles to the last of ``groups`` of ``steps``, whose ends are ``least`` cycles apart."""
+    return (groups - 1) * max(steps, least) + (1 if steps == 1 else max(steps, least))
 
 
 def _forward(step: Instruction, column: int) -> int:

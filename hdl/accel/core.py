@@ -150,9 +150,9 @@ class AcceleratorCore(wiring.Component):
         back_at = Signal(ADDRESS_BITS)
         with m.If(self._sequencer.begin):
             m.d.sync += back_at.eq(step.in_errors)
-        with m.Elif(requantise.write):
+        with m.Elif(requantise.last):
             m.d.sync += back_at.eq(back_at + 1)
-        self._back_beyond = requantise.write & (back_at >= config.error_words)
+        self._back_beyond = requantise.lanes.any() & (back_at >= config.error_words)
         all_lanes = (1 << config.array.rows) - 1
         # Space -> read address, and write enable, address and data, of the engines.
         engines = {
@@ -162,10 +162,10 @@ class AcceleratorCore(wiring.Component):
             ),
             Space.ERRORS: (
                 issue.error,
-                Mux(self._backward, Mux(requantise.write & ~self._back_beyond, all_lanes, 0),
+                Mux(self._backward, Mux(self._back_beyond, 0, requantise.lanes),
                     Mux(score & step.train, columns.error_lanes, 0)),
                 Mux(self._backward, back_at, columns.write_error_at),
-                Mux(self._backward, requantise.word.as_value(), columns.new_errors),
+                Mux(self._backward, requantise.word, columns.new_errors),
             ),
             Space.WINDOWS: (
                 Mux(self._forward, columns.error_at, issue.error),
@@ -307,9 +307,6 @@ class AcceleratorCore(wiring.Component):
             outer.marks.valid.eq(delayed(m, marks.valid & self._update, 1, "updating")),
             outer.inputs.eq(inputs),
             outer.errors.eq(errors),
-            outer.at_begin.eq(issue.at_begin),
-            outer.at_end.eq(issue.at_end),
-            outer.stepping.eq(issue.stepping & self._update),
         ]
         pending = Signal(2)
         column_issued = Signal()
@@ -319,7 +316,7 @@ class AcceleratorCore(wiring.Component):
         with m.Else():
             m.d.sync += pending.eq(pending + column_issued - columns.done)
         full = self._forward & issue.at_begin & (pending == _PENDING)
-        m.d.comb += issue.hold.eq(full | (self._update & outer.hold))
+        m.d.comb += issue.hold.eq(full)
         uneven = totals.done & (totals.position + 1 != step.positions)
         return self._back_beyond | uneven
 

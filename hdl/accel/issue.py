@@ -43,14 +43,14 @@ class Issue(wiring.Component):
     instruction : In; batch : In(16)
     start, stop : In(1)
     hold : In(1)
-        A column must wait before its first step (FORWARD) or its last (UPDATE).
+        A column must wait before its first step (FORWARD).
     busy : Out(1)
         Steps are on their way.
     activation, error : Out
         Addresses, in range or ``fault``.
     marks : Out(marks_layout)
-    at_begin, at_end, at_column_end : Out(1)
-        The next step begins a column, ends one (UPDATE), ends one (FORWARD).
+    at_begin, at_column_end : Out(1)
+        The next step begins a column, ends one (FORWARD).
     stepping : Out(1)
     fault : Out(1)
         An address lies beyond its memory; that step and those after it are none.
@@ -74,7 +74,6 @@ class Issue(wiring.Component):
                 "error": Out(ADDRESS_BITS),
                 "marks": Out(marks_layout()),
                 "at_begin": Out(1),
-                "at_end": Out(1),
                 "at_column_end": Out(1),
                 "stepping": Out(1),
                 "fault": Out(1),
@@ -89,11 +88,12 @@ class Issue(wiring.Component):
             step.code == code for code in (Code.FORWARD, Code.UPDATE, Code.BACKWARD)
         )
         self._nest(m, loops, forward, update, backward)
+        held = Signal()
         m.d.comb += [
             loops.start.eq(self.start),
             loops.stop.eq(self.stop),
-            loops.step.eq(~self.hold),
-            self.stepping.eq(loops.valid & ~self.hold & ~self.stop),
+            loops.step.eq(~held),
+            self.stepping.eq(loops.valid & ~held & ~self.stop),
         ]
         first, last, index = loops.first, loops.last, loops.index
         unused(m, Cat(step, index, last))
@@ -121,17 +121,29 @@ class Issue(wiring.Component):
                 now.mean.eq(first[2]),
                 now.fresh.eq(first[:2].all()),
                 now.place.eq(place),
-                self.at_begin.eq(first[3:].all()),
-                self.at_end.eq(last[3:].all()),
             ]
         with m.Else():
             m.d.comb += [now.begin.eq(first[5:].all()), now.end.eq(last[5:].all())]
             m.d.comb += now.fresh.eq(now.begin)
 
+        # A column (UPDATE) or word (BACKWARD) takes as many cycles as it has steps, but not fewer
+        # than its lanes take after it: its last step waits.
+        rows = config.array.rows
+        least = Mux(update, rows, config.requantise_turns)
+        age = Signal(range(rows + 1), init=rows)
+        with m.If(self.start):
+            m.d.sync += age.eq(rows)
+        with m.Elif(self.stepping & now.begin):
+            m.d.sync += age.eq(1)
+        with m.Elif(age < rows):
+            m.d.sync += age.eq(age + 1)
+        early = ~forward & now.end & (age < Mux(now.begin, least, least - 1))
+        m.d.comb += held.eq(self.hold | early)
+
         # Where a group's errors lie: word and lane, from group to group.
         word = Signal(ADDRESS_BITS)
         lane = Signal(LANE_BITS)
-        tiles, rows = config.tiles, config.array.rows
+        tiles = config.tiles
         group_level = Mux(update, 1 << _GROUP_LEVEL[Code.UPDATE], 1 << _GROUP_LEVEL[Code.BACKWARD])
         further_out = group_level - 1
         with m.If(self.start):

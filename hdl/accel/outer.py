@@ -32,10 +32,6 @@ class Outer(wiring.Component):
     marks : In(marks_layout)
         ``valid`` only in UPDATE; of the step of
     inputs : In (trits), errors : In (a tile)
-    hold : Out(1)
-        The last step of a column would come too early for the coders.
-    at_begin, at_end, stepping : In(1)
-        See ``hdl.accel.issue.Issue``.
     pulse : Out(1); column : Out; pulses : Out (a tile)
         A step of UPDATE; ``pulses`` are due one cycle later.
     busy : Out(1)
@@ -62,10 +58,6 @@ class Outer(wiring.Component):
                 "marks": In(marks_layout()),
                 "inputs": In(rows * trit.TRIT_BITS),
                 "errors": In(data.ArrayLayout(signed(config.array.error_bits), tiles)),
-                "hold": Out(1),
-                "at_begin": In(1),
-                "at_end": In(1),
-                "stepping": In(1),
                 "pulse": Out(1),
                 "column": Out(ADDRESS_BITS),
                 "pulses": Out(data.ArrayLayout(self._word, tiles)),
@@ -91,16 +83,6 @@ class Outer(wiring.Component):
         unused(m, Cat(step, marks))
         rows, tiles = config.array.rows, config.tiles
         bits = config.product_bits
-
-        # A column takes as many cycles as it has steps, but not fewer than there are lanes.
-        age = Signal(range(rows + 1), init=rows)
-        with m.If(self.start):
-            m.d.sync += age.eq(rows)
-        with m.Elif(self.stepping & self.at_begin):
-            m.d.sync += age.eq(1)
-        with m.Elif(age < rows):
-            m.d.sync += age.eq(age + 1)
-        m.d.comb += self.hold.eq(self.at_end & (age < Mux(self.at_begin, rows, rows - 1)))
 
         sums = [self._sums(m, tile) for tile in range(tiles)]
         complete = delayed(m, marks.valid & marks.end, 1, "complete")

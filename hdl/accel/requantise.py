@@ -6,18 +6,21 @@ from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import ERROR_LIMIT, AcceleratorConfig
 from hdl.count import add_up
-from hdl.delay import delayed
 
 _BITS = ERROR_LIMIT.bit_length() + 1
 
 
 class Requantise(wiring.Component):
-    """x / 2^shift, halves to even, clipped to +-127; two cycles later.
+    """x / 2^shift, halves to even, clipped to +-127; a part of a word's lanes each cycle.
 
     Members
     -------
     valid : In(1); shift : In(5); errors : In, a tile and row
-    write : Out(1); word : Out(8 rows)
+        Not again before ``AcceleratorConfig.requantise_turns`` cycles.
+    lanes : Out(rows); word : Out(8 rows)
+        From two cycles later on: lanes of ``word`` that there are in this cycle, lane 0 first.
+    last : Out(1)
+        They are the word's last.
     busy : Out(1)
 
     References
@@ -33,8 +36,9 @@ class Requantise(wiring.Component):
                 "valid": In(1),
                 "shift": In(5),
                 "errors": In(data.ArrayLayout(rows, config.tiles)),
-                "write": Out(1),
-                "word": Out(data.ArrayLayout(signed(_BITS), config.array.rows)),
+                "lanes": Out(config.array.rows),
+                "word": Out(config.array.rows * _BITS),
+                "last": Out(1),
                 "busy": Out(1),
             }
         )
@@ -42,10 +46,26 @@ class Requantise(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
+        rows, together = config.array.rows, config.requantisers
+        turns = config.requantise_turns
         width = config.array.back_bits + config.tiles.bit_length()
-        waiting = delayed(m, self.valid, 1)
-        m.d.sync += self.write.eq(waiting)
-        m.d.comb += self.busy.eq(self.valid | waiting | self.write)
+
+        totals = [Signal(signed(width), name=f"total_{j}") for j in range(rows)]
+        left = Signal(range(turns + 1))
+        first = Signal()
+        with m.If(self.valid):
+            m.d.sync += left.eq(turns)
+            m.d.sync += [t.eq(add_up([e[j] for e in self.errors])) for j, t in enumerate(totals)]
+        with m.Elif(left.any()):
+            m.d.sync += left.eq(left - 1)
+            m.d.sync += [t.eq(further) for t, further in zip(totals, totals[together:], strict=False)]
+        m.d.sync += [first.eq(self.valid), self.last.eq(left == 1)]
+        with m.If(first):
+            m.d.sync += self.lanes.eq((1 << together) - 1)
+        with m.Else():
+            m.d.sync += self.lanes.eq(self.lanes << together)
+        m.d.comb += self.busy.eq(self.valid | left.any() | self.last)
+
         # To even: half of the last place less one is added, and the place itself. A shift by more
         # than the width leaves 0 as one by the width does.
         shift = Signal(range(width + 1))
@@ -54,13 +74,11 @@ class Requantise(wiring.Component):
             shift.eq(Mux(self.shift > width, width, self.shift)),
             half.eq(((1 << shift) >> 1) - shift.any()),
         ]
-        for j in range(config.array.rows):
-            total = Signal(signed(width), name=f"total_{j}")
+        scaled = Signal(data.ArrayLayout(_BITS, together))
+        for j, total in enumerate(totals[:together]):
             odd = Signal(name=f"odd_{j}")
             near = Signal(signed(width + 1), name=f"near_{j}")
             down = Signal(signed(width + 1), name=f"down_{j}")
-            with m.If(self.valid):
-                m.d.sync += total.eq(add_up([tile[j] for tile in self.errors]))
             m.d.comb += [
                 odd.eq(Cat(total, total[-1]).bit_select(shift, 1) & shift.any()),
                 near.eq(total + half + odd),
@@ -71,6 +89,6 @@ class Requantise(wiring.Component):
             over = ~negative & high.any()
             under = negative & (~high.all() | ~low.any())
             limit = Mux(negative, -ERROR_LIMIT, ERROR_LIMIT)
-            with m.If(waiting):
-                m.d.sync += self.word[j].eq(Mux(over | under, limit, down))
+            m.d.sync += scaled[j].eq(Mux(over | under, limit, down))
+        m.d.comb += self.word.eq(scaled.as_value().replicate(turns)[: rows * _BITS])
         return m
