@@ -10,7 +10,7 @@ from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from golden import checks
-from synth import copies, outputs, pairs, yosys
+from synth import yosys
 from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
@@ -191,7 +191,7 @@ def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> 
     yosys.run("\n".join(steps) + "\n", folder)
     design = json.loads(made.read_text())
     module = design["modules"][top]
-    if outputs.merge(module) + pairs.merge(module) + copies.split(module):
+    if sum(change(module) for change in target.changes):
         made.write_text(json.dumps(design))
     return Synthesis(made, top, target.area(module["cells"]))
 

@@ -2,11 +2,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from golden import checks
+from synth import copies, outputs, pairs
 
 NUMBERS = ("lut4", "ff", "bram", "dsp", "memory_bits")  # of an Area
 FREQ_MHZ = 100.0  # what placement aims at if nothing else is said
@@ -71,6 +72,8 @@ class Target:
         Text of the file that puts the harness's pins in place, where nextpnr asks for that.
     carry : str
         Cell type of carries that share a LUT's place where that LUT has the same inputs.
+    changes : tuple of callable
+        What a module of Yosys's JSON goes through, each in place; how many cells that changed.
     """
 
     name: str
@@ -86,6 +89,7 @@ class Target:
     free: str = ""
     carry: str = ""
     constraints: str = ""
+    changes: tuple[Callable[[dict[str, Any]], int], ...] = ()
 
     def area(self, cells: Cells) -> Area:
         """Count the cells of one module of a netlist as Yosys writes it in JSON."""
@@ -147,6 +151,7 @@ def _ecp5(size: str) -> Target:
         brams="DP16KD|PDPW16KD",
         dsps="MULT18X18D|ALU54B",
         free="PFUMX|L6MUX21|TRELLIS_IO|VHI|VLO",
+        changes=(outputs.merge, pairs.merge, copies.split),
     )  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def test_words_and_answers_may_come_in_any_order(deaf):
     deaf.transport.write_register(0x30, 0x1234)
     assert deaf.transport.receive().tolist() == [3]
     deaf.transport.send(np.array([5, 1 << 31], np.uint32))
-    expected = b"R\0" b"W\x30\x34\x12\0\0" b"S\2\0" b"\5\0\0\0" b"\0\0\0\x80"
+    expected = b"R\0W\x30\x34\x12\0\0S\2\0\5\0\0\0\0\0\0\x80"
     assert deaf.heard(len(expected)) == expected
 
 

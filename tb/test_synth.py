@@ -9,9 +9,17 @@ from hdl.array import SynapseArray
 from hdl.dot import TernaryDot
 from synth import flow
 from synth.harness import Harness
-from synth.targets import target
+from synth.targets import TARGETS, target
 
 TINY = ArrayConfig(rows=2, cols=2, code_bits=2, draw_bits=8, counters=False)
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_has_cells_that_count(name, tmp_path):
+    array = flow.synthesise(SynapseArray(TINY), "array", target(name), tmp_path)
+    assert array.area.lut4 > 20
+    assert array.area.ff > 100
+    assert not array.area.other
 
 
 def test_ecp5_counts_are_those_of_nextpnr(tmp_path):

@@ -58,7 +58,9 @@ class Requantise(wiring.Component):
             m.d.sync += [t.eq(add_up([e[j] for e in self.errors])) for j, t in enumerate(totals)]
         with m.Elif(left.any()):
             m.d.sync += left.eq(left - 1)
-            m.d.sync += [t.eq(further) for t, further in zip(totals, totals[together:], strict=False)]
+            m.d.sync += [
+                t.eq(further) for t, further in zip(totals, totals[together:], strict=False)
+            ]
         m.d.sync += [first.eq(self.valid), self.last.eq(left == 1)]
         with m.If(first):
             m.d.sync += self.lanes.eq((1 << together) - 1)
