@@ -49,16 +49,15 @@ def test_forward_waits_for_its_columns():
 
 
 def test_backward_by_hand():
-    """2 samples of 5 x 2 pixels, 4 words of inputs under the kernel, 4 groups; 4 lanes, which are
-    requantised one by one."""
-    assert cycles(BACKWARD, BATCH, CONFIG) == Cycles(22, 2 * 10 * 4 * 4 + 4 + 17, 2 * 10 * 4 * 4)
-    # Ten lanes are requantised two by two.
+    """2 samples of 5 x 2 pixels, 4 words of inputs under the kernel, 4 groups."""
+    assert cycles(BACKWARD, BATCH, CONFIG) == Cycles(22, 2 * 10 * 4 * 4 + 1 + 17, 2 * 10 * 4 * 4)
+    # Ten lanes are three parts of a word.
     wide = replace(CONFIG, array=ArrayConfig(rows=10, cols=40))
-    assert cycles(BACKWARD, BATCH, wide).total == 2 * 10 * 4 * 4 + 5 + 17
-    # That takes longer than three steps do; the one step of the last word need not wait.
-    step = Instruction(code=Code.BACKWARD, groups=3, columns=3, positions=4)
-    assert cycles(step, 4, wide) == Cycles(22, 4 * 5 + 5 + 17, 4 * 3)
-    assert cycles(replace(step, groups=1), 4, wide) == Cycles(22, 3 * 5 + 1 + 5 + 17, 4)
+    assert cycles(BACKWARD, BATCH, wide).total == 2 * 10 * 4 * 4 + 3 + 17
+    # They take longer than two steps do; the one step of the last word need not wait.
+    step = Instruction(code=Code.BACKWARD, groups=2, columns=2, positions=4)
+    assert cycles(step, 4, wide) == Cycles(22, 4 * 3 + 3 + 17, 4 * 2)
+    assert cycles(replace(step, groups=1), 4, wide) == Cycles(22, 3 * 3 + 1 + 3 + 17, 4)
 
 
 def test_update_by_hand():

@@ -208,7 +208,7 @@ def test_results_are_of_the_batch_that_ran():
             await line.ctx.tick()
         await line.write(BATCH, 6)
         line.ctx.set(line.access, 1 | 0xF << 2 | CONTROL << 6 | 1 << 14)
-        await line.ctx.tick()
+        await line.step()
         line.ctx.set(line.access, 0)
         assert await line.receive() == [head(RUN), 0, 0]
         assert await line.receive() == [head(RUN), *[0] * 6]

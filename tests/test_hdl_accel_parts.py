@@ -153,16 +153,16 @@ def test_divider_starts_anew():
 
 
 @pytest.mark.parametrize(
-    ("rows", "tiles", "together"), [(2, 1, 1), (2, 2, 1), (8, 1, 1), (9, 1, 2), (20, 2, 3)]
+    ("rows", "tiles", "lanes", "parts"),
+    [(2, 1, 4, 1), (4, 2, 4, 1), (8, 1, 4, 2), (9, 1, 4, 3), (16, 16, 16, 1), (34, 2, 8, 5)],
 )
-def test_errors_are_requantised_in_turns(rows, tiles, together):
-    """Words as close as they may be, and further apart: their first lanes two cycles later."""
+def test_errors_are_requantised_in_parts(rows, tiles, lanes, parts):
+    """Words as close as they may be, and further apart: their first part two cycles later."""
     config = AcceleratorConfig(array=ArrayConfig(rows=rows, cols=300), tiles=tiles)
-    assert config.requantisers == together
-    turns = config.requantise_turns
+    assert (config.error_part, config.error_parts) == (lanes, parts)
     dut, rng = Requantise(config), np.random.default_rng(rows + tiles)
     top = (1 << config.array.back_bits - 1) - 1
-    due = {}  # cycle -> the word whose lanes are out, which turn it is
+    due = {}  # cycle -> the word of which a part is out, which part it is
 
     async def testbench(ctx):
         cycle = 0
@@ -178,21 +178,23 @@ def test_errors_are_requantised_in_turns(rows, tiles, together):
             ctx.set(dut.errors, errors.tolist())
             total = errors.sum(axis=0).tolist()
             rounded = [max(-127, min(127, round(Fraction(x, 1 << shift)))) for x in total]
-            due.update({cycle + 2 + turn: (rounded, turn) for turn in range(turns)})
+            due.update({cycle + 2 + part: (rounded, part) for part in range(parts)})
             # The shift is an instruction's: it stays while there is work.
-            rest = turns + 2 if k % 15 == 14 else int(rng.integers(2)) * int(rng.integers(4))
-            for _ in range(max(turns, 1 + rest)):
+            rest = parts + 2 if k % 15 == 14 else int(rng.integers(2)) * int(rng.integers(4))
+            for _ in range(max(parts, 1 + rest)):
                 await ctx.tick()
                 ctx.set(dut.valid, 0)
                 cycle += 1
-                word, turn = due.get(cycle, (None, -1))
-                lanes = range(turn * together, min((turn + 1) * together, rows)) if word else ()
-                assert ctx.get(dut.lanes) == sum(1 << j for j in lanes)
-                assert ctx.get(dut.last) == (turn == turns - 1)
+                word, part = due.get(cycle, (None, -1))
+                assert ctx.get(dut.write) == (word is not None)
+                assert ctx.get(dut.last) == (part == parts - 1)
                 assert ctx.get(dut.busy) == (max(due) >= cycle)
-                found = ctx.get(dut.word).to_bytes(rows, "little")
-                signed = np.frombuffer(found, np.int8)
-                assert all(signed[j] == word[j] for j in lanes), (k, shift)
+                if word is None:
+                    continue
+                assert ctx.get(dut.part) == part
+                found = np.frombuffer(ctx.get(dut.word).to_bytes(lanes, "little"), np.int8)
+                expected = word[part * lanes : (part + 1) * lanes]
+                assert found[: len(expected)].tolist() == expected, (k, shift)
 
     simulate(dut, testbench)
 

@@ -20,7 +20,7 @@ MAX_POOL = 2
 MAX_TILES = 128
 NEAR, WHERE = 0, 1  # bits of a window word: within the window; place of the pool's maximum (two)
 WINDOW_BITS = 3
-MOST_TURNS = 8  # cycles in which a word of errors is brought to eight bits
+LEAST_PART, MOST_PARTS = 4, 8  # lanes of a part of a word of errors; parts of a word
 ADDRESS_BITS = 16
 
 
@@ -90,11 +90,15 @@ class AcceleratorConfig:
         return self.array.error_bits + 2 + self.positions.bit_length()
 
     @property
-    def requantisers(self) -> int:
-        """Lanes of a word of errors that are brought to eight bits at once."""
-        return -(-self.array.rows // MOST_TURNS)
+    def error_part(self) -> int:
+        """Lanes of a word of errors that are written at once: a power of two, ``tiles`` at least,
+        of which there are few in a word."""
+        lanes = max(self.tiles, LEAST_PART)
+        while self.array.rows > MOST_PARTS * lanes:
+            lanes *= 2
+        return lanes
 
     @property
-    def requantise_turns(self) -> int:
-        """Cycles for all lanes of a word of errors."""
-        return -(-self.array.rows // self.requantisers)
+    def error_parts(self) -> int:
+        """Parts of a word of errors, the last of which may have lanes to spare."""
+        return -(-self.array.rows // self.error_part)

@@ -4,7 +4,7 @@ With N positions of the output in a batch, P places in a pooling window, T words
 kernel, G column groups and R rows:
 
 - BACKWARD takes max(K G, Q) cycles for each of I words of inputs in the batch, with K pixels under
-  the kernel and Q cycles to requantise a word, and Q + 17 more.
+  the kernel and Q parts of a word of errors, and Q + 17 more.
 - UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
   for the inputs' mean), and R + 32 more.
 - Of these two, a last column or word of one step takes one cycle.
@@ -44,8 +44,8 @@ def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
     if step.code == Code.BACKWARD:
         words = batch * step.in_height * step.in_width * step.in_pixel
         word_steps = step.kernel_height * step.kernel_width * step.groups
-        turns = config.requantise_turns
-        total = _spaced(words, word_steps, turns) + turns + 1 + _ISSUE + _SETTLE
+        parts = config.error_parts
+        total = _spaced(words, word_steps, parts) + parts + 1 + _ISSUE + _SETTLE
         return Cycles(FETCH, total, words * word_steps)
     batch_steps, rows = step.positions * step.places, config.array.rows
     columns = step.taps * (step.groups + 1)

@@ -57,7 +57,11 @@ class Columns(wiring.Component):
     result : In
     write : Out(1); write_at, write_error_at, write_position : Out
         Outputs of a position: ``new_activation`` (hidden), ``new_window`` (hidden, train),
-        ``new_result`` (score), ``new_errors`` in the lanes ``error_lanes`` (score, train).
+        ``new_result`` (score), ``new_errors`` from ``lane`` on (score, train).
+    lane : Out
+        First lane of the outputs' words that the tiles are for.
+    new_errors : Out; error_lanes : Out
+        A part of a word of errors, and its lanes that there are errors for.
     threshold_at, threshold : stored thresholds, of all tiles; threshold_write, new_threshold
     loss : Out
         Squared slacks of this cycle, summed over tiles.
@@ -98,8 +102,9 @@ class Columns(wiring.Component):
                 "new_activation": Out(rows * trit.TRIT_BITS),
                 "new_window": Out(rows * WINDOW_BITS),
                 "new_result": Out(result_layout()),
-                "new_errors": Out(rows * config.array.error_bits),
-                "error_lanes": Out(rows),
+                "lane": Out(LANE_BITS),
+                "new_errors": Out(config.error_part * config.array.error_bits),
+                "error_lanes": Out(config.error_part),
                 "threshold_at": Out(ADDRESS_BITS),
                 "threshold": In(data.ArrayLayout(threshold_layout(), tiles)),
                 "threshold_write": Out(1),
@@ -121,7 +126,7 @@ class Columns(wiring.Component):
         group = Signal(16)
         column = Signal(16)
         word = Signal(ADDRESS_BITS)
-        lane = Signal(LANE_BITS)
+        lane = self.lane
         position = Signal(16)
         calculation = Signal(4)
         left = Signal(5)
@@ -269,7 +274,7 @@ class Columns(wiring.Component):
         mask = Signal(rows)  # the lanes that are written
         m.d.comb += mask.eq(Cat(valid) << lane)
         self._hidden(m, tiles, final, mask)
-        self._score(m, tiles, valid, final, mask, column)
+        self._score(m, tiles, valid, final, column)
         return m
 
     def _hidden(self, m, tiles, final, mask):
@@ -288,9 +293,9 @@ class Columns(wiring.Component):
             self.new_window.eq(Cat(news[trit.TRIT_BITS :])),
         ]
 
-    def _score(self, m, tiles, valid, final, mask, column):
+    def _score(self, m, tiles, valid, final, column):
         """The best class so far, errors and loss."""
-        rows, step = self._config.array.rows, self.instruction
+        part, step = self._config.error_part, self.instruction
         best = final.result
         squares, errors = [], []
         one = 1 << SCORE_FRACTION
@@ -321,8 +326,8 @@ class Columns(wiring.Component):
             squares.append(counted * counted)
         m.d.comb += [
             self.new_result.eq(best),
-            self.new_errors.eq(Cat(errors).replicate(rows // len(tiles))),
-            self.error_lanes.eq(mask),
+            self.new_errors.eq(Cat(errors).replicate(part // len(tiles))),
+            self.error_lanes.eq(Cat(valid) << self.lane[: part.bit_length() - 1]),
         ]
         # Nobody waits for the loss: two registers keep its multiplier out of the scores' path, and
         # a program runs for longer than that after its last write.

@@ -1,11 +1,11 @@
 """The accelerator without its bus: tiles, memories, engines, and a port for the host."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
-from golden.accel.config import NEAR, WHERE, WINDOW_BITS, AcceleratorConfig
+from golden.accel.config import LEAST_PART, NEAR, WHERE, WINDOW_BITS, AcceleratorConfig
 from golden.accel.interface import Counts, Space
 from golden.accel.packets import space_words
 from golden.accel.program import Code
@@ -29,19 +29,33 @@ COUNTERS = tuple(Counts.__dataclass_fields__)
 _PENDING = 2  # columns between the tiles and their thresholds: the memory of totals has two banks
 
 
+PART, PART_BITS = 32, 12  # of a word, as the host takes and gives it; how many there may be
+
+
+def part_of(word, part):
+    """Part ``part`` of a word, of which there are no bits behind the last."""
+    parts = -(-len(word) // PART)
+    return Cat(word, Const(0, parts * PART - len(word))).word_select(
+        part[: (parts - 1).bit_length()], PART
+    )
+
+
 def host_port(config: AcceleratorConfig) -> wiring.Signature:
     """The host's way to the memories while no program runs, seen from the host.
 
-    ``word`` is that of ``space`` and ``address`` a cycle ago.
+    ``word`` is part ``part``, of 32 bits, of the word of ``space`` and ``address`` a cycle ago.
+    ``data`` is a whole word, but of ERRORS, whose memory is narrower, that part.
     """
-    width = max(bits for _, bits in space_words(config).values())
+    spaces = space_words(config).items()
+    width = max(bits for space, (_, bits) in spaces if space is not Space.ERRORS)
     return wiring.Signature(
         {
             "space": Out(4),
             "address": Out(ADDRESS_BITS),
+            "part": Out(PART_BITS),
             "write": Out(1),
             "data": Out(width),
-            "word": In(width),
+            "word": In(PART),
         }
     )
 
@@ -152,8 +166,15 @@ class AcceleratorCore(wiring.Component):
             m.d.sync += back_at.eq(step.in_errors)
         with m.Elif(requantise.last):
             m.d.sync += back_at.eq(back_at + 1)
-        self._back_beyond = requantise.lanes.any() & (back_at >= config.error_words)
-        all_lanes = (1 << config.array.rows) - 1
+        self._back_beyond = requantise.write & (back_at >= config.error_words)
+        # A word of errors is as many words of its memory as it has parts.
+        lanes, bits = config.error_part, (config.error_parts - 1).bit_length()
+        whole, lane_bits = (1 << lanes) - 1, lanes.bit_length() - 1
+        unused(m, Cat(issue.lane, columns.lane, requantise.part))
+
+        def at_part(word, part):
+            return Cat(part[:bits], word)
+
         # Space -> read address, and write enable, address and data, of the engines.
         engines = {
             Space.PROGRAM: (self._sequencer.at, 0, 0, 0),
@@ -161,10 +182,11 @@ class AcceleratorCore(wiring.Component):
                 issue.activation, hidden, columns.write_at, columns.new_activation,
             ),
             Space.ERRORS: (
-                issue.error,
-                Mux(self._backward, Mux(self._back_beyond, 0, requantise.lanes),
+                at_part(issue.error, issue.lane[lane_bits:]),
+                Mux(self._backward, Mux(requantise.write & ~self._back_beyond, whole, 0),
                     Mux(score & step.train, columns.error_lanes, 0)),
-                Mux(self._backward, back_at, columns.write_error_at),
+                Mux(self._backward, at_part(back_at, requantise.part),
+                    at_part(columns.write_error_at, columns.lane[lane_bits:])),
                 Mux(self._backward, requantise.word, columns.new_errors),
             ),
             Space.WINDOWS: (
@@ -187,24 +209,32 @@ class AcceleratorCore(wiring.Component):
             ),
         }  # fmt: skip
         words = {}
-        selected = delayed(m, host.space, 1)
+        selected, piece = delayed(m, host.space, 1), delayed(m, host.part, 1)
+        unused(m, Cat(host.part, piece))
         for space, (read_at, enable, write_at, value) in engines.items():
             depth, width = space_words(config)[space]
-            granular = space is Space.ERRORS
+            address, own, given = host.address, host.write & (host.space == space), host.data
+            every, granular = 1, space is Space.ERRORS
+            if granular:
+                depth, width = depth << bits, lanes * config.array.error_bits
+                pieces = width // PART
+                own_piece = host.part[: pieces.bit_length() - 1]
+                address = at_part(host.address, host.part[pieces.bit_length() - 1 :])
+                every = ((1 << LEAST_PART) - 1) << Cat(Const(0, 2), own_piece)
+                given = host.data[:PART].replicate(pieces)
             memory = Memory(shape=width, depth=depth, init=[])
             m.submodules[space.name.lower()] = memory
             read = memory.read_port()
             write = memory.write_port(granularity=8 if granular else None)
-            own = host.write & (host.space == space)
             m.d.comb += [
-                read.addr.eq(Mux(running, read_at, host.address)),
-                write.addr.eq(Mux(running, write_at, host.address)),
-                write.data.eq(Mux(running, value, host.data)),
-                write.en.eq(Mux(running, enable, Mux(own, all_lanes if granular else 1, 0))),
+                read.addr.eq(Mux(running, read_at, address)),
+                write.addr.eq(Mux(running, write_at, address)),
+                write.data.eq(Mux(running, value, given)),
+                write.en.eq(Mux(running, enable, Mux(own, every, 0))),
             ]
             words[space] = read.data
             with m.If(selected == space):
-                m.d.comb += host.word.eq(read.data)
+                m.d.comb += host.word.eq(part_of(read.data, piece))
             if space is Space.ACTIVATIONS:
                 second = memory.read_port()
                 m.d.comb += [second.addr.eq(columns.out_at), columns.activation.eq(second.data)]
@@ -218,7 +248,7 @@ class AcceleratorCore(wiring.Component):
         generators = Signal(STATE_BITS)
         m.d.sync += generators.eq(outer.generators[host.address[: config.tiles.bit_length()]])
         with m.If(selected == Space.GENERATORS):
-            m.d.comb += host.word.eq(generators)
+            m.d.comb += host.word.eq(part_of(generators, piece))
 
         layout = data.ArrayLayout(total_layout(), config.tiles)
         m.submodules.sums = sums = Memory(shape=layout, depth=2 * config.positions, init=[])
@@ -251,7 +281,8 @@ class AcceleratorCore(wiring.Component):
         inputs = delayed(m, words[Space.ACTIVATIONS], 1, "inputs")
         errors = Signal.like(outer.errors)
         group = marks.lane >> (config.tiles.bit_length() - 1)
-        chosen = words[Space.ERRORS].word_select(group, config.tiles * array_bits)
+        in_part = group[: (config.error_part // config.tiles).bit_length() - 1]
+        chosen = words[Space.ERRORS].word_select(in_part, config.tiles * array_bits)
         flags = [
             words[Space.WINDOWS][i * rows : (i + 1) * rows].word_select(group, config.tiles)
             for i in range(WINDOW_BITS)

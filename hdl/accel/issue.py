@@ -48,6 +48,8 @@ class Issue(wiring.Component):
         Steps are on their way.
     activation, error : Out
         Addresses, in range or ``fault``.
+    lane : Out
+        Of the word of errors, the first that is meant.
     marks : Out(marks_layout)
     at_begin, at_column_end : Out(1)
         The next step begins a column, ends one (FORWARD).
@@ -72,6 +74,7 @@ class Issue(wiring.Component):
                 "busy": Out(1),
                 "activation": Out(ADDRESS_BITS),
                 "error": Out(ADDRESS_BITS),
+                "lane": Out(LANE_BITS),
                 "marks": Out(marks_layout()),
                 "at_begin": Out(1),
                 "at_column_end": Out(1),
@@ -129,7 +132,7 @@ class Issue(wiring.Component):
         # A column (UPDATE) or word (BACKWARD) takes as many cycles as it has steps, but not fewer
         # than its lanes take after it: its last step waits.
         rows = config.array.rows
-        least = Mux(update, rows, config.requantise_turns)
+        least = Mux(update, rows, config.error_parts)
         age = Signal(range(rows + 1), init=rows)
         with m.If(self.start):
             m.d.sync += age.eq(rows)
@@ -211,7 +214,8 @@ class Issue(wiring.Component):
             m.d.comb += beyond.eq(activations | (~third.mean & (weights | errors)))
         with m.Else():
             m.d.comb += beyond.eq(weights | errors)
-        m.d.comb += [self.error.eq(error), self.fault.eq(third.valid & beyond)]
+        m.d.comb += [self.error.eq(error), self.lane.eq(third.lane)]
+        m.d.comb += self.fault.eq(third.valid & beyond)
 
         # Stage D: words have been read.
         m.d.sync += [self.marks.eq(third), self.marks.valid.eq(third.valid & ~beyond & ~self.stop)]

@@ -9,7 +9,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
 from golden.registers import Fault
-from hdl.accel.core import host_port
+from hdl.accel.core import PART, PART_BITS, host_port, part_of
 from hdl.accel.loops import lookup
 from hdl.controller import word_layout
 from hdl.registers import unused
@@ -36,9 +36,8 @@ class Give(enum.Enum, shape=3):
     IDLE = 0
     FIRST = 1
     ADDRESS = 2  # none: a memory reads
-    LOAD = 3
-    WORDS = 4
-    FRAME = 5
+    WORDS = 3
+    FRAME = 4
 
 
 class Packets(wiring.Component):
@@ -91,11 +90,7 @@ class Packets(wiring.Component):
         m = Module()
         config, array = self._config, self._config.array
         spaces = space_words(config)
-        longest = max(
-            *(bits for _, bits in spaces.values()),
-            protocol.data_bits(array),
-            protocol.result_bits(array),
-        )
+        longest = max(*(bits for _, bits in spaces.values()), protocol.data_bits(array))
         parts = -(-longest // 32)
         self._frame_parts = -(-protocol.data_bits(array) // 32)
         self._answer_parts = -(-protocol.result_bits(array) // 32)
@@ -103,6 +98,7 @@ class Packets(wiring.Component):
         self._parts = [-(-spaces[space][1] // 32) for space in Space]
 
         self._is_frame = Signal()  # the answer that goes out is a tile's
+        self._complete = Signal()  # a word is written
         gathered = Signal(data.ArrayLayout(32, parts))
         take = Signal(Take)
         give = Signal(Give)
@@ -112,9 +108,10 @@ class Packets(wiring.Component):
         place = Signal(_RANGE)
         pending = Signal()
         unused(m, header)
-        m.d.comb += self.ready.eq((take == Take.FIRST) & (give == Give.IDLE) & ~pending)
+        idle = (take == Take.FIRST) & ~self._complete
+        m.d.comb += self.ready.eq(idle & (give == Give.IDLE) & ~pending)
         self._take_in(m, take, give, pending, header, place, gathered, ask, refusal)
-        self._give_out(m, take == Take.FIRST, give, pending, header, place, ask, refusal, parts)
+        self._give_out(m, idle, give, pending, header, place, ask, refusal)
         return m
 
     def _take_in(self, m, take, give, pending, header, place, gathered, ask, refusal):
@@ -132,7 +129,7 @@ class Packets(wiring.Component):
         accept = Signal()
         m.d.comb += [
             accept.eq(self.i.valid & self.i.ready),
-            host.data.eq(gathered.as_value()),
+            host.data.eq(gathered.as_value()[: len(host.data)]),
             self.what.eq(header.as_value()[:16]),
         ]
 
@@ -147,15 +144,20 @@ class Packets(wiring.Component):
                 with m.If(part == i):
                     m.d.sync += piece.eq(word)
 
-        # A complete word is written in the cycle after its last part.
-        complete = Signal()
-        m.d.sync += complete.eq(0)
+        # A complete word is written in the cycle after its last part; of errors, a part a cycle.
+        complete = self._complete
+        writing = Signal(range(max(self._parts)))
+        errors = header.space == Space.ERRORS
         m.d.comb += host.write.eq(complete)
+        with m.If(errors):
+            m.d.comb += host.data.eq(gathered[writing])
         with m.If(complete):
-            m.d.sync += [at.eq(at + 1), gathered.eq(0)]
+            m.d.sync += writing.eq(writing + 1)
+            with m.If(~errors | (writing == self._parts[Space.ERRORS] - 1)):
+                m.d.sync += [complete.eq(0), writing.eq(0), at.eq(at + 1), gathered.eq(0)]
 
         with m.If(take == Take.FIRST):
-            m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done)
+            m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done & ~complete)
             m.d.sync += [part.eq(0), fault.eq(Fault.NONE)]
             with m.If(accept):
                 m.d.sync += [header.eq(word), gathered.eq(0)]
@@ -244,47 +246,53 @@ class Packets(wiring.Component):
                 with m.If(sent_last):
                     m.d.sync += take.eq(Take.FIRST)
         with m.If(give == Give.IDLE):
-            m.d.comb += [host.space.eq(header.space), host.address.eq(at)]
+            m.d.comb += [
+                host.space.eq(header.space), host.address.eq(at), host.part.eq(writing)
+            ]  # fmt: skip
 
-    def _give_out(self, m, idle, give, pending, header, place, ask, refusal, parts):
+    def _give_out(self, m, idle, give, pending, header, place, ask, refusal):
         """Answers out; results only while no packet is under way (``idle``)."""
         config, host, out = self._config, self.host, self.o
-        scattered = Signal(data.ArrayLayout(32, parts))
-        unused(m, scattered)
+        begun = Signal(_HEADER)
         first = Signal(_HEADER)
         at = Signal(17)
         left = Signal(17)
-        part = Signal(16)
+        space = Signal(8)
+        part = Signal(PART_BITS)  # of a word that goes out
+        next_part = Signal.like(part)
+        parts = Mux(self._is_frame, self._answer_parts, lookup(space, self._parts, PART_BITS))
         last = Signal()
         failure = Signal(4)
         batch = Signal(16)
-        space = Signal(8)
         with m.If(self.done):
             m.d.sync += [pending.eq(1), failure.eq(self.done_fault), batch.eq(self.batch)]
         with m.If(give != Give.IDLE):
-            m.d.comb += [host.space.eq(space), host.address.eq(at)]
-        results = Signal(data.ArrayLayout(32, parts))
+            m.d.comb += [host.space.eq(space), host.address.eq(at), host.part.eq(next_part)]
+        result = Signal(PART)
         result_valid = Signal()
         result_last = Signal()
+        taken = Signal()
+        cause = Signal(protocol.TRAILER["cause"][1])
+        low, width = protocol.TRAILER["cause"]
         for n in range(config.tiles):
             frames = getattr(self, f"frame_o_{n}")
             with m.If(space == n):
                 m.d.comb += [
-                    results.eq(frames.p.data),
+                    result.eq(part_of(frames.p.data, part)),
+                    cause.eq(frames.p.data[low : low + width]),
                     result_valid.eq(frames.valid),
                     result_last.eq(frames.p.last),
-                    frames.ready.eq(give == Give.FRAME),
+                    frames.ready.eq(taken & self._is_frame),
                 ]
-        m.d.comb += [out.p.data.eq(scattered[0])]
         with m.If(give == Give.IDLE):
             with m.If(ask):
                 m.d.comb += [first.op.eq(header.op), first.space.eq(header.space),
                              first.fault.eq(refusal)]  # fmt: skip
                 m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
                 with m.If(self.i.valid & self.i.ready):  # a frame begins
-                    begun = data.View(_HEADER, self.i.p.data)
-                    m.d.comb += [first.op.eq(begun.op), first.space.eq(begun.space)]
-                    m.d.sync += space.eq(begun.space)
+                    now = data.View(_HEADER, self.i.p.data)
+                    m.d.comb += [first.op.eq(now.op), first.space.eq(now.space)]
+                    m.d.sync += space.eq(now.space)
                 m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
             with m.Elif(pending & idle):
                 m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
@@ -292,42 +300,35 @@ class Packets(wiring.Component):
                     pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
                     space.eq(Space.RESULTS), at.eq(0), left.eq(batch),
                 ]  # fmt: skip
-            m.d.sync += scattered[0].eq(first)
+            m.d.sync += begun.eq(first)
         with m.Elif(give == Give.FIRST):
-            m.d.comb += [out.valid.eq(1), out.p.last.eq(last)]
-            is_frame = data.View(_HEADER, scattered[0]).op == PacketOp.FRAME
+            m.d.comb += [out.valid.eq(1), out.p.last.eq(last), out.p.data.eq(begun)]
+            is_frame = begun.op == PacketOp.FRAME
             m.d.sync += self._is_frame.eq(is_frame)
             with m.If(out.ready):
                 m.d.sync += give.eq(Mux(last, Give.IDLE, Mux(is_frame, Give.FRAME, Give.ADDRESS)))
         with m.Elif(give == Give.ADDRESS):
-            m.d.sync += give.eq(Give.LOAD)
-        with m.Elif(give == Give.LOAD):
-            m.d.sync += [
-                scattered.eq(host.word), part.eq(lookup(space, self._parts, 16)), left.eq(left - 1),
-                last.eq(left == 1), at.eq(at + 1), give.eq(Give.WORDS),
-            ]  # fmt: skip
+            m.d.sync += [left.eq(left - 1), last.eq(left == 1), give.eq(Give.WORDS)]
         with m.Elif(give == Give.FRAME):
-            m.d.sync += [
-                scattered.eq(results), part.eq(self._answer_parts), last.eq(result_last),
-            ]  # fmt: skip
+            m.d.sync += last.eq(result_last)
             with m.If(result_valid):
                 m.d.sync += give.eq(Give.WORDS)
         with m.Else():
-            m.d.comb += [out.valid.eq(1), out.p.last.eq(last & (part == 1))]
+            final = part + 1 == parts
+            m.d.comb += [
+                out.valid.eq(1),
+                out.p.last.eq(last & final),
+                out.p.data.eq(Mux(self._is_frame, result, host.word)),
+                next_part.eq(part + out.ready),
+                taken.eq(out.ready & final),
+            ]
             with m.If(out.ready):
-                m.d.sync += [
-                    scattered.eq(scattered.as_value()[32:]), part.eq(part - 1),
-                ]  # fmt: skip
-                with m.If(part == 1):
+                m.d.sync += part.eq(Mux(final, 0, part + 1))
+                with m.If(final):
+                    m.d.sync += at.eq(at + 1)
                     with m.If(last):
                         m.d.sync += give.eq(Give.IDLE)
                     with m.Else():
                         m.d.sync += give.eq(Mux(self._is_frame, Give.FRAME, Give.ADDRESS))
-        cause = data.View(
-            data.FlexibleLayout(
-                64, {n: data.Field(w, low) for n, (low, w) in protocol.TRAILER.items()}
-            ),
-            results.as_value()[:64],
-        ).cause
         with m.If(result_valid & result_last & (give == Give.FRAME) & cause.any()):
             m.d.comb += self.fault.eq(Fault.FRAME)

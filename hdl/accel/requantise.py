@@ -4,23 +4,24 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden.accel.config import ERROR_LIMIT, AcceleratorConfig
+from golden.accel.config import ERROR_LIMIT, MOST_PARTS, AcceleratorConfig
 from hdl.count import add_up
+from hdl.delay import delayed
 
 _BITS = ERROR_LIMIT.bit_length() + 1
 
 
 class Requantise(wiring.Component):
-    """x / 2^shift, halves to even, clipped to +-127; a part of a word's lanes each cycle.
+    """x / 2^shift, halves to even, clipped to +-127; one part of a word a cycle.
 
     Members
     -------
     valid : In(1); shift : In(5); errors : In, a tile and row
-        Not again before ``AcceleratorConfig.requantise_turns`` cycles.
-    lanes : Out(rows); word : Out(8 rows)
-        From two cycles later on: lanes of ``word`` that there are in this cycle, lane 0 first.
+        Not again before ``AcceleratorConfig.error_parts`` cycles.
+    write : Out(1); part : Out(3); word : Out(8 times the lanes of a part)
+        Part 0 two cycles later, then the others.
     last : Out(1)
-        They are the word's last.
+        It is the word's last.
     busy : Out(1)
 
     References
@@ -36,8 +37,9 @@ class Requantise(wiring.Component):
                 "valid": In(1),
                 "shift": In(5),
                 "errors": In(data.ArrayLayout(rows, config.tiles)),
-                "lanes": Out(config.array.rows),
-                "word": Out(config.array.rows * _BITS),
+                "write": Out(1),
+                "part": Out(range(MOST_PARTS)),
+                "word": Out(config.error_part * _BITS),
                 "last": Out(1),
                 "busy": Out(1),
             }
@@ -46,27 +48,21 @@ class Requantise(wiring.Component):
     def elaborate(self, platform):
         m = Module()
         config = self._config
-        rows, together = config.array.rows, config.requantisers
-        turns = config.requantise_turns
+        rows, lanes, parts = config.array.rows, config.error_part, config.error_parts
         width = config.array.back_bits + config.tiles.bit_length()
 
         totals = [Signal(signed(width), name=f"total_{j}") for j in range(rows)]
-        left = Signal(range(turns + 1))
-        first = Signal()
+        left = Signal(range(parts + 1))
         with m.If(self.valid):
-            m.d.sync += left.eq(turns)
+            m.d.sync += left.eq(parts)
             m.d.sync += [t.eq(add_up([e[j] for e in self.errors])) for j, t in enumerate(totals)]
         with m.Elif(left.any()):
             m.d.sync += left.eq(left - 1)
-            m.d.sync += [
-                t.eq(further) for t, further in zip(totals, totals[together:], strict=False)
-            ]
-        m.d.sync += [first.eq(self.valid), self.last.eq(left == 1)]
-        with m.If(first):
-            m.d.sync += self.lanes.eq((1 << together) - 1)
-        with m.Else():
-            m.d.sync += self.lanes.eq(self.lanes << together)
-        m.d.comb += self.busy.eq(self.valid | left.any() | self.last)
+            m.d.sync += [t.eq(later) for t, later in zip(totals, totals[lanes:], strict=False)]
+        m.d.sync += [self.write.eq(left.any()), self.last.eq(left == 1)]
+        if parts > 1:
+            m.d.sync += self.part.eq(Mux(delayed(m, self.valid, 1), 0, self.part + 1))
+        m.d.comb += self.busy.eq(self.valid | left.any() | self.write)
 
         # To even: half of the last place less one is added, and the place itself. A shift by more
         # than the width leaves 0 as one by the width does.
@@ -76,8 +72,8 @@ class Requantise(wiring.Component):
             shift.eq(Mux(self.shift > width, width, self.shift)),
             half.eq(((1 << shift) >> 1) - shift.any()),
         ]
-        scaled = Signal(data.ArrayLayout(_BITS, together))
-        for j, total in enumerate(totals[:together]):
+        scaled = []
+        for j, total in enumerate(totals[:lanes]):
             odd = Signal(name=f"odd_{j}")
             near = Signal(signed(width + 1), name=f"near_{j}")
             down = Signal(signed(width + 1), name=f"down_{j}")
@@ -91,6 +87,8 @@ class Requantise(wiring.Component):
             over = ~negative & high.any()
             under = negative & (~high.all() | ~low.any())
             limit = Mux(negative, -ERROR_LIMIT, ERROR_LIMIT)
-            m.d.sync += scaled[j].eq(Mux(over | under, limit, down))
-        m.d.comb += self.word.eq(scaled.as_value().replicate(turns)[: rows * _BITS])
+            error = Signal(_BITS, name=f"error_{j}")
+            m.d.sync += error.eq(Mux(over | under, limit, down))
+            scaled.append(error)
+        m.d.comb += self.word.eq(Cat(scaled))
         return m
