@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "--inputs", default="64", metavar="SHAPE", help="inputs, as 64 or 28x28x1 [64]"
     )
     work.add_argument("--classes", type=int, default=10, metavar="N", help="outputs [10]")
-    work.add_argument("--batch", type=int, default=200, metavar="N", help="samples [200]")
+    work.add_argument("--batch", type=int, default=128, metavar="N", help="samples [128]")
     fpga.set_defaults(act=_fpga)
 
 

@@ -35,7 +35,7 @@ class Workload:
     network: str = "128FC"
     inputs: tuple[int, ...] = (64,)
     classes: int = 10
-    batch: int = 200
+    batch: int = 128  # memories of up to 512 words: a block RAM is half as wide with more
 
     def config(self, array: ArrayConfig) -> AcceleratorConfig:
         """The smallest accelerator for it, of arrays like ``array``; errors as for
@@ -133,8 +133,10 @@ class Board:
         shape = array.array if isinstance(array, AcceleratorConfig) else array
         words = ["--on-chip"] if self.accelerator else []
         words += [f"--array serial:/dev/ttyUSB0@{self.baud}"]
-        if self.work != Workload():
-            words += [f"--network {self.work.network} --batch {self.work.batch}"]
+        if self.work.network != Workload().network:
+            words += [f"--network {self.work.network}"]
+        if self.accelerator:
+            words += [f"--batch {self.work.batch}"]
         for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
             if getattr(shape, name) != getattr(default, name):
                 words.append(f"--{name.replace('_', '-')} {getattr(shape, name)}")
@@ -155,8 +157,6 @@ BOARDS = {
             lights=3,
             accelerator=True,
             array=ArrayConfig(rows=64, counters=False),
-            # Memories of at most 512 words are twice as wide in a block RAM.
-            work=Workload(batch=128),
             program="openFPGALoader -b ulx3s {file}",
         ),
         Board(

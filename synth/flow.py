@@ -21,7 +21,7 @@ MOST_SEED = (1 << 31) - 1
 # "TRELLIS_COMB:   12345/  83640    14%", under the heading "Device utilisation:".
 _USED = re.compile(r"^Info:\s+(\w+): +(\d+)/ *(\d+) +\d+%$", re.MULTILINE)
 _NO_PLACE = re.compile(
-    r"[Nn]o (?:more )?B[Ee]Ls remaining|nable to (?:find (?:a |legal )?)?plac|failed to place"
+    r"[Nn]o (?:more )?(?i:bels) remaining|nable to (?:find (?:a |legal )?)?plac|failed to place"
 )
 # What Yosys appends to the name of a signal for cells and wires that it makes next to it.
 _DERIVED = re.compile(

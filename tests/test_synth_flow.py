@@ -192,8 +192,20 @@ def synthesis(folder):
     return flow.Synthesis(folder / "top.json", "top", Area())
 
 
-def test_a_design_that_does_not_fit_says_by_how_much(monkeypatch, tmp_path):
-    nextpnr(monkeypatch, ToolError("nextpnr failed: Unable to find a placement", TOO_LARGE))
+@pytest.mark.parametrize(
+    "told",
+    ["Unable to find a placement location for cell 'x'",
+     "Unable to find legal placement for all cells, design is probably at utilisation limit.",
+     "failed to place cell 'x'", "no more Bels remaining", "no BELs remaining"],
+)  # fmt: skip
+def test_a_design_that_does_not_fit_says_by_how_much(told, monkeypatch, tmp_path):
+    nextpnr(monkeypatch, ToolError(f"nextpnr failed: {told}", TOO_LARGE.replace("30000", "20000")))
+    with pytest.raises(flow.DoesNotFitError, match=r"^does not fit ecp5-25k: TRELLIS_COMB 20000 "):
+        flow.place(synthesis(tmp_path), target("ecp5-25k"))
+
+
+def test_a_design_of_more_cells_than_there_are_says_how_many(monkeypatch, tmp_path):
+    nextpnr(monkeypatch, ToolError("nextpnr failed: other", TOO_LARGE))
     message = r"^does not fit ecp5-25k: TRELLIS_COMB 30000 of 24288$"
     with pytest.raises(flow.DoesNotFitError, match=message) as caught:
         flow.place(synthesis(tmp_path), target("ecp5-25k"))
