@@ -217,19 +217,18 @@ def _legend(targets: list[str], misfit: bool) -> list[Line2D]:
 
 
 def _common(entries: list[Entry]) -> str:
-    """What the arrays share."""
-    configs = [entry["config"] for entry in entries]
-
-    def most(name: str) -> Any:
-        values = [config[name] for config in configs]
-        return max(values, key=values.count)
-
-    counters = "with" if most("counters") else "without"
-    return (
-        f"each around an array of {most('rows')} x {most('cols')}, {most('synapse')}, "
-        f"{most('columns_per_cycle')} column{'s' * (most('columns_per_cycle') > 1)} a cycle, "
-        f"K = {most('draw_bits')}, codes of {most('code_bits')} bits, {counters} activity counters"
-    )
+    """The array that each target's sweeps are around; a line for each such array."""
+    around: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        first = entry["first"]
+        columns, counters = first["columns_per_cycle"], "with" if first["counters"] else "without"
+        array = (
+            f"around an array of {first['rows']} x {first['cols']}, {first['synapse']}, {columns} "
+            f"column{'s' * (columns > 1)} a cycle, K = {first['draw_bits']}, codes of "
+            f"{first['code_bits']} bits, {counters} activity counters"
+        )
+        around.setdefault(array, {})[entry["target"]] = None
+    return "\n".join(f"{', '.join(targets)}: {array}" for array, targets in around.items())
 
 
 def _panels(axes: Any, entries: list[Entry], targets: list[str]) -> None:
