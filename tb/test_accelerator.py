@@ -55,6 +55,11 @@ DESIGNS = {
     "binary-4x4": (
         ArrayConfig(rows=4, synapse="binary", draw_bits=8, code_bits=3), 4, {**DENSE, **IMAGES},
     ),
+    # Words of errors in five parts, of eight lanes each.
+    "ternary-35x1": (
+        ArrayConfig(rows=35, draw_bits=8, code_bits=3), 1,
+        {name: {**DENSE, **IMAGES}[name] for name in ("dense", "batch-1", "image")},
+    ),
 }  # fmt: skip
 
 
@@ -126,6 +131,25 @@ def test_training_equals_the_twin(design, name):
     assert len(set(classes.tolist())) <= case.classes
     block.verify()
     assert block.compared > before
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_memories_hold_what_is_written(design):
+    """All of each, then a part; ``read`` and ``verify`` compare with the twin."""
+    block, rng = lockstep(design), np.random.default_rng(7)
+    for space in Space:
+        if space in (Space.RESULTS, Space.GENERATORS):
+            continue
+        words, shape, low, high = block.layout(space)
+        values = rng.integers(low, high + 1, (words, *shape))
+        if space is Space.THRESHOLDS:
+            values[..., 2] &= 1
+            values[..., 3] >>= 8
+        block.write(space, values)
+        before = block.read(space)
+        block.write(space, values[:2], words - 2)
+        assert (block.read(space) != before).any()
+    block.verify()
 
 
 SOUND = Instruction(code=Code.FORWARD, score=1)

@@ -140,21 +140,21 @@ class Packets(wiring.Component):
 
         def gather():
             m.d.sync += part.eq(part + 1)
-            for i, piece in enumerate(gathered):
+            for i, slot in enumerate(gathered):
                 with m.If(part == i):
-                    m.d.sync += piece.eq(word)
+                    m.d.sync += slot.eq(word)
 
         # A complete word is written in the cycle after its last part; of errors, a part a cycle.
         complete = self._complete
-        writing = Signal(range(max(self._parts)))
+        piece = Signal(range(max(self._parts)))
         errors = header.space == Space.ERRORS
         m.d.comb += host.write.eq(complete)
         with m.If(errors):
-            m.d.comb += host.data.eq(gathered[writing])
+            m.d.comb += host.data.eq(gathered[piece])
         with m.If(complete):
-            m.d.sync += writing.eq(writing + 1)
-            with m.If(~errors | (writing == self._parts[Space.ERRORS] - 1)):
-                m.d.sync += [complete.eq(0), writing.eq(0), at.eq(at + 1), gathered.eq(0)]
+            m.d.sync += piece.eq(piece + 1)
+            with m.If(~errors | (piece == self._parts[Space.ERRORS] - 1)):
+                m.d.sync += [complete.eq(0), piece.eq(0), at.eq(at + 1), gathered.eq(0)]
 
         with m.If(take == Take.FIRST):
             m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done & ~complete)
@@ -247,7 +247,7 @@ class Packets(wiring.Component):
                     m.d.sync += take.eq(Take.FIRST)
         with m.If(give == Give.IDLE):
             m.d.comb += [
-                host.space.eq(header.space), host.address.eq(at), host.part.eq(writing)
+                host.space.eq(header.space), host.address.eq(at), host.part.eq(piece)
             ]  # fmt: skip
 
     def _give_out(self, m, idle, give, pending, header, place, ask, refusal):
