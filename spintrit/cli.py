@@ -30,6 +30,7 @@ from spintrit.options import (
     TRAIN_HELP,
     add_fields,
     fields,
+    writable,
 )
 
 DEMO_FOLDER = "build/demo"
@@ -263,6 +264,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from synth.generate import TOP_NAME, array_verilog
 
     config, init = fields(ArrayConfig, arguments), []
+    writable(arguments.output, [arguments.init])
     if arguments.init:
         from spintrit.memory import read_mem
 

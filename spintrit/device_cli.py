@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from golden import device as devices
 from golden.checkpoint import write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from spintrit.options import ARRAY_HELP, CODER_HELP, add_fields, fields
+from spintrit.options import ARRAY_HELP, CODER_HELP, add_fields, fields, writable
 
 PICTURES = (".png", ".svg")
 PLOT_TRIALS = 1024
@@ -161,25 +160,6 @@ def _coding(arguments: argparse.Namespace) -> tuple[CoderConfig, ArrayConfig]:
     return fields(CoderConfig, arguments), fields(ArrayConfig, arguments)
 
 
-def _target(
-    path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
-) -> None:
-    """Refuse a path before the work that would go into it: one that cannot be written to, or one
-    of ``inputs`` (None counts for nothing), files that would be lost."""
-    if path is None:
-        return
-    if suffixes:
-        checks.choice(f"suffix of {path}", path.suffix, suffixes)
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a regular file")
-    resolved = path.resolve()
-    if resolved in {Path(each).resolve() for each in inputs if each is not None}:
-        raise ValueError(f"{path} is read by this command, or written twice: name another file")
-    folder = next(each for each in resolved.parents if each.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{folder}, where {path} would be, is not a folder")
-
-
 def _own(name: str) -> list[str]:
     """The file that a device's name is, if it is one."""
     return [name] if name.endswith(".toml") else []
@@ -234,7 +214,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     device = devices.load(arguments.name)
     trials = checks.integer("trials", arguments.trials, 1)
     seed = checks.integer("seed", arguments.seed, 0)
-    _target(arguments.output, suffixes=PICTURES)
+    writable(arguments.output, suffixes=PICTURES)
     with _status(_simulating(device)):
         designed = curve.load(device)
     with _status(f"{device.name}: simulating {trials} trials a point ..."):
@@ -251,7 +231,7 @@ def _table(arguments: argparse.Namespace) -> int:
 
     device = devices.load(arguments.name)
     coder, array = _coding(arguments)
-    _target(arguments.output, _own(arguments.name))
+    writable(arguments.output, _own(arguments.name))
     with _status(_simulating(device)):
         file = device_table.of_device(
             device, coder, array,
@@ -273,8 +253,8 @@ def _fit(arguments: argparse.Namespace) -> int:
     from spintrit import device_picture, device_report, device_table, fit, measured
 
     coder, array = _coding(arguments)
-    _target(arguments.output, [arguments.file])
-    _target(arguments.plot, [arguments.file, arguments.output], PICTURES)
+    writable(arguments.output, [arguments.file])
+    writable(arguments.plot, [arguments.file, arguments.output], PICTURES)
     points = measured.read_csv(arguments.file)
     found = fit.fit(points)
     summary = found.summary()
@@ -303,7 +283,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from spintrit import device_report
 
     device = devices.load(arguments.name)
-    _target(arguments.json, _own(arguments.name))
+    writable(arguments.json, _own(arguments.name))
     with _status(_simulating(device)):
         designed = curve.load(device)
     with _status(f"{device.name}: simulating ..."):
@@ -322,8 +302,8 @@ def _energy(arguments: argparse.Namespace) -> int:
     from spintrit.run import RUN_FILES
 
     inputs = [arguments.costs, *(arguments.folder / name for name in RUN_FILES)]
-    _target(arguments.json, inputs)
-    _target(arguments.output, [*inputs, arguments.json], PICTURES)
+    writable(arguments.json, inputs)
+    writable(arguments.output, [*inputs, arguments.json], PICTURES)
     report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)
     if arguments.json:
         write_atomically(_in_folder(arguments.json), _json(report).encode())

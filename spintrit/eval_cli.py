@@ -8,7 +8,7 @@ from typing import Any
 from golden.backend import BACKENDS
 from golden.data.split import PARTS
 from golden.train import BEST, WEIGHTS
-from spintrit.options import ARRAYS
+from spintrit.options import ARRAYS, writable
 
 _CHOICES = ("best", "last")
 _KINDS = {
@@ -82,7 +82,9 @@ def _eval(arguments: argparse.Namespace) -> int:
     from golden import checks
     from golden.checkpoint import write_atomically
     from spintrit.evaluate import evaluate, load
+    from spintrit.run import RUN_FILES
 
+    writable(arguments.json, [arguments.run / name for name in RUN_FILES])
     if arguments.count is not None:
         checks.integer("count", arguments.count, 1)
     result = evaluate(

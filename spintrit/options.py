@@ -1,10 +1,13 @@
-"""Options of the command line that are fields of a configuration: one help text for each."""
+"""Options of the command line: fields of a configuration, with one help text for each, and files
+to be written."""
 
 import argparse
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 
+from golden import checks
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
 from golden.layers import SPREADS
@@ -106,3 +109,22 @@ def fields(cls: Any, arguments: argparse.Namespace) -> Any:
     """The configuration that was given; fields without an option have their default."""
     names = [field.name for field in dataclasses.fields(cls) if hasattr(arguments, field.name)]
     return cls(**{name: getattr(arguments, name) for name in names})
+
+
+def writable(
+    path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
+) -> None:
+    """Refuse a path before the work that would go into it: one that cannot be written to, or one
+    of ``inputs`` (None counts for nothing), files that would be lost."""
+    if path is None:
+        return
+    if suffixes:
+        checks.choice(f"suffix of {path}", path.suffix, suffixes)
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path} is not a regular file")
+    resolved = path.resolve()
+    if resolved in {Path(each).resolve() for each in inputs if each is not None}:
+        raise ValueError(f"{path} is read by this command, or written twice: name another file")
+    folder = next(each for each in resolved.parents if each.exists())
+    if not folder.is_dir():
+        raise ValueError(f"{folder}, where {path} would be, is not a folder")

@@ -17,6 +17,7 @@ from hdl.board import BoardTop
 from synth import flow, yosys
 from synth.boards import Board
 from synth.flow import Synthesis, Timing
+from synth.rtlil import uncollected
 from synth.targets import Area, Target, target
 from synth.tools import ToolError, call
 
@@ -101,7 +102,8 @@ def sources(board: Board) -> dict[str, str]:
             int(platform.default_clk_frequency), board.hertz
         )
     top = BoardTop(board.component(), board.hertz, board.family, board.lights)
-    files = platform.prepare(top, name=TOP).files
+    with uncollected():
+        files = platform.prepare(top, name=TOP).files
     pins = FAMILIES[board.family].pins
     wanted = {name: files[name] for name in (f"{TOP}.il", f"{TOP}.{pins}")}
     return {n: text if isinstance(text, str) else text.decode() for n, text in wanted.items()}

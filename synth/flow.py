@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from golden import checks
-from synth import yosys
+from synth import rtlil, yosys
 from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
@@ -136,7 +135,7 @@ def synthesise(component: wiring.Component, name: str, target: Target, folder: P
         If there is no Yosys, or it fails.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    design = rtlil.convert(component, name=name, emit_src=False)
+    design = rtlil.convert(component, name)
     (folder / f"{name}.il").write_text(design)
     return netlist(f"read_rtlil {name}.il", name, name, target, folder)
 
@@ -157,7 +156,7 @@ def parts(
     folder.mkdir(parents=True, exist_ok=True)
     name = whole.top
     file = f"{name}-parts.il"
-    design = rtlil.convert(component, name=name, emit_src=False)
+    design = rtlil.convert(component, name)
     (folder / file).write_text(design)
     kinds: dict[str, list[str]] = {}
     for module in re.findall(r"^module \\(\S+)$", design, re.MULTILINE):

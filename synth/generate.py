@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from amaranth.back import rtlil
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -14,6 +13,7 @@ from golden import protocol
 from golden.config import ArrayConfig
 from hdl.port import CAUSE_BITS
 from hdl.top import ArrayTop
+from synth import rtlil
 from synth.widths import tidy
 
 TOP_NAME = "spintrit_array"
@@ -95,7 +95,7 @@ def component_verilog(component: wiring.Component, name: str) -> str:
     RuntimeError
         If Yosys fails.
     """
-    clean = _yosys(rtlil.convert(component, name=name, emit_src=False), _CLEAN)
+    clean = _yosys(rtlil.convert(component, name), _CLEAN)
     return _yosys(tidy(clean), "write_verilog -norename -noattr")
 
 

@@ -6,7 +6,6 @@ import importlib.metadata
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import rtlil
 from amaranth.lib import wiring
 
 from golden.accel.config import AcceleratorConfig
@@ -17,7 +16,7 @@ from hdl.dot import TernaryDot
 from hdl.reading import Reading
 from hdl.switching import Switching
 from hdl.top import ArrayTop
-from synth import flow, yosys
+from synth import flow, rtlil, yosys
 from synth.flow import DoesNotFitError
 from synth.targets import FREQ_MHZ, NUMBERS, Area, Target, target
 
@@ -59,7 +58,7 @@ def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) 
     """A digest of the design, the settings and the tools, this package's own code among them: the
     same key, the same report."""
     to = target(name)
-    design = rtlil.convert(component(config), name="top", emit_src=False)
+    design = rtlil.convert(component(config), "top")
     own = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
     settings = (design, repr(to), seed, freq_mhz, placed, sorted(versions(to).items()), own)
     return hashlib.sha256(repr(settings).encode()).hexdigest()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Cat
 from amaranth.sim import Simulator
-from hdl_sim import CLOCK_S
+from hdl_sim import CLOCK_S, run
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
@@ -113,4 +113,4 @@ def play(config, test, **options):
     waiting.append((test, options))
     if len(waiting) > 1:
         simulator.reset()
-    simulator.run()
+    run(simulator)

@@ -4,6 +4,7 @@
 with those of ``hdl_twin``, word for word.
 """
 
+import sys
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -19,13 +20,27 @@ LONGEST = 500  # words of an answer, more than any here has
 SETTLING = 20  # cycles after the last answer in which no other word may follow
 
 
+def run(simulator):
+    """Run a simulation to its end.
+
+    Coverage is not measured meanwhile: that would take three times as long, and the hardware's
+    lines ran when the simulator was made.
+    """
+    tracer = sys.gettrace()
+    sys.settrace(None)
+    try:
+        simulator.run()
+    finally:
+        sys.settrace(tracer)
+
+
 def simulate(component, testbench, *, clocked=True):
     """Run the async ``testbench(ctx)`` to its end."""
     simulator = Simulator(component)
     if clocked:
         simulator.add_clock(CLOCK_S)
     simulator.add_testbench(testbench)
-    simulator.run()
+    run(simulator)
 
 
 def number(bits):

@@ -188,6 +188,12 @@ def test_bad_arguments_give_one_line(digits, options, message, capsys):
     assert message in error_of(f"eval {digits} {options}", capsys)
 
 
+def test_no_file_of_the_run_is_overwritten(digits, capsys):
+    before = (digits / "summary.json").read_bytes()
+    assert "name another file" in error_of(f"eval {digits} --json {digits}/summary.json", capsys)
+    assert (digits / "summary.json").read_bytes() == before
+
+
 def test_what_is_no_finished_run(digits, tmp_path, capsys):
     assert error_of(f"eval {tmp_path / 'none'}", capsys, alone=True) == (
         f"spintrit: error: {tmp_path / 'none'} is not the folder of a run: "
