@@ -114,6 +114,7 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
         raise ValueError(f"block must be array with --sweep, not {arguments.block!r}")
     if arguments.output:
         raise ValueError(f"output = {str(arguments.output)!r} is for one block; see --results")
+    synth_sweep.recorded(arguments.results)  # if damaged, that is told before the hours to follow
     for point in synth_sweep.points(array):
         result = synth_sweep.run(
             point, arguments.target, arguments.results,

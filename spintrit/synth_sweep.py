@@ -33,6 +33,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 Entry = dict[str, Any]
+_SETTINGS = ("target", "sweep", "config", "first", "seed", "freq_mhz")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,25 +130,40 @@ def record(entry: Entry, folder: Path) -> None:
     """
 
     def settings(one: Entry) -> Any:
-        names = ("target", "sweep", "config", "first", "seed", "freq_mhz")
-        return [one[name] for name in names]
+        return [one[name] for name in _SETTINGS]
 
     path = folder / RESULTS
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):  # another sweep may be running
-        earlier = _entries(path) if path.exists() else []
-        kept = [one for one in earlier if settings(one) != settings(entry)]
+        kept = [one for one in recorded(folder) if settings(one) != settings(entry)]
         order = list(VALUES)
         new = {name: value for name, value in entry.items() if name not in ("path", "parts")}
         every = sorted([*kept, new], key=lambda e: (e["target"], order.index(e["sweep"]), e["x"]))
         write_atomically(path, (json.dumps(every, indent=1) + "\n").encode())
 
 
-def _entries(path: Path) -> list[Entry]:
+def recorded(folder: Path) -> list[Entry]:
+    """The points in a folder's synth.json; none if there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If synth.json is damaged.
+    OSError
+        If it cannot be read.
+    """
+    path = folder / RESULTS
     try:
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+    except FileNotFoundError:
+        return []
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(found, list) or not all(
+        isinstance(entry, dict) and entry.keys() >= {*_SETTINGS, "x"} for entry in found
+    ):
+        raise ValueError(f"{path} is damaged: it is no list of points")
+    return found
 
 
 def publish(folder: Path) -> None:
@@ -160,7 +176,7 @@ def publish(folder: Path) -> None:
     OSError
         If a file cannot be read or written.
     """
-    buffer, entries = io.BytesIO(), _entries(folder / RESULTS)
+    buffer, entries = io.BytesIO(), recorded(folder)
     with mpl.rc_context(_STYLE):
         figure(entries).savefig(buffer, format="png", dpi=150)
     write_atomically(folder / PICTURE, buffer.getvalue())

@@ -6,7 +6,10 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
+from golden.config import ArrayConfig
 from hdl.dot import TernaryDot
+from hdl.reading import Reading
+from hdl.switching import Switching
 from synth import flow, yosys
 from synth.harness import Harness
 from synth.targets import TARGETS, Area, lone_carries, target
@@ -273,6 +276,19 @@ def test_ecp5_of_the_dot_product(tmp_path):
     # Two bits and eight carries of two chains, five bits after the tree, the sum's four.
     assert found.area.ff == 10 + 5 + 4
     assert found.area.lut4 >= 5
+
+
+def test_area_is_what_the_pages_tell(tmp_path):
+    """At most 6 LUT4 a row for a dot product, 120 for a lane: docs/fpga.md, docs/results."""
+    chip = target("ecp5-85k")
+    dot = flow.synthesise(TernaryDot(length=64), "dot", chip, tmp_path)
+    assert 4 * 64 < dot.area.lut4 <= 6 * 64
+    config = ArrayConfig(rows=8, cols=64, counters=False)
+    lanes = [
+        flow.synthesise(block, name, chip, tmp_path).area.lut4
+        for name, block in (("reading", Reading(config)), ("switching", Switching(config)))
+    ]
+    assert 80 * 8 < sum(lanes) <= 120 * 8
 
 
 def test_all_targets_are_whole():

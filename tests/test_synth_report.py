@@ -1,7 +1,10 @@
 """What the synthesis of a block tells, and the command that asks for it."""
 
 import json
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ from golden.config import ArrayConfig
 from spintrit import cli, synth_sweep, synth_table
 from synth import report as reports
 
+ROOT = Path(__file__).parents[1]
 TINY = ArrayConfig(rows=2, cols=2, code_bits=2, draw_bits=8, counters=False)
 
 
@@ -88,6 +92,19 @@ def test_key_tells_designs_and_settings_apart():
     assert len({first, *others}) == 3
 
 
+@pytest.mark.parametrize("name", ["ecp5-25k", "gowin"])
+def test_key_is_the_same_in_another_process(name):
+    settings = {"seed": 1, "freq_mhz": 100.0, "placed": True}
+    call = (
+        "from golden.config import ArrayConfig; from synth import report; "
+        f"print(report.key({TINY!r}, {name!r}, **{settings!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", call], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == reports.key(TINY, name, **settings)
+
+
 def fake(config, name, folder, *, seed, freq_mhz, placed, parts):
     """A report without tools; 64 rows are too many."""
     large = config.rows > 50
@@ -135,6 +152,16 @@ def test_sweep_keeps_what_is_finished(monkeypatch, tmp_path):
     next((tmp_path / "points").glob("*/report.json")).write_text("{")
     assert cli.main([*command]) == 0
     assert len(calls) == len(points) - 2
+
+
+@pytest.mark.parametrize("text", ["[1]", "{}", '[{"target": "generic"}]', "["])
+def test_damaged_results_are_told_before_the_first_point(text, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(synth_sweep, "run", lambda *_, **__: pytest.fail("a point was run"))
+    (tmp_path / "synth.json").write_text(text)
+    assert cli.main(["synth", "--sweep", "--results", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"spintrit: error: {tmp_path / 'synth.json'} is damaged: ")
+    assert (tmp_path / "synth.json").read_text() == text
 
 
 def test_sweep_leaves_out_what_cannot_be():
