@@ -36,7 +36,6 @@ from golden.lfsr import STATE_BITS
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
 RANGE = {"first": (0, 16), "count": (16, 16)}
-RESULT = {"label": (0, 16), "score": (16, 16)}
 THRESHOLD_WORD = 96  # of one tile: upper, whether the sign is turned in bit 31; lower; offset
 TURNED = 31
 _MASK, _OFFSET_MASK = (1 << THRESHOLD_BITS) - 1, (1 << OFFSET_BITS) - 1
@@ -120,7 +119,7 @@ def _signed(x: np.ndarray, bits: int) -> np.ndarray:
 
 
 def results_of(words: np.ndarray) -> np.ndarray:
-    """Class and score of each sample, (n, 2) int64."""
+    """Class and score of each sample, (n, 2) int64: a word's low half, and the high one, signed."""
     label, score = words & 0xFFFF, (words >> 16).astype(np.uint16).view(np.int16)
     return np.stack([label.astype(np.int64), score.astype(np.int64)], axis=1)
 
