@@ -12,6 +12,7 @@ from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from golden.spec import Block
+from hdl import link
 from hdl.accel.top import UartAccelerator
 from hdl.serial_array import UartArray
 from hdl.uart import checked
@@ -190,7 +191,7 @@ def board(name: str, *, rows: int | None = None, baud: int | None = None,
     if rows is not None:
         found = replace(found, array=replace(found.array, rows=rows))
     if baud is not None:
-        found = replace(found, baud=checks.integer("baud", baud, 300, 12_000_000))
+        found = replace(found, baud=checks.integer("baud", baud, *link.BAUDS))
     if hertz is not None:
         found = replace(found, hertz=checks.integer("hertz", hertz, 1_000_000, 400_000_000))
     if work is not None:
