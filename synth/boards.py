@@ -12,7 +12,7 @@ from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from golden.spec import Block
-from hdl import link
+from hdl import link, pll
 from hdl.accel.top import UartAccelerator
 from hdl.serial_array import UartArray
 from hdl.uart import checked
@@ -58,8 +58,10 @@ class Board:
     family : {"ecp5", "ice40"}
     target : str
         Its FPGA (see ``synth.targets``).
+    oscillator : int
+        Hertz of its crystal.
     hertz, baud : int
-        Clock, and bits a second on the serial line.
+        Clock that is asked for, and bits a second on the serial line.
     lights : int
         LEDs to use, at most 3.
     accelerator : bool
@@ -76,6 +78,7 @@ class Board:
     platform: str
     family: str
     target: str
+    oscillator: int
     hertz: int
     baud: int
     lights: int
@@ -89,19 +92,34 @@ class Board:
         config = self.work.config(self.array)
         return config if self.accelerator else config.array
 
+    def clock(self) -> Fraction:
+        """Hertz of the clock, which the PLL may make up to 1 % other than asked for.
+
+        Raises
+        ------
+        ValueError
+            If the PLL cannot make it.
+        """
+        if self.hertz == self.oscillator:
+            return Fraction(self.hertz)
+        make = {"ecp5": pll.ecp5, "ice40": pll.ice40}[self.family]
+        return make(self.oscillator, self.hertz).hertz(self.oscillator)
+
     def divisor(self) -> int:
         """Clock cycles a bit.
 
         Raises
         ------
         ValueError
-            If the clock is too slow for the line, or no whole number of cycles is near a bit.
+            If the clock cannot be had or is too slow for the line, or no whole number of cycles is
+            near a bit.
         """
-        divisor = max(round(Fraction(self.hertz, self.baud)), 1)
-        off = abs(Fraction(self.hertz, divisor) - self.baud)
-        if off > BAUD_TOLERANCE * self.baud:
+        clock = self.clock()
+        divisor = max(round(clock / self.baud), 1)
+        if abs(clock / divisor - self.baud) > BAUD_TOLERANCE * self.baud:
             raise ValueError(
-                f"baud must be within 2 % of {self.hertz} Hz over a whole number, not {self.baud}"
+                f"baud must be within 2 % of {float(clock):.12g} Hz over a whole number, "
+                f"not {self.baud}"
             )
         return checked(divisor)
 
@@ -153,6 +171,7 @@ BOARDS = {
             platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
             family="ecp5",
             target="ecp5-85k",
+            oscillator=25_000_000,
             hertz=25_000_000,
             baud=1_000_000,
             lights=3,
@@ -166,6 +185,7 @@ BOARDS = {
             platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
             family="ice40",
             target="ice40up5k",
+            oscillator=12_000_000,
             hertz=24_000_000,
             baud=1_000_000,
             lights=2,
