@@ -11,6 +11,7 @@ from golden import checks, spec
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
+from golden.matrix import columns
 from golden.spec import Block
 from hdl import link, pll
 from hdl.accel.top import UartAccelerator
@@ -22,7 +23,7 @@ BAUD_TOLERANCE = Fraction(1, 50)  # a byte's last bit is then read a fifth of a 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What a board's memories have room for.
+    """What memories have room for.
 
     Parameters
     ----------
@@ -30,7 +31,9 @@ class Workload:
         Hidden layers, in the notation or by name (see ``golden.spec``).
     inputs : tuple of int
         Shape of a sample.
-    classes, batch : int
+    classes : int
+    batch : int
+        Samples in an accelerator's memories; an array alone has none.
     """
 
     network: str = "128FC"
@@ -38,12 +41,25 @@ class Workload:
     classes: int = 10
     batch: int = 128  # memories of up to 512 words: a block RAM is half as wide with more
 
-    def config(self, array: ArrayConfig) -> AcceleratorConfig:
+    def accelerator(self, array: ArrayConfig, tiles: int = 1) -> AcceleratorConfig:
         """The smallest accelerator for it, of arrays like ``array``; errors as for
         ``golden.accel.compiler.sized``."""
+        return sized(self._blocks(), self.inputs, array, tiles, self.batch)
+
+    def array(self, array: ArrayConfig) -> ArrayConfig:
+        """``array`` with as many columns as the host then takes of it (see ``golden.matrix``).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the network does not fit its inputs, or needs more columns than an array can have.
+        """
+        sizes = spec.matrices(self._blocks(), self.inputs)
+        return replace(array, cols=columns(sizes, array))
+
+    def _blocks(self) -> list[Block]:
         checks.integer("classes", self.classes, 1)
-        blocks = [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
-        return sized(blocks, self.inputs, array, 1, self.batch)
+        return [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +104,10 @@ class Board:
     program: str
 
     def config(self) -> AcceleratorConfig | ArrayConfig:
-        """What the component is made of; errors as for ``Workload.config``."""
-        config = self.work.config(self.array)
-        return config if self.accelerator else config.array
+        """What the component is made of; errors as for ``Workload``'s."""
+        if self.accelerator:
+            return self.work.accelerator(self.array)
+        return self.work.array(self.array)
 
     def clock(self) -> Fraction:
         """Hertz of the clock, which the PLL may make up to 1 % other than asked for.

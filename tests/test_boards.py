@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from commands import error_of
 
+from golden import spec
+from golden.array import GoldenArray
 from golden.config import ArrayConfig
+from golden.matrix import ArrayPool
+from golden.network import Network
+from golden.ptable import tanh_table
 from hdl import link, pll
 from spintrit import cli
 from synth import bitstream, boards, flow
@@ -172,6 +177,16 @@ def test_bits_on_the_line_are_of_the_clock_that_the_pll_makes(name, mhz, made):
         ({"baud": 1e6}, TypeError, "baud must be an integer"),
         ({"hertz": 3 * MHZ}, ValueError, "output must be in 3125000 to 400000000, not 3000000"),
         ({"baud": 8_300_000}, ValueError, "divisor must be at least 4, not 3"),
+        (
+            {"name": "icebreaker", "work": Workload(network="999FC-999FC")},
+            ValueError,
+            "cols must be in 1 to 65535, not ",
+        ),
+        (
+            {"name": "icebreaker", "work": Workload(network="8C3")},
+            ValueError,
+            "network: 8C3 asks for images, not inputs of shape (64,)",
+        ),
         ({"work": Workload(network="9XY")}, ValueError, ""),
         ({"work": Workload(classes=0)}, ValueError, "classes must be at least 1, not 0"),
     ],
@@ -179,6 +194,27 @@ def test_bits_on_the_line_are_of_the_clock_that_the_pll_makes(name, mhz, made):
 def test_board_that_cannot_be_is_refused(changes, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}"):
         board(**({"name": "ulx3s-85f"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "cols"),
+    [
+        ("128FC", (64,), 10 * 128 + 19 * 10),
+        ("8C5-MP2", (28, 28, 1), 4 * 8 + 165 * 10),  # whose activations no accelerator has room for
+        ("8C3-MP4", (28, 28, 1), 2 * 8 + 42 * 10),  # nor does one pool by 4
+        ("6C3p1-5C2-4FC", (5, 4, 3), 4 * 6 + 4 * 5 + 9 * 4 + 1 * 10),
+        ("", (9,), 2 * 10),
+    ],
+)
+def test_array_has_the_columns_that_the_host_takes(network, inputs, cols):
+    config = board(
+        "icebreaker", work=Workload(network=network, inputs=inputs, batch=60_000)
+    ).config()
+    assert (config.rows, config.cols) == (7, cols)
+    pool = ArrayPool(GoldenArray, config, tanh_table(config), 1)
+    Network(pool, inputs, spec.parse(network), 10)
+    assert len(pool.arrays) == 1
+    assert pool.used(0) == cols
 
 
 @pytest.mark.parametrize("seed", [0, 1 << 31])
@@ -307,6 +343,7 @@ def test_slow_build_is_an_error_of_its_own(tools, tmp_path):
         ("--board icebreaker --rows 5000", "rows must be in 1 to 4096, not 5000"),
         ("--board icebreaker --inputs 3x", "inputs must be a shape"),
         ("--board icebreaker --seed 0", "seed must be in 1 to"),
+        ("--board icebreaker --batch 128", "batch = 128 is for a board with an accelerator: iceb"),
     ],
 )
 def test_wrong_arguments_are_one_line(options, message, tmp_path, capsys):
