@@ -4,7 +4,7 @@ Rows beyond an array's go to further tiles whose sums the host adds; columns tak
 of columns are free. Unused rows get zeros and no pulses.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -133,6 +133,13 @@ class SynapseMatrix:
             yield
         except Mismatch as mismatch:
             raise mismatch.within(self.name, tile.row, tile.col - tile.first) from None
+
+
+def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
+    """Columns that matrices of these ``sizes``, (n_in, n_out), take of an ``ArrayPool`` of one
+    array as long as need be."""
+    unit = array.columns_per_cycle
+    return sum(-(-n_in // array.rows) * -(-n_out // unit) * unit for n_in, n_out in sizes)
 
 
 class ArrayPool:

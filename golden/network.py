@@ -171,17 +171,17 @@ class Network(SynapseNetwork):
         self.weighted: list[Weighted] = []
         self.norms: list[BatchNorm] = []
         self.layers: list[Layer] = []
-        for number, block in enumerate(blocks, start=1):
-            name, before = f"layer{number}", self.shapes[number - 1]
+        sizes = spec.matrices(blocks, shape)
+        for number, (block, size) in enumerate(zip(blocks, sizes, strict=True), start=1):
+            name = f"layer{number}"
             if self.layers:
                 self.layers.append(Activation(threshold, window))
                 limit = 1
+            matrix = pool.matrix(name, *size)
             if block.kernel:
-                matrix = pool.matrix(name, block.kernel**2 * before[-1], block.n_out)
                 sides = block.kernel, block.padding, block.pool
                 self.weighted.append(Conv(matrix, *sides, dtype=dtype, limit=limit))
             else:
-                matrix = pool.matrix(name, int(np.prod(before)), block.n_out)
                 self.weighted.append(Dense(matrix, dtype, limit))
             self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend, spread))
             self.layers += [self.weighted[-1], self.norms[-1]]

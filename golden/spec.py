@@ -8,6 +8,7 @@ A TOML file has ``layers``, such a text, and may have a table ``training`` of se
 network (names of ``golden.train.TrainConfig``). Named networks are such files in ``networks``.
 """
 
+import math
 import re
 import tomllib
 from collections.abc import Sequence
@@ -123,6 +124,14 @@ def shapes(blocks: Sequence[Block], shape: Sequence[int]) -> list[tuple[int, ...
             raise ValueError(f"network: {block} is too large for its input of shape {here}")
         found.append((*sizes, block.n_out))
     return found
+
+
+def matrices(blocks: Sequence[Block], shape: Sequence[int]) -> list[tuple[int, int]]:
+    """Inputs and outputs of each block's weights, one matrix each; raises as ``shapes``."""
+    before = shapes(blocks, shape)[:-1]
+    inputs = [b.kernel**2 * s[-1] if b.kernel else math.prod(s)
+              for b, s in zip(blocks, before, strict=True)]  # fmt: skip
+    return [(n_in, block.n_out) for n_in, block in zip(inputs, blocks, strict=True)]
 
 
 def names() -> tuple[str, ...]:

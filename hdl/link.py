@@ -12,6 +12,7 @@ from golden.registers import by_name
 
 ARRAY_ID = 0x53504152
 VERSION = 0x00010000
+BAUDS = 300, 12_000_000  # lowest and highest, of any line here
 TRAILER_PARTS = protocol.CONTROL_BITS // 32
 SHAPE = ("SHAPE", "LAYOUT", "MEMORY3")  # registers that tell the array's parameters
 _REGISTERS = by_name()

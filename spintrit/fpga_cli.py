@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
         "--inputs", default="64", metavar="SHAPE", help="inputs, as 64 or 28x28x1 [64]"
     )
     work.add_argument("--classes", type=int, default=10, metavar="N", help="outputs [10]")
-    work.add_argument("--batch", type=int, default=128, metavar="N", help="samples [128]")
+    work.add_argument("--batch", type=int, metavar="N", help="samples, of an accelerator [128]")
     fpga.set_defaults(act=_fpga)
 
 
@@ -57,12 +57,18 @@ def _fpga(arguments: argparse.Namespace) -> int:
         return 0
     work = Workload(
         network=arguments.network, inputs=shape_of(arguments.inputs),
-        classes=arguments.classes, batch=arguments.batch,
+        classes=arguments.classes,
+        batch=Workload.batch if arguments.batch is None else arguments.batch,
     )  # fmt: skip
     hertz = None if arguments.clock is None else _hertz(arguments.clock)
     chosen = board(
         arguments.board, rows=arguments.rows, baud=arguments.baud, hertz=hertz, work=work
     )
+    if arguments.batch is not None and not chosen.accelerator:
+        raise ValueError(
+            f"batch = {arguments.batch} is for a board with an accelerator: {chosen.name} has an "
+            "array, which takes any batch"
+        )
     folder = arguments.output or Path("build/fpga") / chosen.name
     try:
         built = build(chosen, folder, seed=arguments.seed, say=lambda stage: print(f"{stage} ..."))

@@ -5,11 +5,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from golden import checks, spec
-from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from golden.spec import Block
 from spintrit.options import ARRAY_HELP, add_fields, fields
 
 BLOCK_HELP = {
@@ -58,6 +55,7 @@ def add(commands: Any) -> None:
 def _ip(arguments: argparse.Namespace) -> int:
     from golden.checkpoint import write_atomically
     from synth.accelerator import ACCELERATOR_NAME, ip_files
+    from synth.boards import Workload
 
     array = fields(ArrayConfig, arguments)
     if arguments.network is None:
@@ -65,10 +63,11 @@ def _ip(arguments: argparse.Namespace) -> int:
             array=array, **{name: getattr(arguments, name) for name in BLOCK_HELP}
         )
     else:
-        blocks = [*spec.parse(spec.load(arguments.network)[0]), Block(arguments.classes)]
-        checks.integer("classes", arguments.classes, 1)
-        shape = shape_of(arguments.inputs)
-        config = sized(blocks, shape, array, arguments.tiles, arguments.batch)
+        work = Workload(
+            network=arguments.network, inputs=shape_of(arguments.inputs),
+            classes=arguments.classes, batch=arguments.batch,
+        )  # fmt: skip
+        config = work.accelerator(array, arguments.tiles)
     files = ip_files(config, arguments.name or ACCELERATOR_NAME, arguments.uart)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

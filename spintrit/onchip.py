@@ -108,7 +108,7 @@ def line(port: str) -> Any:
     Raises
     ------
     ValueError
-        If ``port`` is neither.
+        If ``port`` is neither, or no line has that rate.
     OSError
         If there is no such device, or it cannot be opened.
     """

@@ -6,9 +6,12 @@ from collections import deque
 import numpy as np
 import serial
 
+from golden import checks
 from golden.accel.driver import Transport
+from hdl import link
 
 LONGEST_PACKET = 0xFFFF  # words that one command can announce
+_BYTE_BITS = 10  # on the line, start and stop bit included
 _LENGTHS = {"w": 0, "e": 0, "?": 0, "r": 4, "o": 4, "l": 4}
 
 
@@ -25,22 +28,24 @@ class SerialTransport(Transport):
     baud : int
         Bits a second; the accelerator's divisor is its clock over this.
     patience : float
-        Seconds to wait for the answer of a register.
+        Seconds without a byte after which an answer, or the rest of one, is given up.
     program_patience : float
-        Seconds to wait for a packet, which may be a program's.
+        Seconds to wait for the first byte of a program's results.
 
     Raises
     ------
     OSError
         If there is no such device, or it cannot be opened.
-    ValueError
-        If the device cannot have that ``baud``.
+    TypeError, ValueError
+        If no line here has that ``baud``, or the device cannot.
     """
 
     def __init__(
-        self, port: str, baud: int = 115200, patience: float = 2.0, program_patience: float = 3600.0
+        self, port: str, baud: int = 115200, patience: float = 5.0, program_patience: float = 3600.0
     ):
+        self.baud = checks.integer("baud", baud, *link.BAUDS)
         self.port, self.patience, self.program_patience = port, patience, program_patience
+        self._sent_at = 0.0  # when the last byte to the board is through
         self._line = serial.Serial(port, baud, timeout=0, exclusive=True)
         self._line.reset_input_buffer()
         self._bytes = bytearray()
@@ -52,11 +57,11 @@ class SerialTransport(Transport):
         self._line.close()
 
     def write_register(self, address: int, value: int) -> None:
-        self._line.write(b"W" + bytes([address]) + value.to_bytes(4, "little"))
+        self._give(b"W" + bytes([address]) + value.to_bytes(4, "little"))
         self._answer("w", f"the write to register {address:#04x}")
 
     def read_register(self, address: int) -> int:
-        self._line.write(b"R" + bytes([address]))
+        self._give(b"R" + bytes([address]))
         data = self._answer("r", f"the read of register {address:#04x}")
         return int.from_bytes(data, "little")
 
@@ -66,21 +71,26 @@ class SerialTransport(Transport):
                 f"a packet on a serial line must have 1 to {LONGEST_PACKET} words, not {len(words)}"
             )
         head = b"S" + len(words).to_bytes(2, "little")
-        self._line.write(head + np.ascontiguousarray(words, "<u4").tobytes())
+        self._give(head + np.ascontiguousarray(words, "<u4").tobytes())
 
     def receive(self) -> np.ndarray:
-        deadline = time.monotonic() + self.program_patience
+        return self._packet(self.patience, "a packet")
+
+    def receive_results(self) -> np.ndarray:
+        return self._packet(self.program_patience, "a program's results")
+
+    def _packet(self, patience: float, what: str) -> np.ndarray:
         while not self._packets:
-            kind, _ = self._message(deadline, "a packet")
+            # The words of a packet follow each other at once.
+            kind, _ = self._message(self.patience if self._words else patience, what)
             if kind not in "ol":
-                raise self._failure(f"answered {kind!r} instead of a packet")
+                raise self._failure(f"answered {kind!r} instead of {what}")
         return self._packets.popleft()
 
     def _answer(self, wanted: str, what: str) -> bytes:
         """The bytes of the answer to a register access; words that come before it are kept."""
-        deadline = time.monotonic() + self.patience
         while True:
-            kind, data = self._message(deadline, f"an answer to {what}")
+            kind, data = self._message(self.patience, f"an answer to {what}")
             if kind == wanted:
                 return data
             if kind == "e":
@@ -88,12 +98,12 @@ class SerialTransport(Transport):
             if kind not in "ol":
                 raise self._failure(f"answered {kind!r} to {what}")
 
-    def _message(self, deadline: float, what: str) -> tuple[str, bytes]:
-        """The next message, of which words are put aside."""
-        kind = chr(self._take(1, deadline, what)[0])
+    def _message(self, patience: float, what: str) -> tuple[str, bytes]:
+        """The next message, of which words are put aside; ``patience`` is for its first byte."""
+        kind = chr(self._take(1, patience, what)[0])
         if kind not in _LENGTHS:
             raise self._failure(f"sent {kind!r}, which begins no message")
-        data = self._take(_LENGTHS[kind], deadline, what)
+        data = self._take(_LENGTHS[kind], self.patience, what)
         if kind in "ol":
             self._words.append(int.from_bytes(data, "little"))
         if kind == "l":
@@ -101,13 +111,22 @@ class SerialTransport(Transport):
             self._words.clear()
         return kind, data
 
-    def _take(self, count: int, deadline: float, what: str) -> bytes:
+    def _give(self, data: bytes) -> None:
+        # The system takes bytes faster than a slow line passes them on.
+        self._sent_at = max(time.monotonic(), self._sent_at) + _BYTE_BITS * len(data) / self.baud
+        self._line.write(data)
+
+    def _take(self, count: int, patience: float, what: str) -> bytes:
+        heard_at = max(time.monotonic(), self._sent_at)
         while len(self._bytes) < count:
-            left = deadline - time.monotonic()
+            left = heard_at + patience - time.monotonic()
             if left <= 0:
                 raise self._failure(f"gave no answer while {what} was waited for")
             self._line.timeout = min(left, 1.0)
-            self._bytes += self._line.read(max(count - len(self._bytes), self._line.in_waiting))
+            data = self._line.read(max(count - len(self._bytes), self._line.in_waiting))
+            if data:
+                heard_at = max(time.monotonic(), self._sent_at)
+                self._bytes += data
         taken = bytes(self._bytes[:count])
         del self._bytes[:count]
         return taken

@@ -16,6 +16,7 @@ from synth.targets import FREQ_MHZ, TARGETS
 OUT = "build/synth"
 REPORT = "report.json"
 TARGET = "ecp5-85k"
+SEED = 1
 
 
 def add(commands: Any) -> None:
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
         "--block", choices=("array", "accelerator"), default="array",
         help="an array with its controller, or the accelerator behind AXI [array]",
     )  # fmt: skip
-    synth.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
+    synth.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of placement [{SEED}]")
     synth.add_argument(
         "--freq",
         type=float,
@@ -81,8 +82,7 @@ def _synth(arguments: argparse.Namespace) -> int:
     if arguments.block == "accelerator":
         own = {name: getattr(arguments, name) for name in BLOCK_HELP}
         config = AcceleratorConfig(array=array, **own)
-    else:
-        _no_accelerator(arguments)
+    _nothing_useless(arguments)
     if arguments.sweep:
         return _sweep(arguments, array)
     folder = arguments.output or Path(OUT) / f"{arguments.block}-{arguments.target}"
@@ -99,12 +99,20 @@ def _synth(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _no_accelerator(arguments: argparse.Namespace) -> None:
+def _nothing_useless(arguments: argparse.Namespace) -> None:
     """Refuse options that would do nothing."""
-    for field in dataclasses.fields(AcceleratorConfig):
-        if field.name in BLOCK_HELP and getattr(arguments, field.name) != field.default:
-            value = getattr(arguments, field.name)
-            raise ValueError(f"{field.name} = {value} needs --block accelerator")
+    idle: dict[str, tuple[Any, str]] = {}  # by option: its default, and what it needs
+    if arguments.block != "accelerator":
+        own = [field for field in dataclasses.fields(AcceleratorConfig) if field.name in BLOCK_HELP]
+        idle |= {field.name: (field.default, "--block accelerator") for field in own}
+    if not arguments.sweep:
+        idle["results"] = Path(OUT), "--sweep"
+    if not arguments.place or not TARGETS[arguments.target].placer:
+        idle |= {"seed": (SEED, "place and route"), "freq": (FREQ_MHZ, "place and route")}
+    for name, (default, needed) in idle.items():
+        value = getattr(arguments, name)
+        if value != default:
+            raise ValueError(f"{name} = {value} needs {needed}")
 
 
 def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:

@@ -97,10 +97,6 @@ def sources(board: Board) -> dict[str, str]:
         If the board's settings cannot be had, such as a clock.
     """
     platform = board.pins()
-    if board.hertz != platform.default_clk_frequency:  # the rest of the plan is lazy about it
-        {"ecp5": pll.ecp5, "ice40": pll.ice40}[board.family](
-            int(platform.default_clk_frequency), board.hertz
-        )
     top = BoardTop(board.component(), board.hertz, board.family, board.lights)
     with uncollected():
         files = platform.prepare(top, name=TOP).files
@@ -168,7 +164,7 @@ def build(
         say("place and route")
         start = time.monotonic()
         chip = _chip(board, family)
-        timing = flow.place(synthesis, chip, seed=seed, freq_mhz=board.hertz / pll.MHZ)
+        timing = flow.place(synthesis, chip, seed=seed, freq_mhz=float(board.clock()) / pll.MHZ)
         seconds["place and route"] = time.monotonic() - start
         report = json.loads((scratch / f"{TOP}-report.json").read_text())
         clocks = {
@@ -242,7 +238,7 @@ def _summary(
         "title": board.title,
         "component": what,
         "config": asdict(config),
-        "clock_hz": board.hertz,
+        "clock_hz": round(board.clock()),
         "baud": board.baud,
         "divisor": board.divisor(),
         "seed": seed,

@@ -11,7 +11,9 @@ from golden import checks, spec
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
+from golden.matrix import columns
 from golden.spec import Block
+from hdl import link, pll
 from hdl.accel.top import UartAccelerator
 from hdl.serial_array import UartArray
 from hdl.uart import checked
@@ -21,7 +23,7 @@ BAUD_TOLERANCE = Fraction(1, 50)  # a byte's last bit is then read a fifth of a 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What a board's memories have room for.
+    """What memories have room for.
 
     Parameters
     ----------
@@ -29,7 +31,9 @@ class Workload:
         Hidden layers, in the notation or by name (see ``golden.spec``).
     inputs : tuple of int
         Shape of a sample.
-    classes, batch : int
+    classes : int
+    batch : int
+        Samples in an accelerator's memories; an array alone has none.
     """
 
     network: str = "128FC"
@@ -37,12 +41,25 @@ class Workload:
     classes: int = 10
     batch: int = 128  # memories of up to 512 words: a block RAM is half as wide with more
 
-    def config(self, array: ArrayConfig) -> AcceleratorConfig:
+    def accelerator(self, array: ArrayConfig, tiles: int = 1) -> AcceleratorConfig:
         """The smallest accelerator for it, of arrays like ``array``; errors as for
         ``golden.accel.compiler.sized``."""
+        return sized(self._blocks(), self.inputs, array, tiles, self.batch)
+
+    def array(self, array: ArrayConfig) -> ArrayConfig:
+        """``array`` with as many columns as the host then takes of it (see ``golden.matrix``).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the network does not fit its inputs, or needs more columns than an array can have.
+        """
+        sizes = spec.matrices(self._blocks(), self.inputs)
+        return replace(array, cols=columns(sizes, array))
+
+    def _blocks(self) -> list[Block]:
         checks.integer("classes", self.classes, 1)
-        blocks = [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
-        return sized(blocks, self.inputs, array, 1, self.batch)
+        return [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +74,10 @@ class Board:
     family : {"ecp5", "ice40"}
     target : str
         Its FPGA (see ``synth.targets``).
+    oscillator : int
+        Hertz of its crystal.
     hertz, baud : int
-        Clock, and bits a second on the serial line.
+        Clock that is asked for, and bits a second on the serial line.
     lights : int
         LEDs to use, at most 3.
     accelerator : bool
@@ -75,6 +94,7 @@ class Board:
     platform: str
     family: str
     target: str
+    oscillator: int
     hertz: int
     baud: int
     lights: int
@@ -84,9 +104,23 @@ class Board:
     program: str
 
     def config(self) -> AcceleratorConfig | ArrayConfig:
-        """What the component is made of; errors as for ``Workload.config``."""
-        config = self.work.config(self.array)
-        return config if self.accelerator else config.array
+        """What the component is made of; errors as for ``Workload``'s."""
+        if self.accelerator:
+            return self.work.accelerator(self.array)
+        return self.work.array(self.array)
+
+    def clock(self) -> Fraction:
+        """Hertz of the clock, which the PLL may make up to 1 % other than asked for.
+
+        Raises
+        ------
+        ValueError
+            If the PLL cannot make it.
+        """
+        if self.hertz == self.oscillator:
+            return Fraction(self.hertz)
+        make = {"ecp5": pll.ecp5, "ice40": pll.ice40}[self.family]
+        return make(self.oscillator, self.hertz).hertz(self.oscillator)
 
     def divisor(self) -> int:
         """Clock cycles a bit.
@@ -94,13 +128,15 @@ class Board:
         Raises
         ------
         ValueError
-            If the clock is too slow for the line, or no whole number of cycles is near a bit.
+            If the clock cannot be had or is too slow for the line, or no whole number of cycles is
+            near a bit.
         """
-        divisor = max(round(Fraction(self.hertz, self.baud)), 1)
-        off = abs(Fraction(self.hertz, divisor) - self.baud)
-        if off > BAUD_TOLERANCE * self.baud:
+        clock = self.clock()
+        divisor = max(round(clock / self.baud), 1)
+        if abs(clock / divisor - self.baud) > BAUD_TOLERANCE * self.baud:
             raise ValueError(
-                f"baud must be within 2 % of {self.hertz} Hz over a whole number, not {self.baud}"
+                f"baud must be within 2 % of {float(clock):.12g} Hz over a whole number, "
+                f"not {self.baud}"
             )
         return checked(divisor)
 
@@ -152,6 +188,7 @@ BOARDS = {
             platform="amaranth_boards.ulx3s:ULX3S_85F_Platform",
             family="ecp5",
             target="ecp5-85k",
+            oscillator=25_000_000,
             hertz=25_000_000,
             baud=1_000_000,
             lights=3,
@@ -165,6 +202,7 @@ BOARDS = {
             platform="amaranth_boards.icebreaker:ICEBreakerPlatform",
             family="ice40",
             target="ice40up5k",
+            oscillator=12_000_000,
             hertz=24_000_000,
             baud=1_000_000,
             lights=2,
@@ -190,7 +228,7 @@ def board(name: str, *, rows: int | None = None, baud: int | None = None,
     if rows is not None:
         found = replace(found, array=replace(found.array, rows=rows))
     if baud is not None:
-        found = replace(found, baud=checks.integer("baud", baud, 300, 12_000_000))
+        found = replace(found, baud=checks.integer("baud", baud, *link.BAUDS))
     if hertz is not None:
         found = replace(found, hertz=checks.integer("hertz", hertz, 1_000_000, 400_000_000))
     if work is not None:

@@ -1,9 +1,5 @@
 """The accelerator behind its serial line, by the driver that a board has, against the twin."""
 
-import os
-import select
-import tty
-
 import numpy as np
 import pytest
 
@@ -72,79 +68,3 @@ def test_packet_that_no_command_can_hold_is_refused(line, length):
     ):
         line.send(np.zeros(length, np.uint32))
     assert line.read_register(0) == 0x53505254
-
-
-def test_silence_tells_what_was_waited_for(line):
-    line.program_patience = 0.05
-    with pytest.raises(RuntimeError, match=r"gave no answer while a packet was waited for$"):
-        line.receive()
-
-
-class Line:
-    """The other end of a line on which nobody listens, to say what one likes."""
-
-    def __init__(self):
-        self.inside, self.outside = os.openpty()
-        tty.setraw(self.outside)
-        self.transport = SerialTransport(os.ttyname(self.outside))
-
-    def heard(self, count):
-        """What has come in, of which a read may give a part; ``count`` bytes at least."""
-        heard = b""
-        while len(heard) < count and select.select([self.inside], [], [], 10)[0]:
-            heard += os.read(self.inside, 4096)
-        return heard
-
-    def close(self):
-        self.transport.close()
-        os.close(self.inside)
-        os.close(self.outside)
-
-
-@pytest.fixture
-def deaf():
-    line = Line()
-    yield line
-    line.close()
-
-
-@pytest.mark.parametrize(
-    ("answer", "what"),
-    [
-        (b"", "gave no answer while an answer to the read of register 0x24 was waited for"),
-        (b"r\0", "gave no answer while an answer to the read of register 0x24 was waited for"),
-        (b"?", "answered '\\?' to the read of register 0x24"),
-        (b"w", "answered 'w' to the read of register 0x24"),
-        (b"x", "sent 'x', which begins no message"),
-    ],
-)
-def test_what_is_no_answer_is_an_error(deaf, answer, what):
-    if what.startswith("gave no answer"):
-        deaf.transport.patience = 0.05
-    os.write(deaf.inside, answer)
-    with pytest.raises(RuntimeError, match=f"^the accelerator on /dev/\\S+ {what}$"):
-        deaf.transport.read_register(0x24)
-    assert deaf.heard(2) == b"R\x24"
-
-
-def test_words_and_answers_may_come_in_any_order(deaf):
-    os.write(deaf.inside, b"o\1\0\0\0r\7\0\0\0l\2\0\0\0l\3\0\0\0w")
-    assert deaf.transport.read_register(0) == 7
-    assert deaf.transport.receive().tolist() == [1, 2]
-    deaf.transport.write_register(0x30, 0x1234)
-    assert deaf.transport.receive().tolist() == [3]
-    deaf.transport.send(np.array([5, 1 << 31], np.uint32))
-    expected = b"R\0W\x30\x34\x12\0\0S\2\0\5\0\0\0\0\0\0\x80"
-    assert deaf.heard(len(expected)) == expected
-
-
-def test_answer_instead_of_a_packet_is_an_error(deaf):
-    os.write(deaf.inside, b"?")
-    with pytest.raises(RuntimeError, match=r"answered '\?' instead of a packet$"):
-        deaf.transport.receive()
-
-
-def test_missing_device_is_one_clear_line(tmp_path):
-    with pytest.raises(OSError, match="nowhere") as caught:
-        SerialTransport(str(tmp_path / "nowhere"))
-    assert "\n" not in str(caught.value)

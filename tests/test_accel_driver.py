@@ -158,6 +158,24 @@ def test_a_run_is_pc_batch_and_start():
     assert server.log == [(0x30, 5), (0x34, 3), (0x20, 1 | 4)]  # start, clear
 
 
+def test_only_what_a_program_answers_may_take_as_long_as_one():
+    class Counting(Server):
+        waits = 0
+
+        def receive_results(self):
+            self.waits += 1
+            return super().receive_results()
+
+    server = Counting(GoldenAccelerator(CONFIG))
+    driver = AcceleratorDriver(CONFIG, server)
+    driver.read(Space.LABELS)
+    driver.tile(0).generators()
+    driver.counts()
+    assert not server.waits
+    driver.run(0, 1)
+    assert server.waits == 1
+
+
 def test_what_another_host_left_is_stopped_and_passed_over():
     """A running program, whose answer is due, and results that nobody took."""
 

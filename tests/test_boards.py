@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 from commands import error_of
 
+from golden import spec
+from golden.array import GoldenArray
 from golden.config import ArrayConfig
+from golden.matrix import ArrayPool
+from golden.network import Network
+from golden.ptable import tanh_table
 from hdl import link, pll
 from spintrit import cli
 from synth import bitstream, boards, flow
@@ -138,7 +143,28 @@ def test_design_has_its_pll_but_for_the_oscillator_s_own_clock(name, mhz, cells)
 def test_bits_on_the_line_are_near_the_rate(name):
     own = board(name)
     assert abs(own.hertz / own.divisor() / own.baud - 1) < 0.02
-    assert own.hertz == own.divisor() * own.baud, "the default is to be exact"
+    assert own.clock() == own.hertz == own.divisor() * own.baud, "the default is to be exact"
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_oscillator_is_the_platform_s(name):
+    assert board(name).oscillator == board(name).pins().default_clk_frequency
+
+
+@pytest.mark.parametrize(
+    ("name", "mhz", "made"),
+    [("icebreaker", 24.1, 24), ("icebreaker", 17.1, 17.25), ("ulx3s-85f", 37.2, 37.5)],
+)
+def test_bits_on_the_line_are_of_the_clock_that_the_pll_makes(name, mhz, made):
+    hertz, made = round(mhz * MHZ), Fraction(made) * MHZ
+    assert board(name, hertz=hertz, baud=300).clock() == made
+    for baud in range(9600, int(made) // 4, 99_973):
+        divisor = round(made / baud)
+        if abs(made / divisor - baud) <= Fraction(baud, 50):
+            assert board(name, hertz=hertz, baud=baud).divisor() == divisor
+        else:
+            with pytest.raises(ValueError, match=rf"^baud must be within 2 % of {made} Hz over a"):
+                board(name, hertz=hertz, baud=baud)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +175,18 @@ def test_bits_on_the_line_are_near_the_rate(name):
         ({"baud": 7_000_000}, ValueError, "baud must be within 2 % of 25000000 Hz over a whole"),
         ({"baud": 12_500_000}, ValueError, "baud must be in 300 to 12000000, not"),
         ({"baud": 1e6}, TypeError, "baud must be an integer"),
-        ({"hertz": 3 * MHZ, "baud": MHZ}, ValueError, "divisor must be at least 4, not 3"),
+        ({"hertz": 3 * MHZ}, ValueError, "output must be in 3125000 to 400000000, not 3000000"),
+        ({"baud": 8_300_000}, ValueError, "divisor must be at least 4, not 3"),
+        (
+            {"name": "icebreaker", "work": Workload(network="999FC-999FC")},
+            ValueError,
+            "cols must be in 1 to 65535, not ",
+        ),
+        (
+            {"name": "icebreaker", "work": Workload(network="8C3")},
+            ValueError,
+            "network: 8C3 asks for images, not inputs of shape (64,)",
+        ),
         ({"work": Workload(network="9XY")}, ValueError, ""),
         ({"work": Workload(classes=0)}, ValueError, "classes must be at least 1, not 0"),
     ],
@@ -157,6 +194,27 @@ def test_bits_on_the_line_are_near_the_rate(name):
 def test_board_that_cannot_be_is_refused(changes, error, message):
     with pytest.raises(error, match=f"^{re.escape(message)}"):
         board(**({"name": "ulx3s-85f"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("network", "inputs", "cols"),
+    [
+        ("128FC", (64,), 10 * 128 + 19 * 10),
+        ("8C5-MP2", (28, 28, 1), 4 * 8 + 165 * 10),  # whose activations no accelerator has room for
+        ("8C3-MP4", (28, 28, 1), 2 * 8 + 42 * 10),  # nor does one pool by 4
+        ("6C3p1-5C2-4FC", (5, 4, 3), 4 * 6 + 4 * 5 + 9 * 4 + 1 * 10),
+        ("", (9,), 2 * 10),
+    ],
+)
+def test_array_has_the_columns_that_the_host_takes(network, inputs, cols):
+    config = board(
+        "icebreaker", work=Workload(network=network, inputs=inputs, batch=60_000)
+    ).config()
+    assert (config.rows, config.cols) == (7, cols)
+    pool = ArrayPool(GoldenArray, config, tanh_table(config), 1)
+    Network(pool, inputs, spec.parse(network), 10)
+    assert len(pool.arrays) == 1
+    assert pool.used(0) == cols
 
 
 @pytest.mark.parametrize("seed", [0, 1 << 31])
@@ -231,8 +289,16 @@ def test_build_leaves_bitstream_timing_and_summary(tools, tmp_path, name, suffix
     assert set(summary["seconds"]) == {"synthesis", "place and route", "bitstream"}
     text = (tmp_path / "timing.txt").read_text()
     assert re.search(r"clk +51.00 +(24|25).00  met", text)
+    assert summary["clock_hz"] == BOARDS[name].hertz
     assert "array.word~" in text
     assert not any(word.endswith("allow-unconstrained") for word in tools["options"])
+
+
+def test_summary_tells_the_clock_that_the_pll_makes(tools, tmp_path):
+    built = build(board("icebreaker", hertz=24_100_000), tmp_path)
+    assert built.clocks["clk"] == (31.5, 24)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["clock_hz"], summary["divisor"]) == (24_000_000, 24)
 
 
 @pytest.mark.parametrize(
@@ -277,6 +343,7 @@ def test_slow_build_is_an_error_of_its_own(tools, tmp_path):
         ("--board icebreaker --rows 5000", "rows must be in 1 to 4096, not 5000"),
         ("--board icebreaker --inputs 3x", "inputs must be a shape"),
         ("--board icebreaker --seed 0", "seed must be in 1 to"),
+        ("--board icebreaker --batch 128", "batch = 128 is for a board with an accelerator: iceb"),
     ],
 )
 def test_wrong_arguments_are_one_line(options, message, tmp_path, capsys):

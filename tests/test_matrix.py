@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray, Mismatch
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayPool, columns
 from golden.ptable import tanh_table
 
 CONFIG = ArrayConfig(rows=4, cols=6, columns_per_cycle=2, code_bits=3)
@@ -81,10 +81,11 @@ def test_tiles_cover_each_matrix_once_and_share_nothing(config, shapes, seed):
             assert tile.width % config.columns_per_cycle == 0
             assert tile.cols <= tile.width < tile.cols + config.columns_per_cycle
             assert tile.first + tile.width <= config.cols
-            columns = {(id(tile.array), tile.first + k) for k in range(tile.width)}
-            assert not columns & used
-            used |= columns
+            mine = {(id(tile.array), tile.first + k) for k in range(tile.width)}
+            assert not mine & used
+            used |= mine
         assert (covered == 1).all()
+    assert len(used) == columns(shapes, config)
     assert len(pool.arrays) == -(-len(used) // config.cols)  # no array before the last is full
 
 

@@ -110,6 +110,10 @@ def test_what_only_a_chip_has_needs_one(tmp_path, capsys):
     assert "/dev/none" in told
     told = error_of(f"train --on-chip --array serial:/dev/null@x --out {tmp_path}", capsys)
     assert "serial:PORT@BAUD, not '/dev/null@x'" in told
+    told = error_of(f"train --array serial:/dev/null@3000000000 --out {tmp_path}", capsys)
+    assert "baud must be in 300 to 12000000, not 3000000000" in told
+    told = error_of(f"train --on-chip --array serial:/dev/null@0 --out {tmp_path}", capsys)
+    assert "baud must be in 300 to 12000000, not 0" in told
     assert "invalid choice: 'serial:'" in error_of("train --array serial:", capsys)
 
 

@@ -181,6 +181,10 @@ def test_sweep_leaves_out_what_cannot_be():
         (["--block", "accelerator", "--columns-per-cycle", "2"], "array.columns_per_cycle must"),
         (["--sweep", "--block", "accelerator"], "block must be array with --sweep"),
         (["--sweep", "-o", "x"], "output = 'x' is for one block; see --results"),
+        (["--results", "x"], "results = x needs --sweep"),
+        (["--no-place", "--seed", "2"], "seed = 2 needs place and route"),
+        (["--sweep", "--no-place", "--freq", "60"], "freq = 60.0 needs place and route"),
+        (["--target", "generic", "--freq", "60"], "freq = 60.0 needs place and route"),
     ],
 )
 def test_command_line_refuses(options, message, capsys, tmp_path, monkeypatch):

@@ -38,6 +38,10 @@ class Transport(ABC):
     def receive(self) -> np.ndarray:
         """The next packet, uint32; raises RuntimeError if none comes."""
 
+    def receive_results(self) -> np.ndarray:
+        """As ``receive``, after the start of a program, which has to end first."""
+        return self.receive()
+
 
 def _control(transport: Transport, **bits: int) -> None:
     """Write 1 to bits of CONTROL."""
@@ -48,8 +52,9 @@ def _control(transport: Transport, **bits: int) -> None:
 
 def _answer(transport: Transport, op: PacketOp) -> np.ndarray:
     """The answer to a packet; results that another host did not take are passed over."""
+    receive = transport.receive_results if op is PacketOp.RUN else transport.receive
     while True:
-        words = transport.receive()
+        words = receive()
         found = protocol.field(HEADER, "op", int(words[0]))
         if found == op:
             return words
@@ -112,7 +117,7 @@ class AcceleratorDriver(Accelerator):
                 raise ValueError(f"{register}.{field} must be {value}, not {found}")
         if self._field("STATUS", "busy"):  # with what another host has started
             _control(self.transport, stop=1)
-            self.transport.receive()
+            self.transport.receive_results()
         _control(self.transport, clear=1, reset_counters=1)
         self._tiles = [TileArray(config.array, transport, n) for n in range(config.tiles)]
 
