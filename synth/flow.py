@@ -227,23 +227,34 @@ def place(
     if target.constraints:
         (folder / CONSTRAINTS).write_text(target.constraints)
     try:
-        _nextpnr(
-            target, synthesis.netlist,
-            "--report", report, "--seed", str(seed), "--freq", f"{freq_mhz:g}",
-            "--timing-allow-fail",
-        )  # fmt: skip
+        used = packed(synthesis, target)
+        if not _too_large(used):  # which an ECP5's placer tells after many minutes
+            _nextpnr(
+                target, synthesis.netlist,
+                "--report", report, "--seed", str(seed), "--freq", f"{freq_mhz:g}",
+                "--timing-allow-fail",
+            )  # fmt: skip
     except ToolError as error:
         used = utilisation(error.log)
-        if any(have < want for want, have in used.values()) or _NO_PLACE.search(str(error)):
-            told = ", ".join(
-                f"{name} {want} of {have}"
-                for name, (want, have) in used.items()
-                if want and (want > have or name == target.logic)
-            )
-            message = f"does not fit {target.name}: {told}"
-            raise DoesNotFitError(message, error.log, used) from None
+        if _too_large(used) or _NO_PLACE.search(str(error)):
+            raise _misfit(target, used, error.log) from None
         raise
+    if _too_large(used):
+        raise _misfit(target, used, "")
     return timing(json.loads((folder / report).read_text()))
+
+
+def _too_large(used: dict[str, tuple[int, int]]) -> bool:
+    return any(have < want for want, have in used.values())
+
+
+def _misfit(target: Target, used: dict[str, tuple[int, int]], log: str) -> DoesNotFitError:
+    told = ", ".join(
+        f"{name} {want} of {have}"
+        for name, (want, have) in used.items()
+        if want and (want > have or name == target.logic)
+    )
+    return DoesNotFitError(f"does not fit {target.name}: {told}", log, used)
 
 
 def packed(synthesis: Synthesis, target: Target) -> dict[str, tuple[int, int]]:

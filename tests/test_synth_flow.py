@@ -215,6 +215,19 @@ def test_a_design_of_more_cells_than_there_are_says_how_many(monkeypatch, tmp_pa
     assert caught.value.utilisation["TRELLIS_FF"] == (12, 24288)
 
 
+def test_what_is_too_large_is_not_placed(monkeypatch, tmp_path):
+    calls = []
+
+    def packing(chip, netlist, *arguments):
+        calls.append(arguments)
+        return TOO_LARGE
+
+    monkeypatch.setattr(flow, "_nextpnr", packing)
+    with pytest.raises(flow.DoesNotFitError, match=r"TRELLIS_COMB 30000 of 24288$"):
+        flow.place(synthesis(tmp_path), target("ecp5-25k"))
+    assert calls == [("--pack-only",)]
+
+
 def test_other_errors_of_nextpnr_pass(monkeypatch, tmp_path):
     nextpnr(monkeypatch, ToolError("nextpnr failed: bad file", ""))
     with pytest.raises(ToolError, match=r"^nextpnr failed: bad file$"):
