@@ -164,7 +164,10 @@ def build(
         say("place and route")
         start = time.monotonic()
         chip = _chip(board, family)
-        timing = flow.place(synthesis, chip, seed=seed, freq_mhz=float(board.clock()) / pll.MHZ)
+        timing = flow.place(
+            synthesis, chip, seed=seed, freq_mhz=float(board.clock()) / pll.MHZ,
+            output=(family.option, f"{TOP}.{family.routed}"),
+        )  # fmt: skip
         seconds["place and route"] = time.monotonic() - start
         report = json.loads((scratch / f"{TOP}-report.json").read_text())
         clocks = {
@@ -205,7 +208,6 @@ def _chip(board: Board, family: Family) -> Target:
     chip = target(board.target)
     options = [word for word in chip.arguments if word not in _FREE]
     options += [f"--{family.pins}", f"{TOP}.{family.pins}"]
-    options += [family.option, f"{TOP}.{family.routed}"]
     return replace(chip, arguments=tuple(options), constraints="")
 
 

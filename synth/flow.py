@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,9 @@ def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> 
 
 
 def place(
-    synthesis: Synthesis, target: Target, *, seed: int = 1, freq_mhz: float = FREQ_MHZ
-) -> Timing:
+    synthesis: Synthesis, target: Target, *,
+    seed: int = 1, freq_mhz: float = FREQ_MHZ, output: Sequence[str] = (),
+) -> Timing:  # fmt: skip
     """Place and route a netlist; the same seed gives the same result.
 
     Parameters
@@ -209,6 +211,8 @@ def place(
         Of placement, 1 to 2^31 - 1.
     freq_mhz : float
         What the tools aim at.
+    output : sequence of str
+        Options of nextpnr that tell what more to write.
 
     Raises
     ------
@@ -232,7 +236,7 @@ def place(
             _nextpnr(
                 target, synthesis.netlist,
                 "--report", report, "--seed", str(seed), "--freq", f"{freq_mhz:g}",
-                "--timing-allow-fail",
+                "--timing-allow-fail", *output,
             )  # fmt: skip
     except ToolError as error:
         used = utilisation(error.log)

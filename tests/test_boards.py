@@ -253,7 +253,7 @@ def tools(monkeypatch):
             (folder / file).write_text(text)
         return Synthesis(folder / "top.json", "top", Area(lut4=7))
 
-    def place(synthesis, chip, *, seed, freq_mhz):
+    def place(synthesis, chip, *, seed, freq_mhz, output):
         if state["error"]:
             raise state["error"]
         fmax = {"clk": {"achieved": state["achieved"], "constraint": freq_mhz}}
