@@ -8,15 +8,18 @@ from pathlib import Path
 
 from amaranth.lib import wiring
 
+from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
+from hdl.accel.top import AxiAccelerator
 from synth import flow, yosys
+from synth.accelerator import ACCELERATOR_NAME
 from synth.generate import TOP_NAME, FlatArray, headed
 from synth.targets import TARGETS, target
 from synth.tools import EXTRA, MissingToolError
 
 # Models by what a target's name begins with, Yosys' own and ours.
 _MODELS = {"ecp5": "ecp5/cells_sim.v", "ice40": "ice40/cells_sim.v"}
-_OURS = {"ecp5": ["dp16kd.v"], "ice40": []}
+_OURS = {"ecp5": ["dp16kd.v", "mult18x18d.v"], "ice40": []}
 MODELLED = tuple(name for name in TARGETS if name.startswith(tuple(_MODELS)))
 # What the models do, and loops that are none: bits of one name that feed one another.
 _ALLOWED = "\n".join(
@@ -49,6 +52,13 @@ def netlist_verilog(config: ArrayConfig, name: str) -> str:
         If Yosys is missing or fails.
     """
     netlist = component_netlist(FlatArray(config), TOP_NAME, name)
+    return headed(f"{config} on {name}", with_models(netlist, name))
+
+
+def accelerator_netlist(config: AcceleratorConfig, name: str) -> str:
+    """As ``netlist_verilog``, of the accelerator that ``synth.accelerator.accelerator_verilog``
+    is of."""
+    netlist = component_netlist(AxiAccelerator(config), ACCELERATOR_NAME, name)
     return headed(f"{config} on {name}", with_models(netlist, name))
 
 

@@ -105,8 +105,12 @@ def lockstep(design: str) -> LockstepAccelerator:
     [(design, name) for design, (_, _, cases) in DESIGNS.items() for name in cases],
 )
 def test_training_equals_the_twin(design, name):
-    case = DESIGNS[design][2][name]
-    block = lockstep(design)
+    train(lockstep(design), DESIGNS[design][2][name])
+
+
+def train(block: LockstepAccelerator, case: Case):
+    """Three batches and inference; results are compared as they come, all that is stored after
+    each."""
     block.verify()  # at power-up
     plan = Limited(case.blocks, case.shape, block.config, case.batch, case.settings)
     plan.adc = case.adc
