@@ -68,7 +68,9 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
             suffix = f"_copy{copied[name]}"
             connections = cell["connections"] | {_OUTPUTS[cell["type"]]: [free]}
             cells[name + suffix] = cell | {"connections": connections}
-            nets[f"{called.get(bit, name)}{suffix}"] = {"bits": [free], "hide_name": 1}
+            # Its own name for the net, too: Yosys reads no netlist whose net is called as a cell.
+            called[free] = called.get(bit, f"{name}_out") + suffix
+            nets[called[free]] = {"bits": [free], "hide_name": 1}
             drivers[free], readers[free] = name + suffix, set(group)
             for port, bits in connections.items():
                 if cell["port_directions"][port] == "input":

@@ -73,6 +73,20 @@ def test_no_register_or_lut_feeds_more(count):
     assert copies.split(module, most=4) == 0
 
 
+def test_no_net_is_called_as_a_cell():
+    """Copies of copies, too: Yosys would refuse to read the netlist."""
+    module = design(200)
+    cells = module["cells"]
+    cells["first"] = cells.pop("first")  # is copied before what it feeds
+    cells |= {f"direct_{i}": register(10, 1000 + i) for i in range(9)}
+    module["netnames"] = {"a": {"bits": [10]}, "b": {"bits": [11]}, "clk": {"bits": [CLOCK]}}
+    copies.split(module, most=4)
+    assert any(name.count("_copy") == 2 for name in cells)
+    assert not cells.keys() & module["netnames"].keys()
+    named = [bit for net in module["netnames"].values() for bit in net["bits"]]
+    assert len(named) == len(set(named)) == 3 + len(cells) - 211
+
+
 def test_neighbours_share_a_copy():
     module = design(8)
     assert copies.split(module, most=4) == 1
