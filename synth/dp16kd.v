@@ -1,9 +1,10 @@
 // Behaviour of the ECP5 block RAM in the modes that Yosys infers; Yosys itself has none.
 //
-// Data widths 1, 2, 4, 9, 18 and, one port writing and the other reading, 36. A byte has nine bits,
-// of which the widths below 9 leave out the highest. Output registers, without their reset.
-// What the silicon leaves open is made as wrong as can be: a word that one port reads while the
-// other writes it comes out inverted, so that no netlist works by chance.
+// Data widths 1, 2, 4, 9, 18 and, port A writing and port B reading, 36. A byte has nine bits, of
+// which the widths below 9 leave out the highest. Output registers, without their reset.
+// What the silicon leaves open, or is not known here, is made as wrong as can be, so that no
+// netlist works by chance: a word that one port reads while the other writes it comes out inverted,
+// and an output register is all ones after a reset.
 
 module DP16KD(
   input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,
@@ -91,8 +92,24 @@ module DP16KD(
   parameter [319:0] INITVAL_3E = 320'h0;
   parameter [319:0] INITVAL_3F = 320'h0;
 
+  localparam KNOWN_A = DATA_WIDTH_A == 1 || DATA_WIDTH_A == 2 || DATA_WIDTH_A == 4
+    || DATA_WIDTH_A == 9 || DATA_WIDTH_A == 18 || DATA_WIDTH_A == 36;
+  localparam KNOWN_B = DATA_WIDTH_B == 1 || DATA_WIDTH_B == 2 || DATA_WIDTH_B == 4
+    || DATA_WIDTH_B == 9 || DATA_WIDTH_B == 18 || DATA_WIDTH_B == 36;
+
   generate
-    if (CSDECODE_A != "0b000" || CSDECODE_B != "0b000") begin : unsupported
+    if (!KNOWN_A || !KNOWN_B || (DATA_WIDTH_A == 36) != (DATA_WIDTH_B == 36)
+        || REGMODE_A != "NOREG" && REGMODE_A != "OUTREG"
+        || REGMODE_B != "NOREG" && REGMODE_B != "OUTREG"
+        || RESETMODE != "SYNC" && RESETMODE != "ASYNC"
+        || ASYNC_RESET_RELEASE != "SYNC" && ASYNC_RESET_RELEASE != "ASYNC"
+        || CSDECODE_A != "0b000" || CSDECODE_B != "0b000"
+        || WRITEMODE_A != "NORMAL" && WRITEMODE_A != "WRITETHROUGH"
+          && WRITEMODE_A != "READBEFOREWRITE"
+        || WRITEMODE_B != "NORMAL" && WRITEMODE_B != "WRITETHROUGH"
+          && WRITEMODE_B != "READBEFOREWRITE"
+        || CLKAMUX != "CLKA" && CLKAMUX != "INV" || CLKBMUX != "CLKB" && CLKBMUX != "INV"
+        || GSR != "AUTO" && GSR != "DISABLED") begin : unsupported
       DP16KD_in_a_mode_without_a_model wrong();
     end
   endgenerate
@@ -248,11 +265,12 @@ module DP16KD(
 
   // Output registers have enables of their own, and are loaded whether their port reads or not.
   wire load_a = WIDE ? OCEA & OCEB : OCEA;
+  wire reset_a = WIDE ? RSTB : RSTA;
   reg [17:0] late_a, late_b;
   initial {late_a, late_b} = 36'b0;
   wire clk_out_a = WIDE ? clk_b : clk_a;
-  always @(posedge clk_out_a) if (load_a) late_a <= now_a;
-  always @(posedge clk_b) if (OCEB) late_b <= now_b;
+  always @(posedge clk_out_a) if (load_a | reset_a) late_a <= now_a | {18{reset_a}};
+  always @(posedge clk_b) if (OCEB | RSTB) late_b <= now_b | {18{RSTB}};
   assign {DOA17, DOA16, DOA15, DOA14, DOA13, DOA12, DOA11, DOA10, DOA9, DOA8, DOA7, DOA6, DOA5,
     DOA4, DOA3, DOA2, DOA1, DOA0} = REGMODE_A == "OUTREG" ? late_a : now_a;
   assign {DOB17, DOB16, DOB15, DOB14, DOB13, DOB12, DOB11, DOB10, DOB9, DOB8, DOB7, DOB6, DOB5,
