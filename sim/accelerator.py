@@ -26,11 +26,12 @@ _FUNCTIONS: library.Functions = {
 }
 
 
-def build(config: AcceleratorConfig, verilog: str | None = None) -> Path:
-    """Compile the accelerator, or another Verilog text with its ports, once for each design;
-    returns the library's path. Raises as ``sim.library.build``."""
-    text = accelerator_verilog(config) if verilog is None else verilog
-    return library.build_with(text, ACCELERATOR_NAME, "Vaccelerator", _DRIVER)
+def build(config: AcceleratorConfig) -> Path:
+    """Compile the accelerator, once for each design; returns the library's path. Raises as
+    ``sim.library.build``."""
+    return library.build_with(
+        accelerator_verilog(config), ACCELERATOR_NAME, "Vaccelerator", _DRIVER
+    )
 
 
 class Verilated(Transport):

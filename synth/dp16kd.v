@@ -2,9 +2,9 @@
 //
 // Data widths 1, 2, 4, 9, 18 and, port A writing and port B reading, 36. A byte has nine bits, of
 // which the widths below 9 leave out the highest. Output registers, without their reset.
-// What the silicon leaves open, or is not known here, is made as wrong as can be, so that no netlist
-// works by chance: a word that one port reads while the other writes it comes out inverted, and an
-// output register is all ones after a reset.
+// What the silicon leaves open, or is not known here, is made as wrong as can be, so that no
+// netlist works by chance: a word that one port reads while the other writes it comes out inverted,
+// and an output register is all ones after a reset.
 
 module DP16KD(
   input DIA17, DIA16, DIA15, DIA14, DIA13, DIA12, DIA11, DIA10, DIA9, DIA8, DIA7, DIA6, DIA5,

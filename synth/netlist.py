@@ -32,15 +32,17 @@ _INCLUDE = re.compile(r'`include "([^"]+)"')
 _MODULE = re.compile(r"\bmodule\s+(\\?[^\s(#]+).*?\bendmodule\b", re.DOTALL)
 
 
-def netlist_verilog(config: ArrayConfig, name: str) -> str:
-    """Verilog of an array as it comes out of a target's synthesis, with models of the cells.
+def netlist_verilog(config: ArrayConfig | AcceleratorConfig, name: str) -> str:
+    """Verilog of an array or an accelerator as it comes out of a target's synthesis, with models of
+    the cells.
 
-    Module and ports are those of ``synth.generate.array_verilog``, so that whatever simulates the
-    one can simulate the other.
+    Module and ports are those of ``synth.generate.array_verilog`` or, with AXI ports, of
+    ``synth.accelerator.accelerator_verilog``, so that whatever simulates the one can simulate the
+    other.
 
     Parameters
     ----------
-    config : ArrayConfig
+    config : ArrayConfig or AcceleratorConfig
     name : str
         One of ``MODELLED``, the targets whose cells have models.
 
@@ -51,20 +53,16 @@ def netlist_verilog(config: ArrayConfig, name: str) -> str:
     ToolError
         If Yosys is missing or fails.
     """
-    netlist = component_netlist(FlatArray(config), TOP_NAME, name)
-    return headed(f"{config} on {name}", with_models(netlist, name))
-
-
-def accelerator_netlist(config: AcceleratorConfig, name: str) -> str:
-    """As ``netlist_verilog``, of the accelerator that ``synth.accelerator.accelerator_verilog``
-    is of."""
-    netlist = component_netlist(AxiAccelerator(config), ACCELERATOR_NAME, name)
+    if isinstance(config, ArrayConfig):
+        netlist = component_netlist(FlatArray(config), TOP_NAME, name)
+    else:
+        netlist = component_netlist(AxiAccelerator(config), ACCELERATOR_NAME, name)
     return headed(f"{config} on {name}", with_models(netlist, name))
 
 
 def component_netlist(component: wiring.Component, top: str, name: str) -> str:
-    """The netlist of a component alone, flat, as Verilog with the one module ``top``: the same that
-    ``synth.flow`` places.
+    """The netlist of a component alone, flat, as Verilog with the one module ``top``: by the script
+    and the changes that make what ``synth.flow`` places, where a frame of pins is around it.
 
     Raises
     ------

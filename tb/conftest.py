@@ -11,6 +11,7 @@ os.environ.setdefault("SPINTRIT_CACHE", str(Path(__file__).parents[1] / "build" 
 
 import pytest  # noqa: E402
 
+from sim import library  # noqa: E402
 from sim.toolchain import ToolError, find_verilator  # noqa: E402
 
 
@@ -23,6 +24,13 @@ def toolchain():
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no RTL tests: {error}")
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Compilers that take less time over programs that do not run long."""
+    flags = [*library._FLAGS, "-MAKEFLAGS", "OPT_FAST=-O0"]
+    monkeypatch.setattr(library, "_FLAGS", flags)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,7 +4,7 @@ import os
 
 import cocotb
 import numpy as np
-from amaranth.hdl import Module, Signal, unsigned
+from amaranth.hdl import ClockSignal, Instance, Module, Signal, unsigned
 from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -80,6 +80,35 @@ class Memories(wiring.Component):
         return m
 
 
+class ResetRegisters(wiring.Component):
+    """A block RAM of zeros whose output registers are reset by ``clear``, which no netlist has.
+
+    Members
+    -------
+    clear, out_en : In(1)
+    a, b : Out(1)
+        A bit of each port.
+    """
+
+    def __init__(self):
+        super().__init__({"clear": In(1), "out_en": In(1), "a": Out(1), "b": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.d.sync += Signal().eq(1)  # there is a clock
+        ports = {"CLK{}": ClockSignal(), "CE{}": 1, "OCE{}": self.out_en, "WE{}": 0}
+        ports |= {"RST{}": self.clear} | {f"CS{{}}{i}": 0 for i in range(3)}
+        ports |= {f"AD{{}}{i}": 0 for i in range(ADDRESS_BITS)}
+        m.submodules.memory = Instance(
+            "DP16KD",
+            **{f"p_REGMODE_{side}": "OUTREG" for side in "AB"},
+            **{f"i_{n.format(side)}": value for n, value in ports.items() for side in "AB"},
+            o_DOA0=self.a,
+            o_DOB17=self.b,
+        )
+        return m
+
+
 def initial(width: int) -> list[int]:
     """Words at power-up, no two of them alike where they are wide."""
     return [(i * 0x9E3779B97) >> 5 & ((1 << width) - 1) for i in range(depth(width))]
@@ -130,3 +159,13 @@ async def memories_hold_what_is_written(dut):
             if width in expected:
                 got = int(getattr(dut, f"read_data_{width}").value)
                 assert got == expected[width], (width, read_addr, got, expected[width])
+
+
+@cocotb.test(timeout_time=1, timeout_unit="us")
+async def reset_of_an_output_register_comes_out_wrong(dut):
+    """As ones, until the register is loaded; zeros before."""
+    Clock(dut.clk, 10, unit="ns").start()
+    for clear, out_en, expected in ((0, 1, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (1, 1, 1)):
+        dut.clear.value, dut.out_en.value = clear, out_en
+        await FallingEdge(dut.clk)
+        assert (int(dut.a.value), int(dut.b.value)) == (expected, expected), (clear, out_en)

@@ -100,17 +100,8 @@ def lockstep(design: str) -> LockstepAccelerator:
     return LockstepAccelerator(GoldenAccelerator(config), RtlAccelerator(config, built(design)))
 
 
-@pytest.mark.parametrize(
-    ("design", "name"),
-    [(design, name) for design, (_, _, cases) in DESIGNS.items() for name in cases],
-)
-def test_training_equals_the_twin(design, name):
-    train(lockstep(design), DESIGNS[design][2][name])
-
-
-def train(block: LockstepAccelerator, case: Case):
-    """Three batches and inference; results are compared as they come, all that is stored after
-    each."""
+def train(block: LockstepAccelerator, case: Case) -> None:
+    """Three training steps and a prediction; all that both hold is compared after each."""
     block.verify()  # at power-up
     plan = Limited(case.blocks, case.shape, block.config, case.batch, case.settings)
     plan.adc = case.adc
@@ -135,6 +126,14 @@ def train(block: LockstepAccelerator, case: Case):
     assert len(set(classes.tolist())) <= case.classes
     block.verify()
     assert block.compared > before
+
+
+@pytest.mark.parametrize(
+    ("design", "name"),
+    [(design, name) for design, (_, _, cases) in DESIGNS.items() for name in cases],
+)
+def test_training_equals_the_twin(design, name):
+    train(lockstep(design), DESIGNS[design][2][name])
 
 
 @pytest.mark.parametrize("design", DESIGNS)

@@ -14,14 +14,16 @@ from hdl.lfsr import Lfsr
 from sim import library
 from synth import netlist
 from synth.equivalence import prove
-from synth.generate import TOP_NAME
+from synth.generate import TOP_NAME, component_verilog
 from tb import array_tb, memory_tb, tiny
 from tb.array_bench import variables
 from tb.runner import run_tb
 from tb.test_array_tb import SEED
 from tb.test_library import exercise
 
+pytestmark = pytest.mark.usefixtures("quick")
 ECP5, ICE40 = "ecp5-25k", "ice40hx8k"
+FLAGS = re.MULTILINE | re.DOTALL
 BLOCK_RAM = {ECP5: "DP16KD", ICE40: "SB_RAM40_4K"}
 # Columns enough that the cells are in a block RAM; no counters, which are most of a small array.
 TRAINED = ArrayConfig(
@@ -51,24 +53,31 @@ def text(config, target):
     return netlist.netlist_verilog(config, target)
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    """Compilers that take less time over programs that do not run long."""
-    flags = [*library._FLAGS, "-MAKEFLAGS", "OPT_FAST=-O0"]
-    monkeypatch.setattr(library, "_FLAGS", flags)
-
-
 @pytest.mark.parametrize("name", ARRAYS)
 def test_netlist_equals_golden(name, tmp_path):
     config, target = ARRAYS[name]
     verilog = text(config, target)
+    made = verilog[: verilog.index("endmodule")]
     if name != "binary":
-        assert f"  {BLOCK_RAM[target]} #(" in verilog, "the cells are to be in a block RAM"
+        assert re.search(rf"^  {BLOCK_RAM[target]} #\(", made, re.M), "cells are in a block RAM"
+    if target == ECP5:  # what of the netlist is ours: synth.pairs and synth.copies
+        assert shared_tables(made) == config.rows
+        assert made.count("  DP16KD #(") == config.rows + (name != "binary")
+        assert re.search(r"^  \) \\\S+_copy1 ", made, re.M)
     path = library.build(config, verilog)
     exercise(tiny.lockstep(config, path))
     if config is TRAINED:  # not a test of its own, which might compile the same at the same time
         for rule in ("exact", "blind"):
             train(rule, path, tmp_path / rule)
+
+
+def shared_tables(made):
+    """How many block RAMs hold the two tables of a lane: port B is on the upper half of the words,
+    and writes."""
+    count = 0
+    for name, body in re.findall(r"^  DP16KD #\(.*?^  \) (\S+)\s+\((.*?)^  \);", made, FLAGS):
+        count += "table_" in name and ".ADB13(1'h1)" in body and ".WEB(1'h0)" not in body
+    return count
 
 
 def train(rule, path, folder):
@@ -148,4 +157,18 @@ def test_block_ram_of_an_ecp5(registered, tmp_path):
         seed=SEED,
         top="memories",
         environment={"REGISTERED": str(int(registered))},
+        testcase="memories_hold_what_is_written",
+    )
+
+
+def test_reset_that_the_block_ram_has_no_model_of(tmp_path):
+    made = netlist.with_models(component_verilog(memory_tb.ResetRegisters(), "registers"), ECP5)
+    run_tb(
+        made,
+        "tb.memory_tb",
+        tmp_path,
+        tests=1,
+        seed=SEED,
+        top="registers",
+        testcase="reset_of_an_output_register_comes_out_wrong",
     )
