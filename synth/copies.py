@@ -68,9 +68,7 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
             suffix = f"_copy{copied[name]}"
             connections = cell["connections"] | {_OUTPUTS[cell["type"]]: [free]}
             cells[name + suffix] = cell | {"connections": connections}
-            # Yosys wants names that no cell has, of copies of copies, too.
-            called[free] = f"{called.get(bit, f'{name}_net')}{suffix}"
-            nets[called[free]] = {"bits": [free], "hide_name": 1}
+            nets[f"{called.get(bit, name)}{suffix}"] = {"bits": [free], "hide_name": 1}
             drivers[free], readers[free] = name + suffix, set(group)
             for port, bits in connections.items():
                 if cell["port_directions"][port] == "input":

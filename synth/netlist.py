@@ -1,10 +1,13 @@
 """Netlists as Verilog that a simulator takes: what an FPGA's synthesis leaves, and cell models."""
 
 import importlib.util
+import json
 import re
 import tempfile
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from amaranth.lib import wiring
 
@@ -87,8 +90,18 @@ def verilog_netlist(verilog: str, top: str, name: str) -> str:
 
 def _written(made: flow.Synthesis) -> str:
     folder = made.netlist.parent
+    design = json.loads(made.netlist.read_text())
+    module = design["modules"][made.top]
+    module["netnames"] = apart(module["netnames"], module["cells"])
+    made.netlist.write_text(json.dumps(design))
     yosys.run(f"read_json {made.netlist.name}\nwrite_verilog -noattr netlist.v\n", folder)
     return (folder / "netlist.v").read_text()
+
+
+def apart(nets: Mapping[str, Any], cells: Collection[str]) -> dict[str, Any]:
+    """Nets with names that no cell has, as Yosys wants them; nextpnr takes those that
+    ``synth.copies`` gives to nets of copies of copies."""
+    return {f"{name}_net" if name in cells else name: net for name, net in nets.items()}
 
 
 def with_models(netlist: str, name: str) -> str:
