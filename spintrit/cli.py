@@ -29,7 +29,10 @@ from spintrit.options import (
     NONIDEAL_HELP,
     TRAIN_HELP,
     add_fields,
+    add_out,
     fields,
+    in_folder,
+    path,
     writable,
 )
 
@@ -47,9 +50,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _add_folder(parser: argparse.ArgumentParser, default: str) -> None:
-    parser.add_argument(
-        "--out", type=Path, default=Path(default), metavar="DIR", help=f"folder [{default}]"
-    )
+    add_out(parser, f"folder [{default}]", default=Path(default))
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from DIR's last checkpoint")
     earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
@@ -116,7 +117,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
     )
     train.add_argument(
-        "--data", type=Path, metavar="DIR",
+        "--data", type=path, metavar="DIR",
         help="where its files are [SPINTRIT_DATA, or a cache that downloads fill]",
     )  # fmt: skip
     train.add_argument(
@@ -141,7 +142,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         "--device", default="default", metavar="NAME",
         help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself [default]",
     )  # fmt: skip
-    source.add_argument("--table", type=Path, metavar="FILE", help="a table file instead")
+    source.add_argument("--table", type=path, metavar="FILE", help="a table file instead")
     add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
     add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
     train.set_defaults(act=_train, **(training or {}))
@@ -149,12 +150,10 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     generate = commands.add_parser(
         "generate", help="write an array's Verilog", description="Write an array's Verilog."
     )
-    generate.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="FILE", help="the Verilog file"
-    )
+    add_out(generate, "the Verilog file", "FILE", required=True)
     generate.add_argument("--name", metavar="MODULE", help="top module [spintrit_array]")
     generate.add_argument(
-        "--init", type=Path, metavar="FILE",
+        "--init", type=path, metavar="FILE",
         help="cells at power-up, a file that export wrote [all AP]",
     )  # fmt: skip
     add_fields(generate.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
@@ -264,15 +263,14 @@ def _generate(arguments: argparse.Namespace) -> int:
     from synth.generate import TOP_NAME, array_verilog
 
     config, init = fields(ArrayConfig, arguments), []
-    writable(arguments.output, [arguments.init])
+    writable(arguments.out, [arguments.init])
     if arguments.init:
         from spintrit.memory import read_mem
 
         init = read_mem(config, arguments.init)
     text = array_verilog(config, arguments.name or TOP_NAME, init)
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(arguments.output, text.encode())
-    print(f"{arguments.output}: {text.count(chr(10))} lines of Verilog")
+    write_atomically(in_folder(arguments.out), text.encode())
+    print(f"{arguments.out}: {text.count(chr(10))} lines of Verilog")
     return 0
 
 

@@ -1,19 +1,29 @@
 """The commands ``spintrit device`` and ``spintrit energy``."""
 
 import argparse
-import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from golden import checks, curve, devicecheck
 from golden import device as devices
-from golden.checkpoint import write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from spintrit.options import ARRAY_HELP, CODER_HELP, add_fields, fields, writable
+from spintrit.options import (
+    ARRAY_HELP,
+    CODER_HELP,
+    PICTURES,
+    add_fields,
+    add_json,
+    add_out,
+    add_picture,
+    fields,
+    in_folder,
+    path,
+    silent,
+    writable,
+    write_json,
+)
 
-PICTURES = (".png", ".svg")
 PLOT_TRIALS = 1024
 _NAME = "a device by name (spintrit device list), or a .toml file"
 
@@ -45,7 +55,7 @@ def _add_list_and_show(group: Any) -> None:
         description="Show the parameters of a device with their units, and what follows from them.",
     )
     show.add_argument("name", metavar="NAME", help=_NAME)
-    show.add_argument("--json", action="store_true", help="as JSON, SI units, null for infinity")
+    add_json(show, "parameters and figures, in SI units, null for infinity,")
     show.set_defaults(act=_show)
 
 
@@ -57,7 +67,7 @@ def _add_plot(group: Any) -> None:
         "curve, the closed formula, a simulation) and what the pulse coders make of it.",
     )
     plot.add_argument("name", metavar="NAME", help=_NAME)
-    _add_picture(plot, "-o", "--output", required=True)
+    add_picture(plot, short=True, required=True)
     plot.add_argument(
         "--trials", type=int, default=PLOT_TRIALS, metavar="N",
         help=f"simulated trials a point [{PLOT_TRIALS}]",
@@ -74,13 +84,13 @@ def _add_table(group: Any) -> None:
         "probability for each code and direction.",
     )
     table.add_argument("name", metavar="NAME", help=_NAME)
-    table.add_argument("-o", "--output", type=Path, metavar="FILE", help="the table file")
+    add_out(table, "the table file", "FILE")
     table.add_argument(
         "--model", choices=curve.MODELS, default=curve.MODELS[0],
         help=f"curve held to simulation, or the closed formula alone [{curve.MODELS[0]}]",
     )  # fmt: skip
     _add_coder(table, "the device's")
-    table.add_argument("--json", action="store_true", help="print the table file, not the text")
+    add_json(table, "the table file")
     table.set_defaults(act=_table)
 
 
@@ -91,10 +101,10 @@ def _add_fit(group: Any) -> None:
         description="Fit the switching probabilities in a CSV file (columns direction, voltage_v, "
         "pulse_s, and switched and trials, or probability), and make a table from the fit.",
     )
-    fit.add_argument("file", type=Path, metavar="FILE.csv", help="the measurement")
-    fit.add_argument("-o", "--output", type=Path, metavar="TABLE.json", help="make this table file")
-    _add_picture(fit, "--plot")
-    fit.add_argument("--json", action="store_true", help="print the summary as JSON")
+    fit.add_argument("file", type=path, metavar="FILE.csv", help="the measurement")
+    add_out(fit, "make this table file", "TABLE.json")
+    add_picture(fit, short=False)
+    add_json(fit, "the fit's summary")
     _add_coder(fit, "the highest/longest measured in both directions", "table, with -o")
     fit.set_defaults(act=_fit)
 
@@ -114,7 +124,7 @@ def _add_check(group: Any) -> None:
         help=f"simulated trials a direction [{devicecheck.TRIALS}]",
     )  # fmt: skip
     check.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
-    check.add_argument("--json", type=Path, metavar="FILE", help="write the figures here")
+    add_json(check)
     check.set_defaults(act=_check)
 
 
@@ -125,9 +135,9 @@ def _add_energy(commands: Any) -> None:
         description="Tell what the training in RUNFOLDER took: energy by phase and part, "
         "operations a second and watt beside the published figures, time by converter sharing.",
     )
-    energy.add_argument("folder", type=Path, metavar="RUNFOLDER", help="of a finished run")
+    energy.add_argument("folder", type=path, metavar="RUNFOLDER", help="of a finished run")
     energy.add_argument(
-        "--costs", type=Path, metavar="FILE.toml", help="costs that replace those in golden/costs"
+        "--costs", type=path, metavar="FILE.toml", help="costs that replace those in golden/costs"
     )
     energy.add_argument(
         "--adc-bits",
@@ -135,15 +145,9 @@ def _add_energy(commands: Any) -> None:
         metavar="N",
         help="of a column converter [the run's, or enough for exact sums]",
     )
-    energy.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
-    _add_picture(energy, "-o", "--output")
+    add_json(energy, "all figures")
+    add_picture(energy, short=True)
     energy.set_defaults(act=_energy)
-
-
-def _add_picture(parser: argparse.ArgumentParser, *names: str, required: bool = False) -> None:
-    parser.add_argument(
-        *names, type=Path, required=required, metavar="PICTURE", help="a .png or .svg file"
-    )
 
 
 def _add_coder(parser: argparse.ArgumentParser, pulse: str, title: str = "table") -> None:
@@ -165,16 +169,6 @@ def _own(name: str) -> list[str]:
     return [name] if name.endswith(".toml") else []
 
 
-def _in_folder(path: Path) -> Path:
-    """``path``, with its folders made: on writing, that a refusal leaves nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, indent=2) + "\n"
-
-
 def _list(_: argparse.Namespace) -> int:
     from rich.console import Console
 
@@ -190,9 +184,9 @@ def _show(arguments: argparse.Namespace) -> int:
     from spintrit import device_report
 
     device = devices.load(arguments.name)
-    if arguments.json:
-        sys.stdout.write(_json(device_report.as_json(device)))
-    else:
+    writable(arguments.json, _own(arguments.name))
+    write_json(arguments, device_report.as_json(device))
+    if not silent(arguments):
         device_report.show(device, Console())
     return 0
 
@@ -214,12 +208,12 @@ def _plot(arguments: argparse.Namespace) -> int:
     device = devices.load(arguments.name)
     trials = checks.integer("trials", arguments.trials, 1)
     seed = checks.integer("seed", arguments.seed, 0)
-    writable(arguments.output, suffixes=PICTURES)
+    writable(arguments.picture, _own(arguments.name), PICTURES)
     with _status(_simulating(device)):
         designed = curve.load(device)
     with _status(f"{device.name}: simulating {trials} trials a point ..."):
-        device_picture.draw(designed, _in_folder(arguments.output), trials=trials, seed=seed)
-    print(arguments.output)
+        device_picture.draw(designed, in_folder(arguments.picture), trials=trials, seed=seed)
+    print(arguments.picture)
     return 0
 
 
@@ -231,17 +225,17 @@ def _table(arguments: argparse.Namespace) -> int:
 
     device = devices.load(arguments.name)
     coder, array = _coding(arguments)
-    writable(arguments.output, _own(arguments.name))
+    writable(arguments.out, _own(arguments.name))
+    writable(arguments.json, [*_own(arguments.name), arguments.out])
     with _status(_simulating(device)):
         file = device_table.of_device(
             device, coder, array,
             model=arguments.model, voltage_v=arguments.voltage, full_s=arguments.full_s,
         )  # fmt: skip
-    if arguments.output:
-        tablefile.save(file, _in_folder(arguments.output))
-    if arguments.json:
-        sys.stdout.write(tablefile.dumps(file))
-    else:
+    if arguments.out:
+        tablefile.save(file, in_folder(arguments.out))
+    write_json(arguments, tablefile.dumps(file))
+    if not silent(arguments):
         device_report.show_table(file, Console())
     return 0
 
@@ -253,22 +247,22 @@ def _fit(arguments: argparse.Namespace) -> int:
     from spintrit import device_picture, device_report, device_table, fit, measured
 
     coder, array = _coding(arguments)
-    writable(arguments.output, [arguments.file])
-    writable(arguments.plot, [arguments.file, arguments.output], PICTURES)
+    writable(arguments.out, [arguments.file])
+    writable(arguments.picture, [arguments.file, arguments.out], PICTURES)
+    writable(arguments.json, [arguments.file, arguments.out, arguments.picture])
     points = measured.read_csv(arguments.file)
     found = fit.fit(points)
     summary = found.summary()
     file, warning = None, ""
-    if arguments.output:
+    if arguments.out:
         file, warning = device_table.of_fit(
             found, coder, array, voltage_v=arguments.voltage, full_s=arguments.full_s
         )
-        tablefile.save(file, _in_folder(arguments.output))
-    if arguments.plot:
-        device_picture.draw_fit(points, found, _in_folder(arguments.plot))
-    if arguments.json:
-        sys.stdout.write(_json(summary))
-    else:
+        tablefile.save(file, in_folder(arguments.out))
+    if arguments.picture:
+        device_picture.draw_fit(points, found, in_folder(arguments.picture))
+    write_json(arguments, summary)
+    if not silent(arguments):
         device_report.show_fit(summary, Console())
         if file:
             device_report.show_table(file, Console())
@@ -288,9 +282,9 @@ def _check(arguments: argparse.Namespace) -> int:
         designed = curve.load(device)
     with _status(f"{device.name}: simulating ..."):
         figures = devicecheck.check(device, designed, trials=arguments.trials, seed=arguments.seed)
-    if arguments.json:
-        write_atomically(_in_folder(arguments.json), _json(figures).encode())
-    device_report.show_check(figures, Console())
+    write_json(arguments, figures)
+    if not silent(arguments):
+        device_report.show_check(figures, Console())
     failures = devicecheck.failures(figures)
     if failures:
         print(f"spintrit: check of {device.name}: {'; '.join(failures)}", file=sys.stderr)
@@ -303,11 +297,11 @@ def _energy(arguments: argparse.Namespace) -> int:
 
     inputs = [arguments.costs, *(arguments.folder / name for name in RUN_FILES)]
     writable(arguments.json, inputs)
-    writable(arguments.output, [*inputs, arguments.json], PICTURES)
+    writable(arguments.picture, [*inputs, arguments.json], PICTURES)
     report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)
-    if arguments.json:
-        write_atomically(_in_folder(arguments.json), _json(report).encode())
-    if arguments.output:
-        energy.draw(report, _in_folder(arguments.output))
-    energy.show(report)
+    write_json(arguments, report)
+    if arguments.picture:
+        energy.draw(report, in_folder(arguments.picture))
+    if not silent(arguments):
+        energy.show(report)
     return 0

@@ -1,6 +1,5 @@
 """Pictures of a device's switching, of its pulse coders, and of a fit to measurements."""
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,13 @@ from matplotlib.figure import Figure
 from statsmodels.stats.proportion import proportion_confint
 
 from golden import coder, curve, macrospin, switching
-from golden.checkpoint import write_atomically
 from golden.coder import CODERS, CoderConfig
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import DIRECTIONS
 from golden.macrospin import DT_S
 from golden.ptable import GXNOR_M
+from spintrit.figures import save
 from spintrit.fit import SwitchingFit
 from spintrit.measured import Measured
 from spintrit.units import si
@@ -27,7 +26,6 @@ _CODER_COLOURS = {"inverse": "#009E73", "linear": "#E69F00", "gated": "#CC79A7"}
 _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
-    "svg.hashsalt": "spintrit",  # names of parts: the same picture gives the same file
 }  # fmt: skip
 _LEVELS = (0.03, 0.1, 0.25, 0.5, 0.75, 0.9, 0.97)  # of P, where it is simulated
 _BARS = {"fmt": "o", "markersize": 3.5, "elinewidth": 1, "linestyle": "none"}
@@ -40,7 +38,7 @@ def draw(designed: Curve, path: Path, *, trials: int, seed: int) -> None:
     ----------
     designed : Curve
     path : Path
-        Ends in .png or .svg.
+        Ends in .png, .svg or .pdf.
     trials, seed : int
         Of the simulated points.
     """
@@ -52,14 +50,7 @@ def draw(designed: Curve, path: Path, *, trials: int, seed: int) -> None:
         _coders(axes[1, 0], axes[1, 1], designed)
         device = designed.device
         figure.suptitle(f"{device.name}: {device.geometry}, Delta = {device.stability:.3g}")
-        _save(figure, path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    buffer = io.BytesIO()
-    metadata = {"Date": None} if path.suffix == ".svg" else None
-    figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
-    write_atomically(path, buffer.getvalue())
+        save(figure, path)
 
 
 def _bars(p: np.ndarray, trials: np.ndarray | int) -> np.ndarray:
@@ -156,7 +147,7 @@ def draw_fit(measured: Measured, found: SwitchingFit, path: Path) -> None:
                      title=f"{fitted.name.replace('_', ' ')}: {fitted.model.link}")  # fmt: skip
             axis.set_xlim(left=0)
         axes[0].set_ylabel("P")
-        _save(figure, path)
+        save(figure, path)
 
 
 def _points_and_band(axis: Any, measured: Measured, found: SwitchingFit, direction: int) -> None:

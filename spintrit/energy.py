@@ -1,6 +1,5 @@
 """Energy, efficiency and speed of a finished run, as a report, tables and a picture."""
 
-import io
 import json
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ from rich.table import Table
 
 from golden import checks, device, energy, tablefile
 from golden import costs as cost_table
-from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
+from spintrit.figures import save
 from spintrit.run import SUMMARY
 from spintrit.units import scale, si
 
@@ -316,9 +315,8 @@ def draw(report: dict[str, Any], path: Path) -> None:
     Raises
     ------
     ValueError
-        If ``path`` ends in neither .png nor .svg.
+        If ``path`` ends in neither .png, .svg nor .pdf.
     """
-    checks.choice("path's suffix", path.suffix, (".png", ".svg"))
     with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
         figure = Figure(figsize=(9, 7), layout="constrained")
         axes = figure.subplots(2, 2)
@@ -328,11 +326,7 @@ def draw(report: dict[str, Any], path: Path) -> None:
         # The right-hand bars have all parts that there are.
         figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside upper center",
                       ncols=5, frameon=False)  # fmt: skip
-        buffer = io.BytesIO()
-        # No date: the same report gives the same file.
-        metadata = {"Date": None} if path.suffix == ".svg" else None
-        figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
-    write_atomically(path, buffer.getvalue())
+        save(figure, path)
 
 
 def _bars(axis: Any, per_sample: dict[str, Any], accounting: str, title: str) -> None:

@@ -1,14 +1,12 @@
 """The commands ``spintrit eval`` and ``spintrit export``."""
 
 import argparse
-import json
-from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
 from golden.data.split import PARTS
 from golden.train import BEST, WEIGHTS
-from spintrit.options import ARRAYS, writable
+from spintrit.options import ARRAYS, add_json, add_out, path, silent, writable, write_json
 
 _CHOICES = ("best", "last")
 _KINDS = {
@@ -39,7 +37,7 @@ def add(commands: Any) -> None:
         help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
     )  # fmt: skip
     evaluate.add_argument(
-        "--data", type=Path, metavar="DIR",
+        "--data", type=path, metavar="DIR",
         help="where the data set's files are [SPINTRIT_DATA, or a cache that downloads fill]",
     )  # fmt: skip
     evaluate.add_argument(
@@ -51,7 +49,7 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--count", type=int, metavar="N", help="samples from there on [all]"
     )  # fmt: skip
-    evaluate.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    add_json(evaluate)
     evaluate.set_defaults(act=_eval)
 
     export = commands.add_parser(
@@ -62,14 +60,12 @@ def add(commands: Any) -> None:
         "--init (array0.mem, ...), and what lies where (layout.json).",
     )
     _add_run(export)
-    export.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="DIR", help="folder, made if missing"
-    )
+    add_out(export, "folder, made if missing", required=True)
     export.set_defaults(act=_export)
 
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished run")
+    parser.add_argument("run", type=path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
         "--weights", choices=_CHOICES, default="best",
         help=f"of the epoch best on validation ({BEST}) or of the last ({WEIGHTS}) [best]",
@@ -79,8 +75,9 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
     from golden import checks
-    from golden.checkpoint import write_atomically
     from spintrit.evaluate import evaluate, load
     from spintrit.run import RUN_FILES
 
@@ -92,11 +89,11 @@ def _eval(arguments: argparse.Namespace) -> int:
         compute=arguments.backend, root=arguments.data, part=arguments.part,
         first=arguments.first, count=arguments.count or 0,
         rows=arguments.rows, cols=arguments.cols,
+        console=Console(stderr=silent(arguments)),
     )  # fmt: skip
-    _show(result)
-    if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(arguments.json, (json.dumps(result, indent=2) + "\n").encode())
+    if not silent(arguments):
+        _show(result)
+    write_json(arguments, result)
     return 0
 
 
@@ -141,7 +138,7 @@ def _export(arguments: argparse.Namespace) -> int:
     from spintrit.export import LAYOUT, export
 
     trained = load(arguments.run, arguments.weights)
-    layout = export(trained, arguments.output, rows=arguments.rows, cols=arguments.cols)
+    layout = export(trained, arguments.out, rows=arguments.rows, cols=arguments.cols)
     count = len(layout["arrays"])
-    print(f"{arguments.output}: {count} {'array' if count == 1 else 'arrays'}, {LAYOUT}")
+    print(f"{arguments.out}: {count} {'array' if count == 1 else 'arrays'}, {LAYOUT}")
     return 0

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spintrit.ip_cli import shape_of
+from spintrit.options import add_out
 
 _CHIPS = "ulx3s-85f, icebreaker"
 
@@ -24,9 +25,7 @@ def add(commands: Any) -> None:
     what = fpga.add_mutually_exclusive_group(required=True)
     what.add_argument("--board", metavar="NAME", help=_CHIPS)
     what.add_argument("--list", action="store_true", help="tell the boards, and make nothing")
-    fpga.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder [build/fpga/NAME]"
-    )  # fmt: skip
+    add_out(fpga, "folder [build/fpga/NAME]")
     fpga.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
     own = fpga.add_argument_group("instead of the board's own settings")
     own.add_argument("--rows", type=int, metavar="N", help="lanes of the array")
@@ -69,7 +68,7 @@ def _fpga(arguments: argparse.Namespace) -> int:
             f"batch = {arguments.batch} is for a board with an accelerator: {chosen.name} has an "
             "array, which takes any batch"
         )
-    folder = arguments.output or Path("build/fpga") / chosen.name
+    folder = arguments.out or Path("build/fpga") / chosen.name
     try:
         built = build(chosen, folder, seed=arguments.seed, say=lambda stage: print(f"{stage} ..."))
     except (DoesNotFitError, TimingError) as error:

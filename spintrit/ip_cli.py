@@ -2,12 +2,11 @@
 
 import argparse
 import dataclasses
-from pathlib import Path
 from typing import Any
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from spintrit.options import ARRAY_HELP, add_fields, fields
+from spintrit.options import ARRAY_HELP, add_fields, add_out, fields
 
 BLOCK_HELP = {
     "tiles": "arrays that work side by side, a power of two",
@@ -28,7 +27,7 @@ def add(commands: Any) -> None:
         "FuseSoC core file. With --network the memories are as large as that network and batch "
         "need; otherwise as the options say.",
     )
-    ip.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder")
+    add_out(ip, "folder, made if missing", required=True)
     ip.add_argument("--name", metavar="MODULE", help="top module [spintrit_accelerator]")
     ip.add_argument(
         "--uart", type=int, default=0, metavar="N",
@@ -69,10 +68,10 @@ def _ip(arguments: argparse.Namespace) -> int:
         )  # fmt: skip
         config = work.accelerator(array, arguments.tiles)
     files = ip_files(config, arguments.name or ACCELERATOR_NAME, arguments.uart)
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        write_atomically(arguments.output / name, text.encode())
-    print(f"{arguments.output}: {', '.join(files)}")
+        write_atomically(arguments.out / name, text.encode())
+    print(f"{arguments.out}: {', '.join(files)}")
     sizes = {"rows": config.array.rows, "cols": config.array.cols}
     sizes |= {f.name: getattr(config, f.name) for f in dataclasses.fields(config)[1:]}
     print(", ".join(f"{name} {size}" for name, size in sizes.items()))

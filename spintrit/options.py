@@ -3,11 +3,14 @@ to be written."""
 
 import argparse
 import dataclasses
+import json
+import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
 from golden import checks
+from golden.checkpoint import write_atomically
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
 from golden.layers import SPREADS
@@ -15,6 +18,8 @@ from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES
 
 ARRAYS = ("golden", "fast", "rtl", "both")
+PICTURES = (".png", ".svg", ".pdf")
+STANDARD_OUTPUT = Path("-")
 IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
 
 ARRAY_HELP = {
@@ -111,12 +116,62 @@ def fields(cls: Any, arguments: argparse.Namespace) -> Any:
     return cls(**{name: getattr(arguments, name) for name in names})
 
 
+def path(text: str) -> Path:
+    """The type of options that name a file or a folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("must name a file or a folder, not ''")
+    return Path(text)
+
+
+def add_out(parser: Any, help: str, metavar: str = "DIR", **options: Any) -> None:
+    """``-o/--out``: a command's main product, a folder or a file."""
+    parser.add_argument("-o", "--out", type=path, metavar=metavar, help=help, **options)
+
+
+def add_picture(parser: Any, default: str = "", *, short: bool, required: bool = False) -> None:
+    """``--picture FILE``; ``short`` adds ``-o``, where the picture is the main product."""
+    parser.add_argument(
+        *["-o"] * short, "--picture", type=path, required=required, metavar="FILE",
+        help=f"draw this {', '.join(PICTURES[:-1])} or {PICTURES[-1]} file{default}",
+    )  # fmt: skip
+
+
+def add_json(parser: Any, what: str = "the figures") -> None:
+    """``--json [FILE]``, for ``write_json``."""
+    parser.add_argument(
+        "--json", nargs="?", type=path, const=STANDARD_OUTPUT, metavar="FILE",
+        help=f"write {what} as JSON; without FILE, or as -, to standard output instead of text",
+    )  # fmt: skip
+
+
+def silent(arguments: argparse.Namespace) -> bool:
+    """Whether standard output is for JSON alone."""
+    return arguments.json == STANDARD_OUTPUT
+
+
+def write_json(arguments: argparse.Namespace, value: Any) -> None:
+    """Write where ``--json`` says, if it is given; ``value`` is JSON text or is made to be."""
+    if arguments.json is None:
+        return
+    text = value if isinstance(value, str) else json.dumps(value, indent=2) + "\n"
+    if silent(arguments):
+        sys.stdout.write(text)
+    else:
+        write_atomically(in_folder(arguments.json), text.encode())
+
+
+def in_folder(path: Path) -> Path:
+    """``path``, with its folders made: on writing, that a refusal leaves nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def writable(
     path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
 ) -> None:
     """Refuse a path before the work that would go into it: one that cannot be written to, or one
     of ``inputs`` (None counts for nothing), files that would be lost."""
-    if path is None:
+    if path in (None, STANDARD_OUTPUT):
         return
     if suffixes:
         checks.choice(f"suffix of {path}", path.suffix, suffixes)

@@ -1,6 +1,5 @@
 """Pictures of runs: the course of one, and several on common axes."""
 
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from golden import checks
-from golden.checkpoint import write_atomically
+from spintrit.figures import save
 from spintrit.records import Run
-
-SUFFIXES = (".png", ".svg", ".pdf")
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart.
 _COLOURS = {"+1": "#D55E00", "0w": "#BBBBBB", "0s": "#666666", "-1": "#0072B2"}
@@ -24,11 +20,7 @@ _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 _LINES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
-    "svg.hashsalt": "spintrit",  # names of parts: the same picture gives the same file
-    "pdf.fonttype": 42,  # text that editors and publishers take
 }  # fmt: skip
-# No date, for the same reason.
-_METADATA = {".png": None, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 
 
 def draw_run(run: Run, path: Path) -> None:
@@ -47,23 +39,13 @@ def draw_run(run: Run, path: Path) -> None:
     OSError
         Naming the file, if it cannot be written.
     """
-    checks.choice(f"suffix of {path}", path.suffix, SUFFIXES)
-    _save(run_figure(run), path)
+    save(run_figure(run), path)
 
 
 def draw_comparison(runs: Sequence[Run], path: Path) -> None:
     """Write a picture of several runs on common axes: validation accuracy, loss, flips, share of
     non-zero weights; ``path`` and errors as for ``draw_run``."""
-    checks.choice(f"suffix of {path}", path.suffix, SUFFIXES)
-    _save(comparison_figure(runs), path)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
-        metadata = _METADATA[path.suffix]
-        figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
-    write_atomically(path, buffer.getvalue())
+    save(comparison_figure(runs), path)
 
 
 def run_figure(run: Run) -> Figure:

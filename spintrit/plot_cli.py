@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from spintrit.options import PICTURES, add_picture, in_folder, path, writable
+
 COMPARISON = "comparison.png"
 
 
@@ -16,26 +18,23 @@ def add(commands: Any) -> None:
         "rate and the cell states of each layer; of several RUNs validation accuracy, loss, flip "
         "rate and non-zero weights on common axes.",
     )
-    plot.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="folder of a run")
-    plot.add_argument(
-        "-o", "--output", type=Path, metavar="FILE",
-        help=f"a .png, .svg or .pdf file [RUN/learning.png; of several RUNs {COMPARISON}]",
-    )  # fmt: skip
+    plot.add_argument("runs", nargs="+", type=path, metavar="RUN", help="folder of a run")
+    add_picture(plot, f" [RUN/learning.png; of several RUNs {COMPARISON}]", short=True)
     plot.set_defaults(act=_plot)
 
 
 def _plot(arguments: argparse.Namespace) -> int:
-    from golden import checks
+    from golden.train import METRICS
     from spintrit import picture, records
 
-    runs, path = arguments.runs, arguments.output
-    path = path or (runs[0] / records.PICTURE if len(runs) == 1 else Path(COMPARISON))
-    checks.choice(f"suffix of {path}", path.suffix, picture.SUFFIXES)
+    runs, out = arguments.runs, arguments.picture
+    out = out or (runs[0] / records.PICTURE if len(runs) == 1 else Path(COMPARISON))
+    inputs = [run / name for run in runs for name in (METRICS, records.SUMMARY)]
+    writable(out, inputs, PICTURES)
     found = records.load_runs(runs)
-    path.parent.mkdir(parents=True, exist_ok=True)
     if len(found) == 1:
-        picture.draw_run(found[0], path)
+        picture.draw_run(found[0], in_folder(out))
     else:
-        picture.draw_comparison(found, path)
-    print(path)
+        picture.draw_comparison(found, in_folder(out))
+    print(out)
     return 0

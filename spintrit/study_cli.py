@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
+from spintrit.options import add_out, path
 from spintrit.studies import STUDIES
 
 OUT, RESULTS = "build/studies", "build/results"
@@ -26,21 +27,19 @@ def add(commands: Any) -> None:
         "--seeds", type=int, nargs="+", metavar="N", help="in the place of the study's own"
     )
     study.add_argument(
-        "--rows", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
+        "--only", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
     )
     study.add_argument("--epochs", type=int, metavar="N", help="in the place of the network's own")
-    study.add_argument("--data", type=Path, metavar="DIR", help="where the data set's files are")
+    study.add_argument("--data", type=path, metavar="DIR", help="where the data set's files are")
     study.add_argument(
         "--dataset", metavar="NAME", help="images in the place of the study's data set"
     )
     study.add_argument(
         "--backend", choices=BACKENDS, help="what computes whole matrices [the study's own]"
     )
+    add_out(study, f"folder of the runs [{OUT}]", default=Path(OUT))
     study.add_argument(
-        "--out", type=Path, default=Path(OUT), metavar="DIR", help=f"folder of the runs [{OUT}]"
-    )
-    study.add_argument(
-        "--results", type=Path, default=Path(RESULTS), metavar="DIR",
+        "--results", type=path, default=Path(RESULTS), metavar="DIR",
         help=f"folder of tables and pictures [{RESULTS}]",
     )  # fmt: skip
     study.add_argument("--list", action="store_true", help="only show the commands")
@@ -60,10 +59,10 @@ def _study(arguments: argparse.Namespace) -> int:
                 else job
                 for job in todo
             ]
-    if arguments.rows:
-        todo = [job for job in todo if any(text in job.row for text in arguments.rows)]
+    if arguments.only:
+        todo = [job for job in todo if any(text in job.row for text in arguments.only)]
         if not todo:
-            raise ValueError(f"rows {arguments.rows!r} name none of study {arguments.study}")
+            raise ValueError(f"only {arguments.only!r} name none of study {arguments.study}")
     if arguments.list:
         for job in todo:
             print(job.command)

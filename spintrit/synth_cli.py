@@ -10,7 +10,7 @@ from typing import Any
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from spintrit.ip_cli import BLOCK_HELP
-from spintrit.options import ARRAY_HELP, add_fields, fields
+from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, path
 from synth.targets import FREQ_MHZ, TARGETS
 
 OUT = "build/synth"
@@ -39,27 +39,21 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     synth.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of placement [{SEED}]")
     synth.add_argument(
-        "--freq",
-        type=float,
-        default=FREQ_MHZ,
-        metavar="MHZ",
+        "--clock", type=float, default=FREQ_MHZ, metavar="MHZ",
         help=f"clock to aim at [{FREQ_MHZ:g}]",
-    )
+    )  # fmt: skip
     synth.add_argument(
         "--place", default=True, action=argparse.BooleanOptionalAction,
         help="place and route, for the clock [yes]",
     )  # fmt: skip
-    synth.add_argument(
-        "-o", "--output", type=Path, metavar="DIR",
-        help=f"folder of report.json and the tools' files [{OUT}/BLOCK-TARGET]",
-    )  # fmt: skip
+    add_out(synth, f"folder of report.json and the tools' files [{OUT}/BLOCK-TARGET]")
     synth.add_argument(
         "--sweep", action="store_true",
         help="arrays around the one that is given, with other rows, columns a cycle, K and codes; "
         "what is finished is not run again",
     )  # fmt: skip
     synth.add_argument(
-        "--results", type=Path, default=Path(OUT), metavar="DIR",
+        "--results", type=path, default=Path(OUT), metavar="DIR",
         help=f"folder of a sweep's table and picture [{OUT}]",
     )  # fmt: skip
     add_fields(synth.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
@@ -76,7 +70,7 @@ def _synth(arguments: argparse.Namespace) -> int:
     from synth.report import report
 
     checks.integer("seed", arguments.seed, 1, MOST_SEED)
-    checks.real("freq", arguments.freq, 1, 2000)
+    checks.real("clock", arguments.clock, 1, 2000)
     array = fields(ArrayConfig, arguments)
     config: ArrayConfig | AcceleratorConfig = array
     if arguments.block == "accelerator":
@@ -85,11 +79,11 @@ def _synth(arguments: argparse.Namespace) -> int:
     _nothing_useless(arguments)
     if arguments.sweep:
         return _sweep(arguments, array)
-    folder = arguments.output or Path(OUT) / f"{arguments.block}-{arguments.target}"
+    folder = arguments.out or Path(OUT) / f"{arguments.block}-{arguments.target}"
     folder.mkdir(parents=True, exist_ok=True)
     result = report(
         config, arguments.target, folder,
-        seed=arguments.seed, freq_mhz=arguments.freq, placed=arguments.place,
+        seed=arguments.seed, freq_mhz=arguments.clock, placed=arguments.place,
     )  # fmt: skip
     write_atomically(folder / REPORT, (json.dumps(result, indent=1) + "\n").encode())
     show(result, folder)
@@ -108,7 +102,7 @@ def _nothing_useless(arguments: argparse.Namespace) -> None:
     if not arguments.sweep:
         idle["results"] = Path(OUT), "--sweep"
     if not arguments.place or not TARGETS[arguments.target].placer:
-        idle |= {"seed": (SEED, "place and route"), "freq": (FREQ_MHZ, "place and route")}
+        idle |= {"seed": (SEED, "place and route"), "clock": (FREQ_MHZ, "place and route")}
     for name, (default, needed) in idle.items():
         value = getattr(arguments, name)
         if value != default:
@@ -120,13 +114,13 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
 
     if arguments.block != "array":
         raise ValueError(f"block must be array with --sweep, not {arguments.block!r}")
-    if arguments.output:
-        raise ValueError(f"output = {str(arguments.output)!r} is for one block; see --results")
+    if arguments.out:
+        raise ValueError(f"out = {str(arguments.out)!r} is for one block; see --results")
     synth_sweep.recorded(arguments.results)  # if damaged, that is told before the hours to follow
     for point in synth_sweep.points(array):
         result = synth_sweep.run(
             point, arguments.target, arguments.results,
-            seed=arguments.seed, freq_mhz=arguments.freq, placed=arguments.place,
+            seed=arguments.seed, freq_mhz=arguments.clock, placed=arguments.place,
         )  # fmt: skip
         print(synth_sweep.line(result), flush=True)
         synth_sweep.record(result, arguments.results)

@@ -52,7 +52,7 @@ def command(entry: Entry) -> str:
             words += ["--no-counters"] * (not value)
         elif value != default[name] or name in ("rows", "cols"):
             words.append(f"--{name.replace('_', '-')} {value}")
-    words += [f"--seed {entry['seed']} --freq {entry['freq_mhz']:g}"] if entry["seed"] else []
+    words += [f"--seed {entry['seed']} --clock {entry['freq_mhz']:g}"] if entry["seed"] else []
     words += [] if entry["seed"] else ["--no-place"]
     return " ".join([*words, "--results DIR"])
 

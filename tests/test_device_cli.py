@@ -142,8 +142,8 @@ def test_table_of_a_pulse_that_hardly_switches_is_refused(quick, tmp_path, capsy
     [
         "device fit m.csv -o m.csv",
         "device fit m.csv -o sub/../m.csv",
-        "device fit p.png --plot p.png",
-        "device fit m.csv -o new.svg --plot new.svg",
+        "device fit p.png --picture p.png",
+        "device fit m.csv -o new.svg --picture new.svg",
         "device table mine.toml -o link.json",
         "device check mine.toml --json mine.toml",
         "energy run --json run/summary.json",
@@ -204,7 +204,7 @@ def test_plot_is_repeatable(tmp_path, monkeypatch, capsys):
 
 def test_fit_summary_table_and_picture(tmp_path, capsys):
     table, picture = tmp_path / "t.json", tmp_path / "f.png"
-    assert spintrit(f"device fit {CSV} --json -o {table} --plot {picture}") == 0
+    assert spintrit(f"device fit {CSV} --json -o {table} --picture {picture}") == 0
     captured = capsys.readouterr()
     summary = json.loads(captured.out)
     assert set(summary["directions"]) == set(DIRECTIONS)
@@ -253,7 +253,7 @@ def test_fit_of_probabilities_and_one_direction(tmp_path, capsys):
     path = tmp_path / "m.csv"
     rows = [f"AP_to_P,1.0,{n}e-10,{p}" for n, p in ((2, 0.01), (4, 0.2), (6, 0.7), (8, 0.95))]
     path.write_text("direction,voltage_v,pulse_s,probability\n" + "\n".join(rows))
-    assert spintrit(f"device fit {path} --plot {tmp_path / 'f.svg'}") == 0
+    assert spintrit(f"device fit {path} --picture {tmp_path / 'f.svg'}") == 0
     assert "100 a point assumed" in capsys.readouterr().out
     told = error_of(f"device fit {path} -o {tmp_path / 't.json'}", capsys)
     assert told.endswith(": a table needs both directions; P_to_AP is missing\n")
@@ -311,7 +311,7 @@ NAMES = ", ".join(device.names())
         ("device show none.toml", "spintrit: error: [Errno 2] No such file or directory"),
         ("device show bad.toml", "spintrit: error: bad.toml is not a TOML file"),
         ("device plot default", "spintrit device plot: error: the following arguments are requi"),
-        ("device plot default -o t.pdf", "spintrit: error: suffix of t.pdf must be one of .png, "),
+        ("device plot default -o t.bmp", "spintrit: error: suffix of t.bmp must be one of .png, "),
         ("device plot default -o t.png --trials 0", "spintrit: error: trials must be at least 1"),
         ("device plot default -o t.png --seed -1", "spintrit: error: seed must be at least 0"),
         ("device plot default -o d.png", "spintrit: error: d.png is not a regular file"),
@@ -327,14 +327,17 @@ NAMES = ", ".join(device.names())
         ("device table default --code-bits 1", "spintrit: error: code_bits must be in 2 to 8"),
         ("device table default --draw-bits 9", "spintrit device table: error: argument --draw-"),
         ("device fit none.csv -o t.json", "spintrit: error: [Errno 2] No such file or directory"),
-        ("device fit bad.toml --plot t.png", "spintrit: error: bad.toml, line 1: unknown column"),
-        ("device fit bad.toml --plot t.jpg", "spintrit: error: suffix of t.jpg must be one of"),
+        (
+            "device fit bad.toml --picture t.png",
+            "spintrit: error: bad.toml, line 1: unknown column",
+        ),
+        ("device fit bad.toml --picture t.jpg", "spintrit: error: suffix of t.jpg must be one of"),
         (f"device fit {CSV} -o t.json --voltage -1", "spintrit: error: voltage must be finite"),
         (f"device fit {CSV} -o t.json --full-s 0", "spintrit: error: full_s must be positive"),
         ("device check default --trials 99", "spintrit: error: trials must be at least 100"),
         ("device check default --seed -1", "spintrit: error: seed must be at least 0, not -1"),
         ("energy", "spintrit energy: error: the following arguments are required: RUNFOLDER"),
-        ("energy none -o t.pdf", "spintrit: error: suffix of t.pdf must be one of .png, .svg"),
+        ("energy none -o t.jpg", "spintrit: error: suffix of t.jpg must be one of .png, .svg"),
         ("energy none --adc-bits many", "spintrit energy: error: argument --adc-bits: invalid"),
     ],
 )

@@ -120,8 +120,10 @@ def test_picture_by_suffix(folder, tmp_path):
     assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
     presentation.draw(report, tmp_path / "e.svg")
     assert b"<svg" in (tmp_path / "e.svg").read_bytes()
-    with pytest.raises(ValueError, match=r"^path's suffix must be one of \.png, \.svg, not '.pdf'"):
-        presentation.draw(report, tmp_path / "e.pdf")
+    presentation.draw(report, tmp_path / "e.pdf")
+    assert (tmp_path / "e.pdf").read_bytes().startswith(b"%PDF")
+    with pytest.raises(ValueError, match=r"suffix of .*e\.bmp must be one of \.png, \.svg, \.pdf"):
+        presentation.draw(report, tmp_path / "e.bmp")
 
 
 def test_idle_run_can_be_shown(folder, tmp_path):

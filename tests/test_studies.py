@@ -132,16 +132,16 @@ def test_a_stopped_study_says_how_to_go_on(small, tmp_path, monkeypatch, capsys)
             raise KeyboardInterrupt
 
         patch.setattr("golden.train.Trainer._train_epoch", stop)
-        assert spintrit("study small --rows ideal --seeds 0") == 130
+        assert spintrit("study small --only ideal --seeds 0") == 130
     assert capsys.readouterr().err == "spintrit: stopped; the same command goes on\n"
-    assert spintrit("study small --rows ideal --seeds 0") == 0
+    assert spintrit("study small --only ideal --seeds 0") == 0
     assert Path("build/results/README.md").exists()
 
 
 def test_a_study_whose_run_fails_says_why(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
-    told = error_of("study small --rows ideal --dataset mnist --data .", capsys)
+    told = error_of("study small --only ideal --dataset mnist --data .", capsys)
     assert told.startswith("spintrit: error: no mnist in .: ")
 
 
@@ -149,7 +149,7 @@ def test_street_numbers_train_on_small_files(tmp_path, monkeypatch):
     """SVHN's study as it is but for one epoch and the back end, in the original format."""
     monkeypatch.chdir(tmp_path)
     write_svhn(tmp_path / "svhn")
-    options = "--epochs 1 --backend numpy --data . --rows software"
+    options = "--epochs 1 --backend numpy --data . --only software"
     assert spintrit(f"study svhn {options}") == 0
     [entry] = json.loads(Path("build/results/accuracy.json").read_text())
     assert (entry["dataset"], entry["test_samples"]) == ("svhn", 20)
@@ -181,7 +181,7 @@ def test_curves_show_every_run(small):
     [
         ("study", "spintrit study: error: the following arguments are required: NAME"),
         ("study birds", "spintrit study: error: argument NAME: invalid choice: 'birds'"),
-        ("study mnist --rows birds", "spintrit: error: rows ['birds'] name none of study mnist"),
+        ("study mnist --only birds", "spintrit: error: only ['birds'] name none of study mnist"),
     ],
 )
 def test_wrong_arguments_are_refused(line, message, capsys):

@@ -175,16 +175,16 @@ def test_sweep_leaves_out_what_cannot_be():
     [
         (["--target", "ecp6"], "argument --target: invalid choice: 'ecp6'"),
         (["--seed", "0"], "seed must be in 1 to 2147483647, not 0"),
-        (["--freq", "0"], "freq must be finite and in 1 to 2000, not 0.0"),
+        (["--clock", "0"], "clock must be finite and in 1 to 2000, not 0.0"),
         (["--rows", "0"], "rows must be in 1 to 4096, not 0"),
         (["--tiles", "2"], "tiles = 2 needs --block accelerator"),
         (["--block", "accelerator", "--columns-per-cycle", "2"], "array.columns_per_cycle must"),
         (["--sweep", "--block", "accelerator"], "block must be array with --sweep"),
-        (["--sweep", "-o", "x"], "output = 'x' is for one block; see --results"),
+        (["--sweep", "-o", "x"], "out = 'x' is for one block; see --results"),
         (["--results", "x"], "results = x needs --sweep"),
         (["--no-place", "--seed", "2"], "seed = 2 needs place and route"),
-        (["--sweep", "--no-place", "--freq", "60"], "freq = 60.0 needs place and route"),
-        (["--target", "generic", "--freq", "60"], "freq = 60.0 needs place and route"),
+        (["--sweep", "--no-place", "--clock", "60"], "clock = 60.0 needs place and route"),
+        (["--target", "generic", "--clock", "60"], "clock = 60.0 needs place and route"),
     ],
 )
 def test_command_line_refuses(options, message, capsys, tmp_path, monkeypatch):

@@ -1,0 +1,43 @@
+"""Figures as files."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from golden import checks
+from golden.checkpoint import write_atomically
+from spintrit.options import PICTURES
+
+# The same figure gives the same file: no date, and names of parts that do not change.
+_METADATA: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+_STYLE = {
+    "svg.hashsalt": "spintrit",
+    "pdf.fonttype": 42,  # text that editors and publishers take
+}
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file.
+
+    Parameters
+    ----------
+    figure : Figure
+    path : Path
+        Ends in .png, .svg or .pdf.
+
+    Raises
+    ------
+    ValueError
+        If it ends otherwise.
+    OSError
+        Naming the file, if it cannot be written.
+    """
+    checks.choice(f"suffix of {path}", path.suffix, PICTURES)
+    buffer = io.BytesIO()
+    with mpl.rc_context(_STYLE):
+        metadata = _METADATA.get(path.suffix)
+        figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
+    write_atomically(path, buffer.getvalue())
