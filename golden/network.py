@@ -81,11 +81,17 @@ class SynapseNetwork(ABC):
         Raises
         ------
         KeyError, TypeError, ValueError
-            If a part is missing or does not fit; some may be set then.
+            Naming the array, if one is missing, of another type or shape, holds what no network
+            has, or belongs to no layer; numbers for columns may be set then.
         """
         self._set_norms(arrays)
+        cells = {layer.name: _cells(layer, arrays) for layer in self.weighted}
+        known = {f"{layer}.{what}" for layer in cells for what in ("cells", "weights")}
+        for name in arrays:
+            if name.startswith("layer") and name not in known | self.host_norms().keys():
+                raise ValueError(f"{name} belongs to no layer of the network")
         for layer in self.weighted:
-            layer.matrix.program(arrays[f"{layer.name}.cells"])
+            layer.matrix.program(cells[layer.name])
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that ``update`` changes: batch norms, and the state of each array."""
@@ -281,11 +287,41 @@ class Network(SynapseNetwork):
         return {name: self.backend.host(array).copy() for name, array in arrays.items()}
 
     def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
+        new = {name: self._norm(name, arrays[name]) for name in self.norm_arrays()}
         for name, array in self.norm_arrays().items():
-            new = arrays[name]
-            if new.shape != tuple(array.shape):
-                raise ValueError(f"{name} must have shape {tuple(array.shape)}, not {new.shape}")
-            array[:] = self.backend.array(new)
+            if new[name].shape != tuple(array.shape):
+                shape = tuple(array.shape)
+                raise ValueError(f"{name} must have shape {shape}, not {new[name].shape}")
+        for name, array in self.norm_arrays().items():
+            array[:] = self.backend.array(new[name])
+
+    def _norm(self, name: str, value: Any) -> np.ndarray:
+        """Numbers for columns in the network's type, checked."""
+        kind = np.asarray(value).dtype
+        if kind.kind != "f":
+            raise TypeError(f"{name} must hold floating-point numbers, not {kind}")
+        checks.finite(name, value, 1)
+        with np.errstate(over="ignore"):
+            array = checks.finite(name, value.astype(self.dtype), 1)
+        if name.endswith(".variance") and (array < 0).any():
+            at = int(np.argmax(array < 0))
+            raise ValueError(f"{name}[{at}] must be at least 0, not {array[at]}")
+        return array
+
+
+def _cells(layer: Any, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    """The cells of a layer from a network's weights, checked against what they say of the
+    weights."""
+    matrix, name = layer.matrix, f"{layer.name}.weights"
+    shape = (matrix.n_out, matrix.n_in, matrix.config.cells)
+    cells = checks.integers(f"{layer.name}.cells", arrays[f"{layer.name}.cells"], shape, 0, 1)
+    if name in arrays:
+        weights = checks.integers(name, arrays[name], shape[:2], -1, 1)
+        differ = weights != trit.weights(cells.astype(bool))
+        if differ.any():
+            row, col = (int(i) for i in np.argwhere(differ)[0])
+            raise ValueError(f"{name}[{row}, {col}] = {weights[row, col]} is not its cells' weight")
+    return cells
 
 
 def populations(bits: np.ndarray) -> dict[str, int]:

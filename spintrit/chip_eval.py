@@ -28,7 +28,7 @@ def evaluate_on_chip(
 
     Parameters
     ----------
-    trained : spintrit.evaluate.Trained
+    trained : spintrit.trained.Trained
 
     Returns
     -------
@@ -39,7 +39,7 @@ def evaluate_on_chip(
     ------
     golden.lockstep.Mismatch
         If the RTL differs from the golden model.
-    KeyError, TypeError, ValueError
+    ValueError
         If the weights do not fit the network.
     OSError, RuntimeError
         If the RTL cannot be compiled or gives no answer.
@@ -55,7 +55,8 @@ def evaluate_on_chip(
         block = accelerator(kind, size)
         plan = Plan(blocks, x.shape[1:], size, batch, settings)
         made = ChipNetwork(block, plan, tanh_table(size.array), config.seed)
-        made.set_weights(weights)
+        with trained.fitting():
+            made.set_weights(weights)
         return made
 
     with console.status("compiling and programming the accelerator ..."):

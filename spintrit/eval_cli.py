@@ -78,8 +78,9 @@ def _eval(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
     from golden import checks
-    from spintrit.evaluate import evaluate, load
+    from spintrit.evaluate import evaluate
     from spintrit.run import RUN_FILES
+    from spintrit.trained import load
 
     writable(arguments.json, [arguments.run / name for name in RUN_FILES])
     if arguments.count is not None:
@@ -134,8 +135,8 @@ def _show(result: dict[str, Any]) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from spintrit.evaluate import load
     from spintrit.export import LAYOUT, export
+    from spintrit.trained import load
 
     trained = load(arguments.run, arguments.weights)
     layout = export(trained, arguments.out, rows=arguments.rows, cols=arguments.cols)

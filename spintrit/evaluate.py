@@ -1,10 +1,9 @@
 """What the network of a finished run makes of samples, on any kind of array."""
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from golden import backend, checks, curve, spec, tablefile
+from golden import backend, checks, curve, tablefile
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
@@ -30,141 +29,15 @@ from golden.matrix import ArrayPool
 from golden.network import EVALUATION_BATCH, Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
-from golden.train import BEST, WEIGHTS, TrainConfig
-from spintrit.run import CONFIG, TABLE, Source
+from spintrit.run import TABLE
+from spintrit.trained import Trained
 
-FILES = {"best": BEST, "last": WEIGHTS}
 _RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows
 # What decides an analog read; the cells that training left need nothing else of the environment.
 _READS = (
     "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
     "backward_adc_bits", "backward_adc_range", "backward_adc_noise", "wire_ohm",
 )  # fmt: skip
-
-
-@dataclass(frozen=True, eq=False)
-class Trained:
-    """The network of a finished run.
-
-    Parameters
-    ----------
-    folder : Path
-        Of the run.
-    which : {"best", "last"}
-        Whose weights: the epoch's that was best on validation, or the last one's.
-    source : Source
-        The data that it was trained on; where they lie is not kept.
-    shape : tuple of int
-        Of an input.
-    config : TrainConfig
-    array : ArrayConfig
-    nonideal : NonIdealities
-    weights : dict of str to ndarray
-        See ``golden.network.Network.weights``.
-    tiles : int
-        Of the accelerator that trained it; 0 is none, but a host.
-    """
-
-    folder: Path
-    which: str
-    source: Source
-    shape: tuple[int, ...]
-    config: TrainConfig
-    array: ArrayConfig
-    nonideal: NonIdealities
-    weights: dict[str, np.ndarray]
-    tiles: int = 0
-
-    @property
-    def limit(self) -> int:
-        """Of an input's magnitude."""
-        return 2 ** (self.source.input_bits - 1) - 1
-
-    @property
-    def classes(self) -> int:
-        """Outputs of the last layer."""
-        return len(self.weights[_last(self.config)])
-
-    def network(self, pool: Any) -> Network:
-        """The network in the synapses of ``pool``, programmed.
-
-        Raises
-        ------
-        ValueError
-            If the run's files do not fit each other.
-        """
-        path = self.folder / FILES[self.which]
-        try:
-            network = Network(
-                pool, self.shape, spec.parse(self.config.network), self.classes,
-                limit=self.limit, threshold=self.config.activation_threshold,
-                window=self.config.window,
-            )  # fmt: skip
-            network.set_weights(self.weights)
-        except KeyError as missing:
-            raise ValueError(f"{path} does not fit {CONFIG}: it has no {missing}") from None
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{path} does not fit {CONFIG}: {error}") from None
-        return network
-
-    def resized(self, rows: int | None, cols: int | None) -> ArrayConfig:
-        """The run's array in another size, without what only training needs: activity counters
-        and variants of cells (stuck ones are in the weights as they are)."""
-        return replace(
-            self.array,
-            rows=self.array.rows if rows is None else rows,
-            cols=self.array.cols if cols is None else cols,
-            counters=False,
-            variant_bits=0,
-        )
-
-
-def _last(config: TrainConfig) -> str:
-    """What a file of weights calls the last layer's cells."""
-    return f"layer{len(spec.parse(config.network)) + 1}.cells"
-
-
-def load(folder: Path, which: str = "best") -> Trained:
-    """The network that a run left in ``folder``.
-
-    Raises
-    ------
-    ValueError
-        If there is no run, if it is not finished, or a file of it is damaged; the message names it.
-    OSError
-        If a file cannot be read.
-    """
-    path = folder / CONFIG
-    if not path.is_file():
-        missing = f"it holds no {CONFIG}" if folder.is_dir() else "there is no such folder"
-        raise ValueError(f"{folder} is not the folder of a run: {missing}")
-    name = FILES[checks.choice("weights", which, tuple(FILES))]
-    if not (folder / name).is_file():
-        raise ValueError(f"{folder} holds no {name}: its run is not finished")
-    try:
-        told = json.loads(path.read_bytes())
-        data = told["data"]
-        bits = checks.integer("input_bits", data["input_bits"], 2, 8)
-        source = Source(dataset=data["name"], input_bits=bits)
-        shape = tuple(checks.integer("shape", n, 1) for n in data["shape"])
-        config = TrainConfig(**told["train_config"])
-        array = ArrayConfig(**told["array_config"])
-        settings = NonIdealities(**told["nonideal"])
-        tiles = checks.integer("tiles", told.get("tiles", 0), 0)
-    except KeyError as error:
-        raise ValueError(f"{path} is damaged: {error} is missing") from None
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    with (folder / name).open("rb") as file:
-        try:
-            # Damage can show as nearly any exception, depending on the byte.
-            with np.load(file, allow_pickle=False) as arrays:
-                weights = {key: arrays[key] for key in arrays.files}
-        except Exception as error:
-            raise ValueError(f"{folder / name} is damaged: {error}") from error
-    if np.ndim(weights.get(_last(config), 0)) != 3:
-        raise ValueError(f"{folder / name} does not fit {CONFIG}: it has no {_last(config)}")
-    return Trained(folder, which, source, shape, config, array, settings, weights, tiles)
 
 
 def evaluate(
@@ -248,11 +121,7 @@ def evaluate(
     if trained.tiles:
         from spintrit.chip_eval import evaluate_on_chip
 
-        try:
-            return told | evaluate_on_chip(trained, kind, config, x, y, console)
-        except KeyError as missing:
-            path = trained.folder / FILES[trained.which]
-            raise ValueError(f"{path} does not fit {CONFIG}: it has no {missing}") from None
+        return told | evaluate_on_chip(trained, kind, config, x, y, console)
 
     pool: ArrayPool
     if kind == "fast":
@@ -269,6 +138,8 @@ def evaluate(
     size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
     right = compared = 0
     for at, scores in _scores(network, x, size, first, console):
+        with trained.fitting():
+            checks.finite("scores", scores, 2)
         if oracle:
             expected = oracle.forward(x[at : at + size])
             compared += _same(expected, scores, first + at)
@@ -353,7 +224,8 @@ def _scores(
         for at in range(0, len(x), size):
             end = min(at + size, len(x))
             try:
-                scores = network.backend.host(network.forward(x[at:end]))
+                with np.errstate(over="ignore", invalid="ignore"):  # the caller looks at them
+                    scores = network.backend.host(network.forward(x[at:end]))
             except Mismatch as mismatch:
                 raise mismatch.of(samples=f"{first + at} to {first + end - 1}") from None
             yield at, scores

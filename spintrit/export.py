@@ -13,8 +13,8 @@ from golden.matrix import ArrayPool
 from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv
-from spintrit.evaluate import Trained
 from spintrit.memory import mem_text
+from spintrit.trained import Trained
 
 LAYOUT = "layout.json"
 FORMAT = "spintrit-layout-1"

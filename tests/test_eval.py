@@ -2,14 +2,19 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from commands import error_of, spintrit
 from datafiles import STEMS, idx_bytes, some
+from rich.console import Console
 
 from golden.array import GoldenArray
-from spintrit import evaluate
+from golden.fast import FastPool
+from golden.matrix import ArrayPool
+from golden.ptable import tanh_table
+from spintrit.trained import FILES, load
 
 DIGITS = "train --epochs 2 --network 16FC --rows 24 --cols 16"
 KINDS = ("fast", "golden")
@@ -202,7 +207,7 @@ def test_what_is_no_finished_run(digits, tmp_path, capsys):
     told = error_of(f"eval {tmp_path}", capsys, alone=True)
     assert told.endswith("is not the folder of a run: it holds no config.json\n")
     shutil.copy(digits / "config.json", tmp_path)
-    for weights, name in evaluate.FILES.items():
+    for weights, name in FILES.items():
         told = error_of(f"eval {tmp_path} --weights {weights}", capsys, alone=True)
         assert told.endswith(f"{tmp_path} holds no {name}: its run is not finished\n")
 
@@ -264,12 +269,12 @@ def test_nothing_in_the_run_changes(digits, tmp_path):
 
 def test_scores_do_not_depend_on_the_array(images):
     run, data = images
-    trained = evaluate.load(run)
-    split = evaluate.replace(trained.source, root=data).load(evaluate.Console(quiet=True))
+    trained = load(run)
+    split = replace(trained.source, root=data).load(Console(quiet=True))
     scores = []
     for config in (trained.array, trained.resized(3, 5)):
-        for pool in (evaluate.FastPool, evaluate.ArrayPool):
-            make = (GoldenArray,) if pool is evaluate.ArrayPool else ()
-            arrays = pool(*make, config, evaluate.tanh_table(config), 0)
+        for pool in (FastPool, ArrayPool):
+            make = (GoldenArray,) if pool is ArrayPool else ()
+            arrays = pool(*make, config, tanh_table(config), 0)
             scores.append(trained.network(arrays).forward(split.x_test))
     assert all(np.array_equal(other, scores[0]) for other in scores[1:])

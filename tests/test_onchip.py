@@ -64,7 +64,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
 
 def test_tiles_change_nothing_in_what_is_read(tmp_path):
     """One tile or four: the same network classifies alike."""
-    from spintrit.evaluate import evaluate, load
+    from spintrit.evaluate import evaluate
+    from spintrit.trained import load
 
     assert spintrit(f"{QUICK} --epochs 2 --out {tmp_path}") == 0
     accuracies = set()

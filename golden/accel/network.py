@@ -6,7 +6,7 @@ import numpy as np
 
 from golden import checks
 from golden.accel.compiler import Plan
-from golden.accel.config import SCORE_FRACTION
+from golden.accel.config import OFFSET_BITS, SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
 from golden.accel.program import assemble
 from golden.config import ArrayConfig
@@ -168,9 +168,11 @@ class ChipNetwork(SynapseNetwork):
         tiles = self._accelerator.config.tiles
         for layer in self._plan.layers:
             name = f"{layer.name}.thresholds"
-            new = arrays[name]
-            if new.shape != (layer.n_out, 4):
-                raise ValueError(f"{name} must have shape {(layer.n_out, 4)}, not {new.shape}")
+            low, high = self._accelerator.layout(Space.THRESHOLDS)[2:]
+            new = checks.integers(name, arrays[name], (layer.n_out, 4), low, high)
+            top = 1 << OFFSET_BITS - 1
+            checks.integers(f"{name}[:, 2]", new[:, 2], (None,), 0, 1)
+            checks.integers(f"{name}[:, 3]", new[:, 3], (None,), -top, top - 1)
             full = np.zeros((layer.form.groups * tiles, 4), np.int64)
             full[: layer.n_out] = new
             self._accelerator.write(
