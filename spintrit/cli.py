@@ -282,9 +282,14 @@ def _bench(_: argparse.Namespace) -> int:
     ).returncode
 
 
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of a command line, with the defaults that suit its network and data set."""
+    return parser(_training(argv)).parse_args(argv)
+
+
 def call(argv: Sequence[str] | None = None) -> int:
     """Run a command, let errors pass; returns the exit status."""
-    arguments = parser(_training(argv)).parse_args(argv)
+    arguments = parse(argv)
     return arguments.act(arguments)
 
 

@@ -179,8 +179,14 @@ def _sparsity(
     activity: dict[str, int], junction: Device, array: ArrayConfig, costs: Costs,
     adc_bits: int | None, samples: int,
 ) -> dict[str, Any]:  # fmt: skip
-    """Forward joules a sample against the share of zero inputs, for some shares of zero weights."""
+    """Forward joules a sample against the share of zero inputs, for some shares of zero weights.
+
+    A read drives a row's whole line, but may convert only some of the columns. So the drives of a
+    vector are the run's own, in proportion to the inputs that are not zero.
+    """
     vectors = activity["forward_conversions"] / array.cols / samples
+    driven = 1 - _shares(activity, array).get("zero_inputs", 1.0)
+    drives = activity["forward_drives"] / samples / driven if driven else 0.0
     kinds = [("none", 0.0, 1.0)]
     if array.synapse == "ternary":
         kinds += [("half, weak (P, P)", 0.5, 1.0), ("half, strong (AP, AP)", 0.5, 0.0)]
@@ -188,11 +194,13 @@ def _sparsity(
     for name, zero_weights, weak in kinds:
         curve: dict[str, Any] = {"name": name, "array": [], "periphery": []}
         for zero_inputs in SPARSITY:
-            expected = energy.expected_forward(array, zero_inputs, zero_weights, weak)
+            each = energy.expected_forward(array, zero_inputs, zero_weights, weak)
+            expected = {name: vectors * count for name, count in each.items()}
+            expected["forward_drives"] = drives * (1 - zero_inputs)
             spent = energy.energy(expected, junction, 0.0, array, costs, adc_bits)
             for accounting in _COUNTED:
                 joules = energy.total(spent, "forward", periphery=accounting == "periphery")
-                curve[accounting].append(vectors * joules)
+                curve[accounting].append(joules)
         curves.append(curve)
     return {"zero_inputs": list(SPARSITY), "curves": curves}
 

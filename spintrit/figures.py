@@ -11,6 +11,9 @@ from golden import checks
 from golden.checkpoint import write_atomically
 from spintrit.options import PICTURES
 
+# Okabe and Ito's colours, which most colour-blind readers can tell apart.
+SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
 # The same figure gives the same file: no date, and names of parts that do not change.
 _METADATA: dict[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _STYLE = {

@@ -10,13 +10,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-from spintrit.figures import save
+from spintrit.figures import SERIES, save
 from spintrit.records import Run
 
-# Okabe and Ito's colours, which most colour-blind readers can tell apart.
 _COLOURS = {"+1": "#D55E00", "0w": "#BBBBBB", "0s": "#666666", "-1": "#0072B2"}
 _NAMES = {"0w": "weak 0 (P, P)", "0s": "strong 0 (AP, AP)"}
-_SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _LINES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
 _STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
@@ -172,8 +170,8 @@ def comparison_figure(runs: Sequence[Run]) -> Figure:
         lines = []
         for index, run in enumerate(runs):
             looks = {
-                "color": _SERIES[index % len(_SERIES)],
-                "linestyle": _LINES[index // len(_SERIES) % len(_LINES)],
+                "color": SERIES[index % len(SERIES)],
+                "linestyle": _LINES[index // len(SERIES) % len(_LINES)],
                 "linewidth": 1.2,
                 **_dots(run.epochs),
             }

@@ -1,7 +1,7 @@
 """Tables and pictures of the studies' results."""
 
-import io
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,21 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from golden.checkpoint import write_atomically
-from spintrit.studies import ACCURACY, STUDIES
+from spintrit.figures import SERIES, save
+from spintrit.studies import ACCURACY, STUDIES, jobs
+from spintrit.studyfile import Study
 
 PAGE = "README.md"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#444444")
+_STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
+_TITLE_CHARACTERS = 95  # in a line of the figure's width
 
 Entries = list[dict[str, Any]]
 
 
-def write(folder: Path) -> None:
+def write(folder: Path, studies: dict[str, Study] = STUDIES) -> None:
     """Write the page and the pictures of all that accuracy.json in ``folder`` holds.
+
+    Studies that are not among ``studies`` come last, without title and note.
 
     Raises
     ------
@@ -27,54 +32,59 @@ def write(folder: Path) -> None:
         If a file cannot be read or written.
     """
     entries: Entries = json.loads((folder / ACCURACY).read_text())
+    others = dict.fromkeys(e["study"] for e in entries if e["study"] not in studies)
     parts = []
-    for name in STUDIES:
+    for name in (*studies, *others):
+        study = studies.get(name) or Study(name, name, name, "", "", (), ())
         mine = [entry for entry in entries if entry["study"] == name]
+        if name in studies:  # rows that the study has no more are of the past
+            known = {job.row for job in jobs(study)}
+            mine = [entry for entry in mine if entry["row"] in known]
         if not mine:
-            parts.append(unmeasured(name))
+            parts.append(unmeasured(study))
             continue
-        picture = f"{name}.png"
-        buffer = io.BytesIO()
-        figure(name, mine).savefig(buffer, format="png", dpi=150)
-        write_atomically(folder / picture, buffer.getvalue())
-        parts.append(section(name, mine, picture))
+        pictures = []
+        for suffix, figure in figures(study, mine).items():
+            pictures.append(f"{name}{suffix}.png")
+            save(figure, folder / pictures[-1])
+        parts.append(section(study, mine, pictures))
     text = "\n".join([_HEAD, *parts])
     write_atomically(folder / PAGE, text.encode())
 
 
 _HEAD = """# Results of the studies
 
-Written by `spintrit study NAME --results docs/results`; all figures are in accuracy.json and
-accuracy.csv. The epoch is chosen on the validation samples, the test is made with the weights of
-that epoch and with those of the last. Of a row with several seeds the mean is shown, and from the
-least to the most. One standard error of 10,000 test samples is 0.10 points at 99 %, 0.3 at 90 %,
-0.46 at 70 %. The commands leave out `--data DIR` and `--out DIR`.
+Written by `spintrit study`. All figures are in accuracy.json and accuracy.csv.
+The epoch is chosen on the validation samples. The test is made with the weights of that epoch and
+with those of the last one. A row with several seeds shows mean and standard deviation over the
+seeds; a row with one seed shows that single run. One standard error of 10,000 test samples is 0.10
+points at 99 %, 0.3 at 90 %, 0.46 at 70 %. The commands leave out `--data DIR` and `--out DIR`.
 """
 
 
-def unmeasured(name: str) -> str:
-    """The part of the page of a study without results."""
-    note = " ".join(["Not run.", *filter(None, [STUDIES[name].get("note")])])
-    return "\n".join([f"## {STUDIES[name]['title']}", "", f"`spintrit study {name}`. {note}", ""])
+def unmeasured(study: Study) -> str:
+    """The part of the page for a study without results."""
+    note = " ".join(["Not run.", *filter(None, [study.note])])
+    return "\n".join([f"## {study.title}", "", f"`spintrit study {study.source}`. {note}", ""])
 
 
-def titled(name: str, entries: Entries) -> str:
+def titled(study: Study, entries: Entries) -> str:
     """A study's title, with the data set where it is not the study's own."""
-    title, dataset = STUDIES[name]["title"], entries[0]["dataset"]
-    common = f"{STUDIES[name]['common']} "
+    dataset = entries[0]["dataset"]
+    common = f"{study.common} "
     own = f"--dataset {dataset} " in common or ("--dataset" not in common and dataset == "digits")
-    return title if own else f"{title} (data: {dataset})"
+    return study.title if own else f"{study.title} (data: {dataset})"
 
 
-def section(name: str, entries: Entries, picture: str) -> str:
+def section(study: Study, entries: Entries, pictures: list[str]) -> str:
     """A study's part of the page."""
-    title = titled(name, entries)
+    title = titled(study, entries)
     lines = [
         f"## {title}",
         "",
-        f"`spintrit study {name}`; {entries[0]['dataset']}, {entries[0]['network']}, "
+        f"`spintrit study {study.source}`; {entries[0]['dataset']}, {entries[0]['network']}, "
         f"{entries[0]['synapses']:,} synapses.",
-        *filter(None, [STUDIES[name].get("note")]),
+        *filter(None, [study.note]),
         "",
         "| | test, chosen epoch (%) | last epoch (%) | seeds | epochs | bytes/weight | command |",
         "|---|---|---|---|---|---|---|",
@@ -83,71 +93,124 @@ def section(name: str, entries: Entries, picture: str) -> str:
         mine = [entry for entry in entries if entry["row"] == row]
         seeds = ", ".join(str(entry["seed"]) for entry in mine)
         command = " ".join(mine[0]["command"].split()[:-1]) + " N"
-        cells = [_range(mine, "test_accuracy"), _range(mine, "last_test_accuracy"), seeds]
+        cells = [_summary(mine, "test_accuracy"), _summary(mine, "last_test_accuracy"), seeds]
         cells += [str(mine[0]["epochs"]), str(mine[0]["optimiser_bytes_per_weight"])]
+        row = row.replace("|", "\\|")
         lines.append(f"| {row} | {' | '.join(cells)} | `{command}` |")
-    return "\n".join([*lines, "", f"![{title}]({picture})", ""])
+    shown = [f"![{title}]({picture})" for picture in pictures]
+    return "\n".join([*lines, "", *shown, ""])
 
 
-def _range(entries: Entries, key: str) -> str:
-    values = [100 * entry[key] for entry in entries]
+def _percent(entries: Entries, key: str = "test_accuracy") -> list[float]:
+    return [100 * entry[key] for entry in entries]
+
+
+def _deviation(values: list[float]) -> float:
+    """Sample standard deviation; 0 for a single value."""
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _summary(entries: Entries, key: str) -> str:
+    values = _percent(entries, key)
     mean = f"{np.mean(values):.2f}"
-    return mean if len(values) == 1 else f"{mean} ({min(values):.2f} to {max(values):.2f})"
+    return mean if len(values) == 1 else f"{mean} ± {_deviation(values):.2f}"
 
 
-def figure(name: str, entries: Entries) -> Figure:
-    """The picture of a study: a curve for each sweep, a line of dots for each other row."""
+def figures(study: Study, entries: Entries) -> dict[str, Figure]:
+    """The pictures of a study by the suffix of their names: a line for each row, and, if there
+    are sweeps, a panel for each. With rows and sweeps, the sweeps' suffix is "-sweeps"."""
     sweeps = list(dict.fromkeys(entry["sweep"] for entry in entries if entry["sweep"]))
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+    rows = [entry for entry in entries if not entry["sweep"]]
+    shown = {}
+    with mpl.rc_context(_STYLE):
+        if rows:
+            shown[""] = _rows(titled(study, entries), rows)
         if sweeps:
-            return _curves(entries, sweeps)
-        return _dots(name, entries)
+            shown["-sweeps" if rows else ""] = _curves(titled(study, entries), entries, sweeps)
+    return shown
 
 
-def _curves(entries: Entries, sweeps: list[str]) -> Figure:
+def _caption(entries: Entries) -> str:
+    """What the marks of a picture mean."""
+    runs: dict[str, int] = {}
+    for entry in entries:
+        runs[entry["row"]] = runs.get(entry["row"], 0) + 1
+    marks = []
+    if max(runs.values()) > 1:
+        marks.append("bars: mean ± standard deviation over seeds; small dots: their runs")
+    if min(runs.values()) == 1:
+        marks.append("open circles: single runs, one seed")
+    return "; ".join(marks)
+
+
+def _head(figure: Figure, title: str, entries: Entries) -> None:
+    figure.suptitle(textwrap.fill(title, _TITLE_CHARACTERS), fontsize=9)
+    figure.supxlabel(_caption(entries), fontsize=8, color="#666666")
+
+
+def _points(axis: Any, at: float, values: list[float], colour: str, *, across: bool) -> None:
+    """The runs of one row at place ``at``, ``across`` the page or upwards: a single run as an open
+    circle, several as dots with mean and standard deviation."""
+
+    def line(places: Any, spots: Any, *arguments: Any, **looks: Any) -> None:
+        axis.plot(*((spots, places) if across else (places, spots)), *arguments, **looks)
+
+    if len(values) == 1:
+        line([at], values, "o", color=colour, mfc="white", ms=6)
+        return
+    line([at] * len(values), values, "o", color=colour, ms=3, alpha=0.5)
+    mean, bar = float(np.mean(values)), _deviation(values)
+    where = (mean, at) if across else (at, mean)
+    error = {"xerr" if across else "yerr": bar}
+    axis.errorbar(*where, **error, fmt="o", color=colour, ms=6, capsize=4, lw=1.2)
+
+
+def _curves(title: str, entries: Entries, sweeps: list[str]) -> Figure:
     columns = min(3, len(sweeps))
     rows = -(-len(sweeps) // columns)
-    shown = Figure(figsize=(3.4 * columns, 2.8 * rows), layout="constrained")
+    size = (max(3.4 * columns, 5.0), 2.8 * rows + 0.6)
+    shown = Figure(figsize=size, layout="constrained")
     axes = shown.subplots(rows, columns, squeeze=False).ravel()
     for axis, sweep in zip(axes, sweeps, strict=False):
         mine = sorted((e for e in entries if e["sweep"] == sweep), key=lambda e: e["x"])
         xs = sorted({entry["x"] for entry in mine})
-        mean = [100 * np.mean([e["test_accuracy"] for e in mine if e["x"] == x]) for x in xs]
-        axis.plot(xs, mean, "-", color=_COLOURS[0], lw=1)
-        dots = [100 * entry["test_accuracy"] for entry in mine]
-        axis.plot([entry["x"] for entry in mine], dots, "o", color=_COLOURS[0], ms=4)
+        found = [_percent([entry for entry in mine if entry["x"] == x]) for x in xs]
+        axis.plot(xs, [np.mean(values) for values in found], ":", color=SERIES[0], lw=1)
+        for x, values in zip(xs, found, strict=True):
+            _points(axis, x, values, SERIES[0], across=False)
         positive = [x for x in xs if x > 0]
         if positive and xs[0] == 0 and positive[-1] / positive[0] >= 100:
             axis.set_xscale("symlog", linthresh=positive[0])
         axis.set(xlabel=sweep, ylabel="test accuracy (%)" if axis in axes[::columns] else None)
         # Each has its own range, but none so small that chance looks like a trend.
+        dots = _percent(mine)
         middle, half = (max(dots) + min(dots)) / 2, max((max(dots) - min(dots)) * 0.55, 1.5)
         axis.set_ylim(middle - half, middle + half)
         axis.grid(axis="y", color="#DDDDDD", lw=0.6)
     for axis in axes[len(sweeps) :]:
         axis.set_visible(False)
+    _head(shown, title, [entry for entry in entries if entry["sweep"]])
     return shown
 
 
-def _dots(name: str, entries: Entries) -> Figure:
+def _rows(title: str, entries: Entries) -> Figure:
     rows = list(dict.fromkeys(entry["row"] for entry in entries))
-    shown = Figure(figsize=(7, 0.9 + 0.42 * len(rows)), layout="constrained")
+    shown = Figure(figsize=(7, 1.4 + 0.42 * len(rows)), layout="constrained")
     axis = shown.subplots()
     for place, row in enumerate(rows):
-        mine = [100 * entry["test_accuracy"] for entry in entries if entry["row"] == row]
-        colour = _COLOURS[place % len(_COLOURS)]
-        axis.plot(mine, [place] * len(mine), "o", color=colour, ms=5, alpha=0.8)
-        axis.plot(np.mean(mine), place, "|", color=colour, ms=16, mew=2)
-        axis.annotate(f"{np.mean(mine):.2f}", (np.mean(mine), place), (0, 10),
+        values = _percent([entry for entry in entries if entry["row"] == row])
+        _points(axis, place, values, SERIES[place % len(SERIES)], across=True)
+        axis.annotate(f"{np.mean(values):.2f}", (float(np.mean(values)), place), (0, 8),
                       textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
     memory = {entry["row"]: entry["optimiser_bytes_per_weight"] for entry in entries}
-    told = len(set(memory.values())) > 1
-    labels = [f"{row}\n({memory[row]} bytes a weight)" if told else row for row in rows]
+    differ = len(set(memory.values())) > 1
+    added = [f"\n({memory[row]} bytes a weight)" if differ else "" for row in rows]
+    labels = [textwrap.fill(row, 50) + more for row, more in zip(rows, added, strict=True)]
     axis.set_yticks(range(len(rows)), labels)
     axis.set_ylim(len(rows) - 0.4, -0.8)
     axis.margins(x=0.15)
-    axis.set_xlim(right=min(axis.get_xlim()[1], 100))
+    axis.set_xlim(right=min(axis.get_xlim()[1], 100.5))
     axis.set(xlabel="test accuracy at the epoch chosen on validation (%)")
-    axis.set_title(titled(name, entries), fontsize=9)
+    _head(shown, title, entries)
     axis.grid(axis="x", color="#DDDDDD", lw=0.6)
     return shown

@@ -1,21 +1,26 @@
 """Studies: many training runs, one after the other, and the results they leave."""
 
 import csv
+import hashlib
 import io
 import json
 import shlex
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from golden.checkpoint import alone, write_atomically
+from golden.train import CHECKPOINT
 from spintrit.records import SUMMARY
+from spintrit.studyfile import Study, read
 
-STUDIES: dict[str, Any] = tomllib.loads((Path(__file__).parent / "studies.toml").read_text())
+STUDIES = {
+    name: replace(study, source=name)
+    for name, study in read(Path(__file__).parent / "studies.toml").items()
+}
 ACCURACY = "accuracy.json"
-COMMAND = "command"  # file of a run's folder: what the study called
+COMMAND = "command"  # file of a run's folder: what the study called, see ``Job.identity``
 
 
 @dataclass(frozen=True)
@@ -43,31 +48,51 @@ class Job:
         """What repeats the run, but for where data and the run's folder are."""
         return f"spintrit train {self.options} --seed {self.seed}"
 
+    @property
+    def arguments(self) -> list[str]:
+        """The command's words after its name."""
+        return ["train", *shlex.split(self.options), "--seed", str(self.seed)]
 
-def jobs(name: str, seeds: list[int] | None = None) -> list[Job]:
-    """The runs of a study, in their order; ``seeds`` in the place of its own.
+    @property
+    def identity(self) -> str:
+        """The command, and the digest of each file that it names: what a run was made by."""
+        files = [Path(word) for word in shlex.split(self.options)]
+        lines = [
+            f"# {path} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
+            for path in files
+            if path.is_file()
+        ]
+        return "\n".join([self.command, *lines])
 
-    Raises
-    ------
-    ValueError
-        If there is no such study.
-    """
-    if name not in STUDIES:
-        raise ValueError(f"study must be one of {', '.join(STUDIES)}, not {name!r}")
-    study = STUDIES[name]
+
+def jobs(study: Study, seeds: list[int] | None = None) -> list[Job]:
+    """The runs of a study, in their order; ``seeds`` replace its own."""
     found: list[Job] = []
 
-    def add(row: str, options: str, own: list[int], **sweep: Any) -> None:
-        words = shlex.join(shlex.split(f"{study['common']} {options}"))
-        found.extend(Job(name, row, seed, words, **sweep) for seed in seeds or own)
+    def add(row: str, options: str, own: Iterable[int], **sweep: Any) -> None:
+        words = shlex.join(shlex.split(f"{study.common} {options}"))
+        found.extend(Job(study.name, row, seed, words, **sweep) for seed in seeds or own)
 
-    for row, entry in study.get("rows", {}).items():
-        add(row, entry["options"], entry.get("seeds", study["seeds"]))
-    for sweep in study.get("sweeps", []):
-        for x in sweep["values"]:
-            label = sweep["label"]
-            add(f"{label} {x:g}", sweep["options"].format(x), study["seeds"], label=label, x=x)
+    for row in study.rows:
+        add(row.name, row.options, row.seeds)
+    for sweep in study.sweeps:
+        for name, x, options in sweep.points():
+            # A value that is no number is a row like others.
+            place = {} if x is None else {"label": sweep.label, "x": x}
+            add(name, options, sweep.seeds, **place)
     return found
+
+
+def apart(todo: list[Job]) -> None:
+    """Raises ValueError if two different runs would share a folder."""
+    found: dict[tuple[str, str], Job] = {}
+    for job in todo:
+        other = found.setdefault((job.study, job.folder), job)
+        if other is not job:
+            raise ValueError(
+                f"study {job.study}: rows {other.row!r} and {job.row!r} would share the folder "
+                f"{job.folder}: give one another name"
+            )
 
 
 def changed(job: Job, option: str, value: Any) -> Job:
@@ -92,7 +117,7 @@ def result(job: Job, summary: dict[str, Any]) -> dict[str, Any]:
         "network": training["network"],
         "synapse": summary["array_config"]["synapse"],
         "rule": training["rule"],
-        "coder": table["coder"],
+        "coder": table.get("coder"),
         "device": summary["device"],
         "optimiser": training["optimiser"],
         "optimiser_bytes_per_weight": summary["optimiser_bytes_per_weight"],
@@ -146,14 +171,19 @@ def run(
     results = []
     for job in todo:
         folder = out / job.study / job.folder
-        same = (folder / COMMAND).exists() and (folder / COMMAND).read_text() == job.command
+        same = (folder / COMMAND).exists() and (folder / COMMAND).read_text() == job.identity
         summary = finished(folder) if same else None
         if summary is None:
-            arguments = ["train", *shlex.split(job.options), "--seed", str(job.seed)]
             folder.mkdir(parents=True, exist_ok=True)
-            write_atomically(folder / COMMAND, job.command.encode())
+            if not same:  # another command's run must not pass for this one's
+                for name in (SUMMARY, CHECKPOINT):
+                    (folder / name).unlink(missing_ok=True)
+            write_atomically(folder / COMMAND, job.identity.encode())
             again = "--resume" if same else "--overwrite"
-            status = train([*arguments, *extra, "--out", str(folder), again])
+            try:
+                status = train([*job.arguments, *extra, "--out", str(folder), again])
+            except (ValueError, TypeError, OSError, RuntimeError) as error:
+                raise RuntimeError(f"study {job.study}, row {job.row!r}: {error}") from error
             summary = finished(folder)
             if status or summary is None:
                 raise RuntimeError(f"study {job.study}: {job.command} failed, status {status}")
@@ -161,9 +191,12 @@ def run(
     return results
 
 
-def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """Put results into accuracy.json, each in the place of an earlier one of the same study, row
-    and seed, and the table accuracy.csv beside it; returns all that are there.
+def record(
+    results: list[dict[str, Any]], folder: Path, studies: dict[str, Study] = STUDIES
+) -> list[dict[str, Any]]:
+    """Put results into accuracy.json, where each replaces an earlier one of the same study, row and
+    seed, and write the table accuracy.csv beside it. Returns all results of the folder, in the
+    order of ``studies``.
 
     Raises
     ------
@@ -174,10 +207,12 @@ def record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder):  # other studies may be running
-        return _record(results, folder)
+        return _record(results, folder, studies)
 
 
-def _record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+def _record(
+    results: list[dict[str, Any]], folder: Path, studies: dict[str, Study]
+) -> list[dict[str, Any]]:
     path = folder / ACCURACY
     try:
         earlier = json.loads(path.read_text()) if path.exists() else []
@@ -189,7 +224,7 @@ def _record(results: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]
 
     new = {key(entry) for entry in results}
     kept = [entry for entry in earlier if key(entry) not in new]
-    rows = [(name, job.row) for name in STUDIES for job in jobs(name)]
+    rows = [(job.study, job.row) for study in studies.values() for job in jobs(study)]
     order = {row: place for place, row in enumerate(dict.fromkeys(rows))}
 
     def place(entry: dict[str, Any]) -> tuple[int, int]:

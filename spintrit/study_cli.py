@@ -1,12 +1,15 @@
 """The command ``spintrit study``."""
 
 import argparse
+import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
 from spintrit.options import add_out, path
-from spintrit.studies import STUDIES
+from spintrit.studies import STUDIES, Job
+from spintrit.studyfile import Study
 
 OUT, RESULTS = "build/studies", "build/results"
 
@@ -17,39 +20,59 @@ def add(commands: Any) -> None:
         "study",
         help="run a study: many trainings, a table and a picture of their results",
         description="Train every row of a study with every seed, one after the other, and put "
-        "what they came to into RESULTS. What is finished is not run again, and what was begun "
-        "goes on. Studies: "
-        + "; ".join(f"{name}: {entry['title']}" for name, entry in STUDIES.items())
+        "tables and pictures into RESULTS. Finished runs are not repeated, and a stopped run "
+        "resumes. A TOML file describes your own studies (docs/studies.md). Studies: "
+        + "; ".join(f"{name}: {entry.title}" for name, entry in STUDIES.items())
         + ".",
     )
-    study.add_argument("study", choices=tuple(STUDIES), metavar="NAME", help=", ".join(STUDIES))
     study.add_argument(
-        "--seeds", type=int, nargs="+", metavar="N", help="in the place of the study's own"
+        "study", type=_named, metavar="STUDY", help=f"{', '.join(STUDIES)}, or a TOML file"
+    )
+    study.add_argument(
+        "--seeds", type=int, nargs="+", metavar="N", help="replace the study's own seeds"
     )
     study.add_argument(
         "--only", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
     )
-    study.add_argument("--epochs", type=int, metavar="N", help="in the place of the network's own")
+    study.add_argument("--epochs", type=int, metavar="N", help="replace each row's own epochs")
     study.add_argument("--data", type=path, metavar="DIR", help="where the data set's files are")
-    study.add_argument(
-        "--dataset", metavar="NAME", help="images in the place of the study's data set"
-    )
+    study.add_argument("--dataset", metavar="NAME", help="replace the study's data set")
     study.add_argument(
         "--backend", choices=BACKENDS, help="what computes whole matrices [the study's own]"
     )
-    add_out(study, f"folder of the runs [{OUT}]", default=Path(OUT))
+    add_out(study, f"folder of the runs [{OUT}; of FILE.toml {OUT}/FILE]")
     study.add_argument(
-        "--results", type=path, default=Path(RESULTS), metavar="DIR",
-        help=f"folder of tables and pictures [{RESULTS}]",
+        "--results", type=path, metavar="DIR",
+        help=f"folder of tables and pictures [{RESULTS}; of FILE.toml {RESULTS}/FILE]",
     )  # fmt: skip
     study.add_argument("--list", action="store_true", help="only show the commands")
     study.set_defaults(act=_study)
 
 
+def _named(text: str) -> str:
+    if text in STUDIES or text.endswith(".toml"):
+        return text
+    known = ", ".join(map(repr, STUDIES))
+    message = f"invalid choice: {text!r} (choose from {known}, or a TOML file)"
+    raise argparse.ArgumentTypeError(message)
+
+
+def _wanted(text: str) -> tuple[dict[str, Study], dict[str, Study], Path]:
+    """The studies to run, those that the page of results is about, and their folder's name."""
+    from spintrit.studyfile import read
+
+    if text in STUDIES:
+        return {text: STUDIES[text]}, STUDIES, Path()
+    found = read(Path(text))
+    return found, found, Path(Path(text).stem)
+
+
 def _study(arguments: argparse.Namespace) -> int:
     from spintrit import cli, results, studies
 
-    todo = studies.jobs(arguments.study, arguments.seeds)
+    wanted, shown, own = _wanted(arguments.study)
+    todo = [job for study in wanted.values() for job in studies.jobs(study, arguments.seeds)]
+    studies.apart(todo)
     for option in ("backend", "epochs", "dataset"):
         value = getattr(arguments, option)
         if value is not None:
@@ -63,13 +86,36 @@ def _study(arguments: argparse.Namespace) -> int:
         todo = [job for job in todo if any(text in job.row for text in arguments.only)]
         if not todo:
             raise ValueError(f"only {arguments.only!r} name none of study {arguments.study}")
+    for job in todo:
+        _checked(job)
     if arguments.list:
         for job in todo:
             print(job.command)
         return 0
+    out = arguments.out or Path(OUT) / own
+    folder = arguments.results or Path(RESULTS) / own
     extra = ["--data", str(arguments.data)] if arguments.data else []
     for job in todo:
-        [result] = studies.run([job], arguments.out, cli.call, extra)
-        studies.record([result], arguments.results)
-    results.write(arguments.results)
+        [result] = studies.run([job], out, cli.call, extra)
+        studies.record([result], folder, shown)
+    results.write(folder, shown)
+    print(f"results in {folder / results.PAGE}")
     return 0
+
+
+def _checked(job: Job) -> None:
+    """Raises ValueError, before anything is trained, if the options of ``job`` are no options of
+    ``spintrit train``."""
+    from spintrit import cli
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            cli.parse(job.arguments)
+    except SystemExit:
+        message = said.getvalue().strip().partition("error: ")[2]
+    except (TypeError, ValueError, OSError) as error:
+        message = str(error)
+    else:
+        return
+    raise ValueError(f"study {job.study}, row {job.row!r}: {message}")

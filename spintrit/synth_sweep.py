@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFo
 
 from golden.checkpoint import alone, write_atomically
 from golden.config import DRAW_BITS, ArrayConfig
+from spintrit.figures import SERIES
 from spintrit.synth_page import page
 from synth.report import key, report
 
@@ -29,7 +30,7 @@ _LABELS = {
     "draw_bits": "width K of a draw",
     "code_bits": "width of a pulse code",
 }
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_DOT: Any = {"ls": ":", "lw": 1, "marker": "s"}  # of the dot product
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 Entry = dict[str, Any]
@@ -218,14 +219,11 @@ def figure(entries: list[Entry]) -> Figure:
 
 def _legend(targets: list[str], misfit: bool) -> list[Line2D]:
     """Colours of targets, then what lines and marks mean in any colour."""
-    lines = [
-        Line2D([], [], color=colour, lw=2, label=target)
-        for colour, target in zip(_COLOURS, targets, strict=False)
-    ]
+    lines = [Line2D([], [], label=target, **looks) for target, looks in _looks(targets).items()]
     grey: Any = {"color": "#666666"}
     lines += [
         Line2D([], [], marker="o", ms=4, lw=1.2, label="lane", **grey),
-        Line2D([], [], marker="s", ms=3, lw=1.2, ls=":", label="dot product", **grey),
+        Line2D([], [], ms=3, label="dot product", **grey, **_DOT),
     ]
     if misfit:
         lines.append(Line2D([], [], marker="x", ms=6, lw=0, label="does not fit", **grey))
@@ -247,21 +245,29 @@ def _common(entries: list[Entry]) -> str:
     return "\n".join(f"{', '.join(targets)}: {array}" for array, targets in around.items())
 
 
+def _looks(targets: list[str]) -> dict[str, dict[str, Any]]:
+    """The line of each target: thick with open marks and thin dashes by turns, so that of two equal
+    lines both show."""
+    below: Any = {"lw": 2.6, "marker": "o", "ms": 7, "mfc": "none"}
+    above: Any = {"lw": 1.2, "marker": "o", "ms": 3.5, "ls": (0, (4, 3))}
+    return {
+        target: {"color": colour, **(above if number % 2 else below)}
+        for number, (target, colour) in enumerate(zip(targets, SERIES, strict=False))
+    }
+
+
 def _panels(axes: Any, entries: list[Entry], targets: list[str]) -> None:
     area, lane, clock = axes
-    for colour, target in zip(_COLOURS, targets, strict=False):
+    for target, looks in _looks(targets).items():
         mine = sorted((e for e in entries if e["target"] == target), key=lambda e: e["x"])
         xs = [entry["x"] for entry in mine]
-        looks: Any = {"color": colour, "marker": "o", "ms": 4, "lw": 1.2}
         area.plot(xs, [entry["lut4"] for entry in mine], **looks)
         lane.plot(xs, [e["lane_lut4"] for e in mine], **looks)
-        looks |= {"ls": ":", "marker": "s", "ms": 3}
-        lane.plot(xs, [e["dot_lut4_per_row"] for e in mine], **looks)
+        lane.plot(xs, [e["dot_lut4_per_row"] for e in mine], **looks | _DOT)
         fits = [entry for entry in mine if entry["fmax_mhz"]]
-        looks |= {"ls": "-", "marker": "o", "ms": 4}
         clock.plot([e["x"] for e in fits], [e["fmax_mhz"] for e in fits], **looks)
         for entry in mine:
             if entry["misfit"]:
-                clock.plot(entry["x"], 0, marker="x", color=colour, ms=6, clip_on=False)
+                clock.plot(entry["x"], 0, marker="x", color=looks["color"], ms=6, clip_on=False)
     for axis in axes:
         axis.grid(axis="y", color="#DDDDDD", lw=0.6)

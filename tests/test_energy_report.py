@@ -61,6 +61,22 @@ def test_report_is_energy_a_sample(folder):
     assert json.loads(json.dumps(report))["efficiency"] == report["efficiency"]
 
 
+def test_a_run_lies_on_the_curve_of_its_weights(folder):
+    """Two reads a sample, of all four columns and of one; no input and no weight is 0."""
+    path, summary, _ = folder
+    reads = counts(
+        forward_conversions=5 * 5, forward_drives=5 * 16, forward_products=5 * 8 * 5,
+        forward_cells_p=5 * 8 * 5, forward_cells_ap=5 * 8 * 5,
+    )  # fmt: skip
+    summary["activity"] = {name: int(number) for name, number in reads.items()}
+    (path / "summary.json").write_text(json.dumps(summary))
+    report = presentation.report(path)
+    assert report["shares"]["zero_inputs"] == close(0)
+    for accounting, periphery in (("array", False), ("periphery", True)):
+        spent = energy.total(report["per_sample_j"], "forward", periphery=periphery)
+        assert report["sparsity"]["curves"][0][accounting][0] == close(spent)
+
+
 def test_sparsity_curves_are_those_of_the_runs_reads(folder):
     curves = presentation.report(folder[0])["sparsity"]["curves"]
     # 40 columns of 8 synapses in 5 samples: 64 synapses a sample; P and AP, half (P, P), half

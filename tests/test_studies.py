@@ -1,40 +1,50 @@
 """Studies: their runs, what is kept of them, the page and the pictures."""
 
 import csv
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
 from commands import error_of, spintrit
 from datafiles import write_svhn
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from spintrit import cli, results, studies
+from spintrit import cli, results, studies, studyfile
 
-SMALL = {
-    "small": {
-        "title": "Digits in no time",
-        "seeds": [0],
-        "common": "--epochs 2 --network 8FC",
-        "rows": {
-            "ideal": {"options": "--device ideal", "seeds": [0, 1]},
-            "blind & linear": {"options": "--rule blind --coder linear"},
-        },
-        "sweeps": [
-            {"options": "--stuck-p {0} --stuck-ap {0}", "label": "stuck cells", "values": [0, 0.1]}
-        ],
-    }
-}
+SMALL = """
+[small]
+title = "Digits in no time"
+seeds = [0]
+common = "--epochs 2 --network 8FC"
+
+[small.rows]
+ideal = { options = "--device ideal", seeds = [0, 1] }
+"blind & linear" = "--rule blind --coder linear"
+
+[[small.sweeps]]
+options = "--stuck-p {0} --stuck-ap {0}"
+label = "stuck cells"
+values = [0, 0.1]
+"""
 
 
 @pytest.fixture
-def small(monkeypatch):
-    for module in (studies, results):
-        monkeypatch.setattr(module, "STUDIES", SMALL)
+def small(tmp_path):
+    """A study of one's own: its file."""
+    path = tmp_path / "small.toml"
+    path.write_text(SMALL)
+    return path
+
+
+def jobs(path, seeds=None):
+    return studies.jobs(studyfile.read(path)["small"], seeds)
 
 
 @pytest.mark.parametrize("name", studies.STUDIES)
 def test_commands_of_all_studies_are_commands(name):
-    todo = studies.jobs(name)
+    todo = studies.jobs(studies.STUDIES[name])
     assert todo
     assert len({job.folder for job in todo}) == len({job.command for job in todo}) == len(todo)
     for job in todo:
@@ -43,7 +53,7 @@ def test_commands_of_all_studies_are_commands(name):
 
 
 def test_jobs_are_rows_by_seeds_and_values(small):
-    todo = studies.jobs("small")
+    todo = jobs(small)
     assert [(job.row, job.seed, job.x) for job in todo] == [
         ("ideal", 0, None),
         ("ideal", 1, None),
@@ -55,25 +65,19 @@ def test_jobs_are_rows_by_seeds_and_values(small):
     assert todo[4].command == (
         "spintrit train --epochs 2 --network 8FC --stuck-p 0.1 --stuck-ap 0.1 --seed 0"
     )
-    assert {job.seed for job in studies.jobs("small", [7])} == {7}
-
-
-def test_unknown_study_is_refused():
-    with pytest.raises(ValueError, match=r"^study must be one of mnist, .*, not 'birds'$"):
-        studies.jobs("birds")
+    assert {job.seed for job in jobs(small, [7])} == {7}
 
 
 def test_a_study_is_run_once_and_leaves_its_results(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
-    assert spintrit("study small --results found") == 0
+    assert spintrit("study small.toml --results found") == 0
     entries = json.loads(Path("found/accuracy.json").read_text())
     assert [(entry["row"], entry["seed"]) for entry in entries] == [
-        (job.row, job.seed) for job in studies.jobs("small")
+        (job.row, job.seed) for job in jobs(small)
     ]
-    for entry, job in zip(entries, studies.jobs("small"), strict=True):
+    for entry, job in zip(entries, jobs(small), strict=True):
         summary = json.loads(
-            (Path("build/studies/small") / job.folder / "summary.json").read_text()
+            (Path("build/studies/small/small") / job.folder / "summary.json").read_text()
         )
         assert entry["command"] == job.command
         for key in ("test_accuracy", "last_test_accuracy", "chosen_epoch", "val_accuracy"):
@@ -91,20 +95,23 @@ def test_a_study_is_run_once_and_leaves_its_results(small, tmp_path, monkeypatch
         entry["test_accuracy"] for entry in entries
     ]
     page = Path("found/README.md").read_text()
+    assert "`spintrit study small.toml`; digits, 8FC, 592 synapses." in page
     mean = 50 * (entries[0]["test_accuracy"] + entries[1]["test_accuracy"])
-    assert f"| ideal | {mean:.2f} (" in page
+    assert f"| ideal | {mean:.2f} ± " in page
     assert "`spintrit train --epochs 2 --network 8FC --device ideal --seed N`" in page
-    assert Path("found/small.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("small.png", "small-sweeps.png"):
+        assert f"]({picture})" in page
+        assert Path("found", picture).read_bytes().startswith(b"\x89PNG")
 
     capsys.readouterr()
     before = {path: path.stat().st_mtime_ns for path in Path("build").rglob("summary.json")}
-    assert spintrit("study small --results found") == 0
+    assert spintrit("study small.toml --results found") == 0
     assert {path: path.stat().st_mtime_ns for path in Path("build").rglob("summary.json")} == before
     assert json.loads(Path("found/accuracy.json").read_text()) == entries
 
 
 def test_a_run_of_another_command_does_not_count(small, tmp_path):
-    [first, *_] = studies.jobs("small")
+    [first, *_] = jobs(small)
     called = []
 
     def train(arguments):
@@ -125,24 +132,22 @@ def test_a_run_of_another_command_does_not_count(small, tmp_path):
 
 def test_a_stopped_study_says_how_to_go_on(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
     with monkeypatch.context() as patch:
 
         def stop(*_):
             raise KeyboardInterrupt
 
         patch.setattr("golden.train.Trainer._train_epoch", stop)
-        assert spintrit("study small --only ideal --seeds 0") == 130
+        assert spintrit("study small.toml --only ideal --seeds 0") == 130
     assert capsys.readouterr().err == "spintrit: stopped; the same command goes on\n"
-    assert spintrit("study small --only ideal --seeds 0") == 0
-    assert Path("build/results/README.md").exists()
+    assert spintrit("study small.toml --only ideal --seeds 0") == 0
+    assert Path("build/results/small/README.md").exists()
 
 
 def test_a_study_whose_run_fails_says_why(small, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("spintrit.study_cli.STUDIES", SMALL)
-    told = error_of("study small --only ideal --dataset mnist --data .", capsys)
-    assert told.startswith("spintrit: error: no mnist in .: ")
+    told = error_of("study small.toml --only ideal --dataset mnist --data .", capsys)
+    assert told.startswith("spintrit: error: study small, row 'ideal': no mnist in .: ")
 
 
 def test_street_numbers_train_on_small_files(tmp_path, monkeypatch):
@@ -157,30 +162,167 @@ def test_street_numbers_train_on_small_files(tmp_path, monkeypatch):
 
 
 def test_changed_options_take_the_place_of_others(small):
-    [first, *_] = studies.jobs("small")
+    [first, *_] = jobs(small)
     changed = studies.changed(studies.changed(first, "--network", "my net.toml"), "--rule", "blind")
     assert changed.options == "--epochs 2 --network 'my net.toml' --device ideal --rule blind"
 
 
-def test_curves_show_every_run(small):
+def entry(row, seed, accuracy, x=None):
+    return {
+        "study": "small", "row": row, "sweep": None if x is None else "stuck cells", "x": x,
+        "seed": seed, "test_accuracy": accuracy, "dataset": "digits",
+        "optimiser_bytes_per_weight": 8,
+    }  # fmt: skip
+
+
+def bars(axis):
+    """Centre and half length of each error bar, upwards."""
+    found = []
+    for container in axis.containers:
+        [[(_, low), (_, high)]] = [line.get_segments()[0] for line in container[2]]
+        found.append(((low + high) / 2, (high - low) / 2))
+    return found
+
+
+def test_several_seeds_have_mean_and_standard_deviation(small):
+    study = studyfile.read(small)["small"]
     entries = [
-        {"study": "small", "row": f"stuck cells {x}", "sweep": "stuck cells", "x": x,
-         "seed": seed, "test_accuracy": 0.9 - x + 0.01 * seed}
+        entry(f"stuck cells {x}", seed, 0.9 - x + 0.01 * seed, x)
         for x in (0, 0.1, 0.2) for seed in (0, 1)
     ]  # fmt: skip
-    [axis] = results.figure("small", entries).axes
-    mean, dots = axis.lines
-    assert mean.get_xdata().tolist() == [0, 0.1, 0.2]
-    assert mean.get_ydata() == pytest.approx([90.5, 80.5, 70.5])
-    assert len(dots.get_xdata()) == 6
+    [figure] = results.figures(study, entries).values()
+    [axis] = figure.axes
+    # Of two values d apart the sample standard deviation is d / sqrt 2.
+    assert bars(axis) == [pytest.approx((m, 2**-0.5)) for m in (90.5, 80.5, 70.5)]
+    runs = [y for line in axis.lines if line.get_alpha() for y in line.get_ydata()]
+    assert runs == pytest.approx([90, 91, 80, 81, 70, 71])
     assert axis.get_xlabel() == "stuck cells"
+    assert figure.get_supxlabel() == (
+        "bars: mean ± standard deviation over seeds; small dots: their runs"
+    )
+
+
+def test_a_single_run_is_not_drawn_as_a_mean(small):
+    study = studyfile.read(small)["small"]
+    entries = [entry("ideal", 0, 0.9), entry("stuck cells 0", 0, 0.8, 0)]
+    shown = results.figures(study, entries)
+    assert list(shown) == ["", "-sweeps"]
+    for figure in shown.values():
+        assert not figure.axes[0].containers
+        assert figure.get_supxlabel() == "open circles: single runs, one seed"
+    page = results.section(
+        study,
+        [e | {"network": "8FC", "synapses": 1, "last_test_accuracy": 0.5, "epochs": 2,
+              "command": "spintrit train --seed 0"} for e in entries],
+        [],
+    )  # fmt: skip
+    assert "| ideal | 90.00 | 50.00 | 0 |" in page
+
+
+def test_long_titles_and_rows_stay_within_the_picture(small):
+    study = dataclasses.replace(studyfile.read(small)["small"], title="Birds and bees " * 12)
+    [figure] = results.figures(study, [entry("a rather long row " * 6, 0, 0.9)]).values()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    width, height = figure.bbox.size
+    texts = [figure.texts[0], *figure.axes[0].get_yticklabels()]
+    for text in texts:
+        box = text.get_window_extent(canvas.get_renderer())
+        assert 0 <= box.x0 < box.x1 <= width, text
+        assert 0 <= box.y0 < box.y1 <= height, text
+
+
+def test_values_that_are_no_numbers_are_rows(tmp_path):
+    path = tmp_path / "coders.toml"
+    path.write_text('[small]\nsweeps = [{options = "--coder {}", values = ["linear", "gated"]}]')
+    todo = jobs(path)
+    assert [(job.row, job.seed, job.x) for job in todo[::3]] == [
+        ("coder linear", 0, None), ("coder gated", 0, None),
+    ]  # fmt: skip
+    assert todo[3].command == "spintrit train --coder gated --seed 0"
+
+
+def test_a_changed_device_file_is_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text("a = 1")
+    job = studies.Job("small", "own", 0, "--device own.toml --coder linear")
+    before = job.identity
+    assert before.splitlines()[0] == job.command
+    Path("own.toml").write_text("a = 2")
+    assert job.identity != before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = ", "own.toml is no TOML file: Invalid value (at end of document)"),
+        ("", "own.toml holds no study: give it a table such as [my-study]"),
+        ("a = 1", "own.toml: a must be a table, not 1"),
+        ('["../x"]\nrows = {a = ""}', "own.toml: study '../x' must be named by letters, digits, "
+         "'.', '_' and '-' alone"),
+        ("[a]", "own.toml: a must have rows or sweeps"),
+        ("[a]\nrow = {}", "own.toml: a.row is none of title, note, common, seeds, rows, sweeps"),
+        ("[a]\nrows = []", "own.toml: a.rows must be a table, not []"),
+        ("[a]\nrows = {b = 1}", "own.toml: a.rows.b must be a table, not 1"),
+        ('[a]\ntitle = 1\nrows = {b = ""}', "own.toml: a.title must be a text, not 1"),
+        ('[a]\nseeds = []\nrows = {b = ""}', "own.toml: a.seeds must be an array of integers, "
+         "not []"),
+        ('[a]\nseeds = [0.5]\nrows = {b = ""}', "own.toml: a.seeds must be an integer, not 0.5"),
+        ('[a]\nseeds = [1, 1]\nrows = {b = ""}', "own.toml: a.seeds must differ, not [1, 1]"),
+        ('[a]\nrows = {b = "--seed 1"}', "own.toml: a.rows.b = '--seed 1': --seed is not for a "
+         "study to set"),
+        ("[a]\nrows = {b = \"'\"}", "own.toml: a.rows.b = \"'\": No closing quotation"),
+        ("[a]\nsweeps = 1", "own.toml: a.sweeps must be an array of tables, not 1"),
+        ("[a]\nsweeps = [{values = [1]}]", "own.toml: a.sweeps[0] must have options"),
+        ('[a]\nsweeps = [{options = "--x {}", values = []}]',
+         "own.toml: a.sweeps[0].values must be an array of numbers or texts, not []"),
+        ('[a]\nsweeps = [{options = "--x {}", values = [nan]}]',
+         "own.toml: a.sweeps[0].values must be finite and at least -inf, not nan"),
+        ('[a]\nsweeps = [{options = "--x {}", values = [1, 1]}]',
+         "own.toml: a.sweeps[0].values must differ, not [1, 1]"),
+        ('[a]\nsweeps = [{options = "--x 1", values = [1]}]',
+         "own.toml: a.sweeps[0].options must hold {} where the value goes and no other braces, "
+         "not '--x 1'"),
+        ('[a]\nsweeps = [{options = "--x {y}", values = [1]}]',
+         "own.toml: a.sweeps[0].options must hold {} where the value goes and no other braces, "
+         "not '--x {y}'"),
+        ('[a]\nrows = {b = "--epoch 1"}',
+         "study a, row 'b': unrecognized arguments: --epoch 1"),
+        ('[a]\nrows = {b = "--network birds"}', "study a, row 'b': network 'birds': 'birds'"),
+        ('[a]\nrows = {"b c" = "", "b-c" = ""}', "study a: rows 'b c' and 'b-c' would share the "
+         "folder b-c-seed0: give one another name"),
+    ],
+)  # fmt: skip
+def test_wrong_files_are_refused_before_anything_is_trained(
+    text, message, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    Path("own.toml").write_text(text)
+    assert error_of("study own.toml", capsys).startswith(f"spintrit: error: {message}")
+    assert [path.name for path in tmp_path.iterdir()] == ["own.toml"]
+
+
+def test_results_of_other_studies_stay(small, tmp_path):
+    [first, *_] = jobs(small)
+    one = entry("ideal", 0, 0.9)
+    one |= {"network": "8FC", "synapses": 1, "last_test_accuracy": 0.5, "epochs": 2,
+            "command": first.command}  # fmt: skip
+    own = studyfile.read(small)
+    studies.record([one, one | {"study": "birds"}, one | {"row": "gone"}], tmp_path, own)
+    results.write(tmp_path, own)
+    page = (tmp_path / "README.md").read_text()
+    assert "## Digits in no time" in page
+    assert "## birds" in page
+    assert "| gone |" not in page
+    assert len(json.loads((tmp_path / "accuracy.json").read_text())) == 3
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("study", "spintrit study: error: the following arguments are required: NAME"),
-        ("study birds", "spintrit study: error: argument NAME: invalid choice: 'birds'"),
+        ("study", "spintrit study: error: the following arguments are required: STUDY"),
+        ("study birds", "spintrit study: error: argument STUDY: invalid choice: 'birds'"),
+        ("study birds.toml", "spintrit: error: [Errno 2] No such file or directory: 'birds.toml'"),
         ("study mnist --only birds", "spintrit: error: only ['birds'] name none of study mnist"),
     ],
 )
@@ -192,7 +334,7 @@ def test_list_only_lists(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert spintrit("study optimiser --list --epochs 3 --backend torch") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(studies.jobs("optimiser"))
+    assert len(lines) == len(studies.jobs(studies.STUDIES["optimiser"]))
     assert all(line.endswith("--backend torch --epochs 3 --seed 0") for line in lines)
     assert spintrit("study cifar10 --list --epochs 3 --backend numpy --dataset images") == 0
     assert capsys.readouterr().out.splitlines()[0] == (
@@ -202,11 +344,16 @@ def test_list_only_lists(capsys, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_page_says_what_is_missing(small, tmp_path, monkeypatch):
-    monkeypatch.setitem(SMALL, "other", SMALL["small"] | {"title": "Birds", "note": "No data."})
-    monkeypatch.setitem(SMALL, "third", SMALL["small"] | {"title": "Fish"})
+def test_the_page_says_what_is_missing(small, tmp_path):
+    study = studyfile.read(small)["small"]
+    more = {
+        "other": dataclasses.replace(
+            study, name="other", source="other", title="Birds", note="No data."
+        ),
+        "third": dataclasses.replace(study, name="third", source="third", title="Fish"),
+    }
     (tmp_path / "accuracy.json").write_text("[]")
-    results.write(tmp_path)
+    results.write(tmp_path, more)
     page = (tmp_path / "README.md").read_text()
     assert "## Birds\n\n`spintrit study other`. Not run. No data.\n" in page
     assert "## Fish\n\n`spintrit study third`. Not run.\n" in page
@@ -216,3 +363,15 @@ def test_damaged_results_are_refused(tmp_path):
     (tmp_path / "accuracy.json").write_text("[{")
     with pytest.raises(ValueError, match=r"accuracy\.json is damaged: "):
         studies.record([], tmp_path)
+
+
+def test_the_pages_example_runs(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[1] / "docs" / "studies.md").read_text()
+    [text] = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    Path("converters.toml").write_text(text)
+    assert spintrit("study converters.toml --list") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2 * 3 + 2 * 2
+    assert spintrit("study converters.toml --only 6 --seeds 0") == 0
+    assert Path("build/results/converters/converters.png").exists()
+    assert Path("build/studies/converters/converters").is_dir()
