@@ -117,8 +117,7 @@ class NonIdealities:
     def analog(self) -> bool:
         """Whether sums are analog: by converters, noise or wires. Unequal resistances alone leave
         them exact, as by converters that tell every product."""
-        names = ("adc_bits", "adc_noise", "backward_adc_bits", "backward_adc_noise", "wire_ohm")
-        return any(getattr(self, name) for name in names)
+        return any(getattr(self, name) for name in _ANALOG)
 
     @property
     def in_table(self) -> tuple[str, ...]:
@@ -127,9 +126,15 @@ class NonIdealities:
         return tuple(name for name in names if getattr(self, name))
 
     @property
+    def beside_table(self) -> tuple[str, ...]:
+        """Those that need a device even where a table has the switching probabilities."""
+        names = (*_ANALOG, "read_disturb", "retention_s")
+        return tuple(name for name in names if getattr(self, name))
+
+    @property
     def physical(self) -> bool:
         """Whether any of it asks for the device's physics, beyond a table."""
-        return bool(self.analog or self.in_table or self.read_disturb or self.retention_s)
+        return bool(self.beside_table or self.in_table)
 
     def array(self, config: ArrayConfig) -> ArrayConfig:
         """``config`` with the variants that this needs."""
@@ -142,6 +147,7 @@ class NonIdealities:
 
 
 _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
+_ANALOG = ("adc_bits", "adc_noise", "backward_adc_bits", "backward_adc_noise", "wire_ohm")
 
 
 def operating(device: Device, nonideal: NonIdealities) -> Device:

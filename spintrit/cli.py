@@ -137,12 +137,14 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     )  # fmt: skip
     add_fields(train.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     cells = train.add_argument_group("cells")
-    source = cells.add_mutually_exclusive_group()
-    source.add_argument(
-        "--device", default="default", metavar="NAME",
-        help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself [default]",
+    cells.add_argument(
+        "--device", default="", metavar="NAME",
+        help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself; with --table "
+        "the device of reads and ageing alone [default; the table's own with --table]",
     )  # fmt: skip
-    source.add_argument("--table", type=path, metavar="FILE", help="a table file instead")
+    cells.add_argument(
+        "--table", type=path, metavar="FILE", help="a table file, for the switching probabilities"
+    )
     add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
     add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
     train.set_defaults(act=_train, **(training or {}))

@@ -105,6 +105,10 @@ def _add_fit(group: Any) -> None:
     add_out(fit, "make this table file", "TABLE.json")
     add_picture(fit, short=False)
     add_json(fit, "the fit's summary")
+    fit.add_argument(
+        "--device", metavar="NAME",
+        help=f"keep a device in the table file, for reads, ageing and energy: {_NAME}",
+    )  # fmt: skip
     _add_coder(fit, "the highest/longest measured in both directions", "table, with -o")
     fit.set_defaults(act=_fit)
 
@@ -247,17 +251,22 @@ def _fit(arguments: argparse.Namespace) -> int:
     from spintrit import device_picture, device_report, device_table, fit, measured
 
     coder, array = _coding(arguments)
-    writable(arguments.out, [arguments.file])
-    writable(arguments.picture, [arguments.file, arguments.out], PICTURES)
-    writable(arguments.json, [arguments.file, arguments.out, arguments.picture])
+    inputs = [arguments.file, *(_own(arguments.device) if arguments.device else [])]
+    writable(arguments.out, inputs)
+    writable(arguments.picture, [*inputs, arguments.out], PICTURES)
+    writable(arguments.json, [*inputs, arguments.out, arguments.picture])
+    device = devices.load(arguments.device) if arguments.device else None
+    if device and not arguments.out:
+        raise ValueError(f"device = {arguments.device!r} goes into a table file: give -o, too")
     points = measured.read_csv(arguments.file)
     found = fit.fit(points)
     summary = found.summary()
     file, warning = None, ""
     if arguments.out:
         file, warning = device_table.of_fit(
-            found, coder, array, voltage_v=arguments.voltage, full_s=arguments.full_s
-        )
+            found, coder, array,
+            voltage_v=arguments.voltage, full_s=arguments.full_s, device=device,
+        )  # fmt: skip
         tablefile.save(file, in_folder(arguments.out))
     if arguments.picture:
         device_picture.draw_fit(points, found, in_folder(arguments.picture))

@@ -70,11 +70,13 @@ def of_fit(
     *,
     voltage_v: float | None = None,
     full_s: float | None = None,
+    device: Device | None = None,
 ) -> tuple[TableFile, str]:
     """The table of a fit, and a warning where it goes beyond what was measured, or nothing.
 
     By default the voltage is the highest and the full pulse the longest that were measured in both
-    directions. The other arguments are ``of_device``'s.
+    directions. ``device`` is kept in the file, with these pulses, for reads, ageing and energy; the
+    probabilities are the fit's alone. The other arguments are ``of_device``'s.
 
     Raises
     ------
@@ -100,7 +102,8 @@ def of_fit(
         return lambda direction, pulse_s: found.band(direction, pulse_s, voltage_v, BAND)[which]
 
     provenance = {"model": "fit", "fit": found.summary()}
-    file = _file(probability, voltage_v, full_s, coding, array, provenance, None)
+    pulses = replace(device, v_write_v=voltage_v, t_write_s=full_s) if device else None
+    file = _file(probability, voltage_v, full_s, coding, array, provenance, pulses)
     file.provenance["band"] = {"level": BAND} | {
         name: _by_code(
             coder.table(probability, full_s, array, coding, actual=end(which)).thresholds

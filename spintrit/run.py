@@ -6,7 +6,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -89,14 +89,15 @@ class Cells:
     Parameters
     ----------
     device : str
-        A name or a TOML file (see ``golden.device.load``), or ``IDEAL``.
+        A name or a TOML file (see ``golden.device.load``), or ``IDEAL``. Empty: the table's own
+        device, or "default" without a table.
     table : Path, optional
-        A table file in the place of a device and a coder.
+        A table file. Switching probabilities come from it, reads and ageing from the device.
     coder : CoderConfig
     nonideal : NonIdealities
     """
 
-    device: str = "default"
+    device: str = ""
     table: Path | None = None
     coder: CoderConfig = field(default_factory=CoderConfig)
     nonideal: NonIdealities = field(default_factory=NonIdealities)
@@ -113,6 +114,8 @@ def environment(
         If device, table or settings cannot be had together.
     """
     coder, settings, table, junction = cells.coder, cells.nonideal, None, None
+    if cells.table and cells.device == IDEAL:
+        raise ValueError(f"device = {IDEAL!r} has no resistances that could go beside a table")
     if cells.table or cells.device == IDEAL:
         for name in ("coder", "step_s"):
             value = getattr(coder, name)
@@ -124,6 +127,17 @@ def environment(
     if cells.table:
         kept = tablefile.load(cells.table)
         table, junction, provenance = kept.table, kept.device, kept.provenance
+        if cells.device:
+            measured = {"v_write_v": "voltage_v", "t_write_s": "full_s"}
+            pulses = {k: provenance[v] for k, v in measured.items() if v in provenance}
+            junction = replace(device.load(cells.device), **pulses)
+        if junction is None and settings.beside_table:
+            name = settings.beside_table[0]
+            raise ValueError(
+                f"{name} = {getattr(settings, name)} needs a device for reads and ageing, and "
+                f"table {cells.table} has none: give --device NAME or FILE.toml beside --table, "
+                "or make the table with device fit --device"
+            )
         # The table stands for the switching; reads and ageing are the device's own.
         shape = curve.formula(junction) if junction else None
         made = provenance.get("steepness", coder.steepness)
@@ -135,7 +149,7 @@ def environment(
         table = tanh_table(array, coder.steepness)
         provenance = {"coder": IDEAL, "steepness": coder.steepness}
     else:
-        junction = device.load(cells.device)
+        junction = device.load(cells.device or "default")
         with console.status(
             f"simulating device {junction.name} (those of spintrit's are kept) ..."
         ):

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from golden.device import DIRECTIONS
 from golden.ptable import AP_TO_P
 from spintrit.measured import Measured
 
@@ -31,3 +32,26 @@ def points(p, trials=None, pulse_s=None, voltage_v=None):
     voltage_v = np.ones(len(p)) if voltage_v is None else np.array(voltage_v)
     n = None if trials is None else np.full(len(p), trials)
     return Measured(np.zeros(len(p), dtype=int), voltage_v, pulse_s, p, n)
+
+
+def shots(rng, law=precessional, pulse_ns=None, voltage_v=(0.9, 1.0, 1.1), trials=300):
+    """Counts on a grid, both directions alike, as rows (direction, voltage, seconds, switched,
+    trials) of a CSV file; lengths are 0.25 to 3 ns if not given."""
+    pulse_ns = np.arange(1, 13) / 4 if pulse_ns is None else pulse_ns
+    return [
+        (
+            name,
+            volt,
+            float(f"{length:.6g}e-9"),
+            int(rng.binomial(trials, law(length, volt))),
+            trials,
+        )
+        for name in DIRECTIONS
+        for volt in voltage_v
+        for length in pulse_ns
+    ]
+
+
+def text_of(rows, header="direction,voltage_v,pulse_s,switched,trials"):
+    """A CSV file's text."""
+    return "\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n"

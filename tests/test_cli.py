@@ -234,7 +234,7 @@ def test_every_field_has_an_option_and_its_default():
         ("--adc-bits 1", r"adc_bits must be 0 \(exact\) or at least 2, not 1"),
         ("--step-s 1", r"step_s must be between .* and t_write_s = 2e-09, not 1"),
         ("--coder other", r"argument --coder: invalid choice: 'other'"),
-        ("--device default --table x", r"not allowed with argument"),
+        ("--device ideal --table x", r"device = 'ideal' has no resistances"),
         ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
         ("--device ideal --coder linear", r"coder = 'linear' cannot be had with device ideal"),
         ("--retention-s 1 --retention-k 2000", r"retention_k = 2000 is too hot"),
