@@ -12,11 +12,11 @@ from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
-from golden.energy import bits_set
 from golden.matrix import ArrayPool
 from golden.nonideal import Groups, NonIdealities
 from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable
 from golden.reading import Reading
+from golden.reads import Reads
 
 _READ_TRIALS = 1 << 17
 
@@ -73,8 +73,6 @@ class Environment:
             name = settings.in_table[0]
             value = getattr(settings, name)
             raise ValueError(f"{name} = {value:g} cannot be had with a table, which is fixed")
-        if settings.read_disturb and not array.counters:
-            raise ValueError("read_disturb = True asks for an array with counters = True")
         if curve is not None:
             self._device = nonideal.operating(curve.device, settings)
             if any(settings.spread):
@@ -94,11 +92,10 @@ class Environment:
         self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
         self._disturb = self._read_disturb() if settings.read_disturb else np.zeros(2)
         self._lost = self._retention() if settings.retention_s else np.zeros((1, 2))
-        self._reads: dict[int, float] = {}  # of a cell on average, by array, up to now
 
     @property
-    def counts_reads(self) -> bool:
-        """Whether all reads must be counted."""
+    def disturbs(self) -> bool:
+        """Whether reads change cells."""
         return self._settings.read_disturb
 
     def identity(self) -> dict[str, Any]:
@@ -136,44 +133,40 @@ class Environment:
             assert self._device is not None
             array.reading = Reading(config, self._device, settings, cells[0], self.rng)
 
+    def watch(self, pool: ArrayPool) -> None:
+        """Count the reads of all matrices of ``pool`` from now on, if reads change cells."""
+        if self.disturbs:
+            for matrix in pool.matrices:
+                matrix.reads = Reads(matrix.n_in, matrix.n_out, self.config)
+
     def after_batch(self, pool: ArrayPool) -> None:
         """Let the reads since the last call disturb cells.
 
-        To first order: all cells of an array's columns in use are read equally often, half of the
-        reads drive either way, and cells differ in nothing. The probability is rounded at random to
-        the draws' resolution.
+        To first order: all cells of a matrix are read equally often, half of the reads drive
+        either way, and cells differ in nothing. The probability is rounded at random to the draws'
+        resolution, once a matrix.
         """
-        if not self._settings.read_disturb:
+        if not self.disturbs:
             return
-        for number, array in enumerate(pool.arrays):
-            reads = self._count(array, pool.used(number))
-            fresh = reads - self._reads.get(number, 0.0)
-            self._reads[number] = reads
-            self._age(
-                array, -np.expm1(fresh / 2 * np.log1p(-self._disturb))[None], pool.used(number)
-            )
+        for matrix in pool.matrices:
+            reads = matrix.reads.take()
+            thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
+            if thresholds.any():
+                matrix.age(thresholds)
 
     def store(self, pool: ArrayPool) -> None:
         """Let the time between training and test pass."""
         if self._settings.retention_s:
             for number, array in enumerate(pool.arrays):
-                self._age(array, self._lost, pool.used(number))
+                thresholds = self._thresholds(self._lost)
+                if thresholds.any():
+                    one = len(thresholds) == 1
+                    array.age(thresholds[0] if one else thresholds, 0, pool.used(number))
 
-    def _age(self, array: SynapseArray, probability: np.ndarray, count: int) -> None:
-        """Age the first ``count`` columns, by probabilities of shape (groups or 1, 2)."""
+    def _thresholds(self, probability: np.ndarray) -> np.ndarray:
+        """Thresholds of AGE for probabilities (..., 2)."""
         scaled = probability * self.table.scale
-        thresholds = np.floor(scaled + self.rng.random(scaled.shape)).astype(np.int64)
-        if thresholds.any():
-            if len(thresholds) == 1:
-                thresholds = thresholds[0]
-            array.age(thresholds, 0, count)
-
-    def _count(self, array: SynapseArray, used: int) -> float:
-        """Reads of a cell so far, mean over ``used`` columns."""
-        done, rows = array.activity(), array.shape[1]
-        forward = done["forward_cells_p"] + done["forward_cells_ap"]
-        backward = done["backward_cells_p"] + done["backward_cells_ap"]
-        return (forward + backward * bits_set(self.config)) / (used * rows * self.config.cells)
+        return np.floor(scaled + self.rng.random(scaled.shape)).astype(np.int64)
 
     def _retention(self) -> np.ndarray:
         """Probability that the time between training and test leaves a cell in the other state, by
@@ -212,4 +205,4 @@ class Environment:
                 device, direction, length, voltage_v=device.v_read_v, trials=_READ_TRIALS
             )
             p.append(max(float(simulated[0]), float(switching.probability(drive, length)[0])))
-        return np.array(p)
+        return np.minimum(p, 1 - 1e-12)

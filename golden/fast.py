@@ -20,6 +20,7 @@ from golden.config import ArrayConfig
 from golden.matrix import ArrayPool
 from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable
+from golden.reads import Reads
 from golden.tally import Tally
 
 _GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
@@ -51,6 +52,8 @@ class FastMatrix:
         Cycles that arrays would take; cells switched.
     tally : golden.tally.Tally
         Counts reads and pulses while it is on, which costs as much as the work itself.
+    reads : golden.reads.Reads or None
+        Counts the reads of its cells, if there is one.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class FastMatrix:
         self.shape = (self.n_out, self.n_in, config.cells)
         self.counters = Counters()
         self.tally = Tally(places, config, self.shape, self.counters)
+        self.reads: Reads | None = None
         self._rng = rng
         self._bits = np.zeros((self.n_out * self.n_in, config.cells), bool)
         self._variants: np.ndarray | None = None
@@ -301,6 +305,8 @@ class FastMatrix:
         """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at; for who
         reads ``weights`` instead."""
         self.tally.read(op, batch, drives, limit, self._bits)
+        if self.reads:
+            self.reads.count(op, drives())
 
     def activity(self) -> dict[str, int]:
         """What ``tally`` counted so far, by the names of ``golden.activity.COUNTERS``."""
@@ -372,6 +378,7 @@ class FastPool(ArrayPool):
         if self._equip:
             self._equip(matrix, len(self.arrays))
         self.arrays.append(matrix)
+        self.matrices.append(matrix)
         return matrix
 
     def count(self, on: bool) -> None:

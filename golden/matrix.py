@@ -17,7 +17,9 @@ from golden.cell import check_pulses
 from golden.config import ArrayConfig
 from golden.lockstep import Mismatch
 from golden.planes import planes
+from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable, encode
+from golden.reads import Reads
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,16 @@ class SynapseMatrix:
 
     Shapes are those of ``SynapseArray`` with rows = n_in and cols = n_out; arguments are checked
     there. Raises Mismatch, placed in this matrix, where a lock-step array does.
+
+    Attributes
+    ----------
+    reads : golden.reads.Reads or None
+        Counts the reads of its cells, if there is one.
     """
 
     def __init__(self, name: str, tiles: list[Tile], config: ArrayConfig):
         self.name, self.tiles, self.config = name, tiles, config
+        self.reads: Reads | None = None
         self.n_in = max(tile.row + tile.rows for tile in tiles)
         self.n_out = max(tile.col + tile.cols for tile in tiles)
 
@@ -69,6 +77,8 @@ class SynapseMatrix:
         """Sums (batch, n_out), int32, of integers u (batch, n_in) in [-limit, limit]: trits, or
         limit = 2^bits - 1, read as ``bits`` vectors of trits (see ``golden.planes``)."""
         u = checks.integers("u", u, (None, self.n_in), -limit, limit)
+        if self.reads:
+            self.reads.count(Op.FORWARD, u)
         s = np.zeros((len(u), self.n_out), np.int32)
         for weight, trits in planes(u, limit):
             for tile in self.tiles:
@@ -83,6 +93,8 @@ class SynapseMatrix:
         """Errors (batch, n_in), int32, of errors d (batch, n_out)."""
         limit = self.config.max_error
         d = checks.integers("d", d, (None, self.n_out), -limit - 1, limit)
+        if self.reads:
+            self.reads.count(Op.BACKWARD, d)
         e = np.zeros((len(d), self.n_in), np.int32)
         for tile in self.tiles:
             part = self._padded(d[:, tile.col : tile.col + tile.cols], None, tile.width)
@@ -116,6 +128,15 @@ class SynapseMatrix:
         Returns cells switched. An array pulses ``sparse`` changes like others."""
         kappa, code = encode(change, table, self.config, rng, steepness)
         return self.update(kappa, code, blind=blind)
+
+    def age(self, thresholds: np.ndarray) -> int:
+        """Let cells switch as reading or time makes them, by thresholds as for
+        ``golden.array.SynapseArray.age``. Returns cells switched."""
+        switched = 0
+        for tile in self.tiles:
+            with self._placed(tile):
+                switched += tile.array.age(thresholds, tile.first, tile.cols)
+        return switched
 
     @staticmethod
     def _padded(part: np.ndarray, first: int | None, second: int) -> np.ndarray:
@@ -159,6 +180,13 @@ class ArrayPool:
         Seed of the generators.
     equip : callable, optional
         Called with each new array and its number, before it is used.
+
+    Attributes
+    ----------
+    arrays, matrices : list
+        Made so far, in their order.
+    size : int
+        Number of arrays.
     """
 
     def __init__(
@@ -171,7 +199,8 @@ class ArrayPool:
     ):
         self.config, self.table = config, table
         self.arrays: list[Any] = []
-        self.size = 0  # arrays
+        self.matrices: list[Any] = []
+        self.size = 0
         self._make, self._seed, self._equip = make, seed, equip
         self._free = 0  # columns left in the last array
 
@@ -184,7 +213,8 @@ class ArrayPool:
             If a size is not a positive integer.
         """
         tiles = [Tile(self.arrays[number], *place) for number, *place in self.places(n_in, n_out)]
-        return SynapseMatrix(name, tiles, self.config)
+        self.matrices.append(SynapseMatrix(name, tiles, self.config))
+        return self.matrices[-1]
 
     def places(self, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
         """Take columns for a matrix: number of the array, and then as in ``Tile``, part by part."""

@@ -138,6 +138,7 @@ class Trainer:
                 steepness=environment.steepness,
                 spread=config.batch_norm,
             )
+        environment.watch(self.pool)
         self.optimiser = OPTIMISERS[config.optimiser](
             momentum=config.momentum, dead_zone=config.dead_zone
         )
@@ -223,7 +224,7 @@ class Trainer:
         cycles += self._cycles()
         weights = self.network.weights()
         chosen = chosen_epoch(self.metrics)
-        if chosen < self.epoch:
+        if chosen < self.epoch or self.environment.disturbs:
             self.network.set_weights(self._best)
             self.environment.store(self.pool)
             test = self._accuracy(self.split.x_test, self.split.y_test)
@@ -272,10 +273,12 @@ class Trainer:
         }
         self._counting(0)
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
-        self.environment.after_batch(self.pool)
-        cycles = self._cycles() - cycles
+        cycles -= self._cycles()
         bits = self._verified()
         self._keep(bits, val_accuracy)
+        cycles += self._cycles()  # reads of cells apart
+        self.environment.after_batch(self.pool)
+        cycles = self._cycles() - cycles
         return {
             "epoch": self.epoch + 1,
             "learning_rate": rate,
@@ -300,7 +303,7 @@ class Trainer:
         return bits
 
     def _keep(self, bits: dict[str, np.ndarray], val_accuracy: float) -> None:
-        """Keep the weights if no epoch was better on validation."""
+        """Keep the weights, as validation found them, if no epoch was better."""
         if all(val_accuracy >= entry["val_accuracy"] for entry in self.metrics):
             cells = {f"{layer}.cells": part for layer, part in bits.items()}
             self._best = cells | self.network.host_norms()
@@ -313,7 +316,7 @@ class Trainer:
         """
         if not isinstance(self.pool, FastPool):
             return True
-        on = batch % _COUNT_EVERY == 1 or self.environment.counts_reads
+        on = batch % _COUNT_EVERY == 1
         self.pool.count(on and self.pool.config.counters)
         return on
 

@@ -238,7 +238,6 @@ def test_every_field_has_an_option_and_its_default():
         ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
         ("--device ideal --coder linear", r"coder = 'linear' cannot be had with device ideal"),
         ("--retention-s 1 --retention-k 2000", r"retention_k = 2000 is too hot"),
-        ("--read-disturb --no-counters", r"asks for an array with counters = True"),
     ],
 )
 def test_bad_cells_are_refused_in_one_line(options, message, tmp_path, monkeypatch, capsys):

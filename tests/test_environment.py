@@ -1,6 +1,5 @@
 """Unequal, stuck, disturbed and ageing cells in arrays and runs."""
 
-import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -8,13 +7,13 @@ import numpy as np
 import pytest
 from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
 
-from golden import curve, device, switching
+from golden import curve, device
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.environment import Environment
 from golden.nonideal import NonIdealities
-from golden.ptable import AP_TO_P, P_TO_AP, tanh_table
+from golden.ptable import AP_TO_P, tanh_table
 from golden.train import Trainer
 
 # Reads that disturb are simulated; fewer trials do here.
@@ -145,14 +144,6 @@ def test_columns_not_in_use_do_not_age():
     assert not bits[:3].all()
 
 
-def test_reads_of_a_partly_used_array_are_those_of_its_columns():
-    around, array = equipped(NonIdealities(read_disturb=True), ArrayConfig(rows=64, cols=8))
-    array.program(np.ones((8, 64, 2), bool))
-    array.forward(np.ones((10, 64), int), 0, 2)
-    assert around._count(array, 2) == 10
-    assert around._count(array, 8) == 2.5
-
-
 @pytest.mark.parametrize("kelvin", [900.0, 2000.0])
 def test_a_temperature_beyond_the_magnet_is_refused_at_once(kelvin):
     with pytest.raises(ValueError, match=rf"^retention_k = {kelvin:g} is too hot: "):
@@ -176,29 +167,6 @@ def test_heat_shortens_retention():
         around.store(pool(array))
         lost.append(1 - array.read().mean())
     assert 0 < lost[0] < lost[1] / 3
-
-
-def test_reads_disturb_in_proportion():
-    """1,000 reads of every cell at a hundred times the default's read probability."""
-    weak = dataclasses.replace(device.load("default"), v_read_v=0.13, name="weak")
-    shape = dataclasses.replace(CURVE, device=weak)
-    settings = NonIdealities(read_disturb=True)
-    around = Environment(ArrayConfig(rows=64, cols=8), shape, settings, CoderConfig())
-    array = GoldenArray(around.config)
-    array.load_table(around.table)
-    array.program(np.ones((8, 64, 2), bool))
-    around.after_batch(pool(array))
-    assert array.read().all(), "nothing was read yet"
-    array.forward(np.ones((1000, 64), int))
-    around.after_batch(pool(array))
-    lost = 1 - array.read().mean()
-    p = around._disturb[P_TO_AP]
-    assert p > 1e-4
-    expected = -math.expm1(500 * math.log1p(-p))  # half of the reads drive that way
-    assert abs(lost - expected) < 5 * math.sqrt(0.25 / 1024)
-    assert around._disturb[AP_TO_P] >= float(
-        switching.probability(switching.drive(weak, AP_TO_P, 0.13), weak.t_read_s)
-    )
 
 
 NOISY = NonIdealities(

@@ -8,21 +8,30 @@ from golden import checks
 from golden.accel.compiler import Plan
 from golden.accel.config import OFFSET_BITS, SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
-from golden.accel.program import assemble
+from golden.accel.program import Code, Instruction, assemble
+from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
 from golden.network import Step, SynapseNetwork
 from golden.optim import Optimiser
 from golden.ptable import ProbabilityTable
+from golden.reads import Reads
 
 
 class ChipMatrix:
-    """The weights of a layer in an accelerator's tiles, as a matrix (n_in, n_out)."""
+    """The weights of a layer in an accelerator's tiles, as a matrix (n_in, n_out).
+
+    Attributes
+    ----------
+    reads : golden.reads.Reads or None
+        Counts the reads of its cells, if there is one.
+    """
 
     def __init__(self, accelerator: Accelerator, plan: Plan, number: int):
         self._accelerator, self._plan = accelerator, plan
         self._layer = layer = plan.layers[number]
         self.name, self.n_in, self.n_out = layer.name, layer.n_in, layer.n_out
         self.config: ArrayConfig = accelerator.config.array
+        self.reads: Reads | None = None
 
     def program(self, bits: np.ndarray) -> None:
         """Write cell bits of shape (n_out, n_in, cells)."""
@@ -48,6 +57,13 @@ class ChipMatrix:
             bits[own] = full[: len(range(*own.indices(self.n_out))), layer.rows(array)]
         return bits
 
+    def age(self, thresholds: np.ndarray) -> int:
+        """Let cells switch as reading or time makes them, by thresholds as for
+        ``golden.array.SynapseArray.age``. Returns cells switched."""
+        form = self._layer.form
+        tiles = map(self._accelerator.tile, range(self._accelerator.config.tiles))
+        return sum(tile.age(thresholds, form.cells, form.taps * form.groups) for tile in tiles)
+
 
 class ChipLayer:
     """A layer's name and matrix."""
@@ -63,6 +79,7 @@ class ChipPool:
         self.accelerator, self.table = accelerator, table
         self.config = accelerator.config.array
         self.arrays: list[Any] = [accelerator.tile(i) for i in range(accelerator.config.tiles)]
+        self.matrices: list[ChipMatrix] = []
         self.size = len(self.arrays)
 
     def cycles(self) -> int:
@@ -107,6 +124,8 @@ class ChipNetwork(SynapseNetwork):
         self.weighted = [
             ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
         ]
+        self.pool.matrices = [layer.matrix for layer in self.weighted]
+        self._memories: GoldenAccelerator | None = None  # a copy, to count reads from
         # What an earlier network left in lanes and borders that this one never writes would count.
         for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS, Space.THRESHOLDS):
             words, shape, *_ = accelerator.layout(space)
@@ -124,6 +143,7 @@ class ChipNetwork(SynapseNetwork):
         self._load(0, (len(u), learning_rate))
         self._accelerator.write(Space.LABELS, labels)
         told = self._run(0, u)
+        self._count_reads(self._plan.train_program(len(u), learning_rate), len(u))
         after = self._accelerator.counts()
         one = 1 << 2 * SCORE_FRACTION
         loss = (after.loss - before.loss) / one / (len(u) * classes)
@@ -136,6 +156,7 @@ class ChipNetwork(SynapseNetwork):
             part = u[start : start + size]
             self._load(self._plan.infer_at, (len(part),))
             classes.append(self._run(self._plan.infer_at, part))
+            self._count_reads(self._plan.infer_program(len(part)), len(part))
         return np.concatenate(classes)
 
     def _load(self, at: int, settings: tuple[Any, ...]) -> None:
@@ -151,6 +172,20 @@ class ChipNetwork(SynapseNetwork):
         words = self._plan.inputs(u)
         self._accelerator.write(Space.ACTIVATIONS, words, self._plan.layers[0].form.in_base)
         return self._accelerator.run(pc, len(u))[:, 0]
+
+    def _count_reads(self, program: list[Instruction], batch: int) -> None:
+        """Count what a program has read, from the inputs and errors that it left."""
+        if not any(matrix.reads for matrix in self.pool.matrices):
+            return
+        copy = self._memories = self._memories or GoldenAccelerator(self._accelerator.config)
+        for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS):
+            copy.write(space, self._accelerator.read(space))
+        for step in program:
+            reads = self.pool.matrices[step.state].reads
+            if step.code == Code.FORWARD:
+                reads.add(rows=copy.drives(step, batch))
+            elif step.code == Code.BACKWARD:
+                reads.add(columns=copy.drives(step, batch))
 
     def verify(self) -> None:
         """Compare all memories, where the accelerator is two in lock step."""

@@ -1,5 +1,6 @@
 """The accelerator's golden twin: the same memories, programs and numbers, in numpy."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,6 +55,15 @@ class GoldenAccelerator(Accelerator):
 
     def counts(self) -> Counts:
         return Counts(**vars(self._counts))
+
+    def drives(self, step: Instruction, batch: int) -> float:
+        """How often a FORWARD drives single rows, or a BACKWARD single columns, with the memories
+        as they are; the latter is the mean over the inputs of the kernel."""
+        work = _Step(self, step, batch)
+        if step.code == Code.FORWARD:
+            return float(np.count_nonzero(self._activations[work.inputs()]))
+        driven = sum(np.count_nonzero(d) for *_, d in work.errors_back())
+        return driven / (step.kernel_height * step.kernel_width)
 
     def _seed(self, states: np.ndarray) -> None:
         self._streams = lfsr.Streams(states, self.config.array.draw_bits)
@@ -124,7 +134,7 @@ class _Step:
         parts = np.ogrid[: self.batch, : step.height, : step.width]
         return (parts[0] * sample + parts[1] * row + parts[2] * pixel).ravel()
 
-    def _inputs(self) -> np.ndarray:
+    def inputs(self) -> np.ndarray:
         """Address of every input word: (taps, positions, places)."""
         step, side = self.step, 2 if self.step.pool else 1
         position = self._positions(step.in_sample, side * step.in_row, side * step.in_pixel)
@@ -173,7 +183,7 @@ class _Step:
     def _totals(self) -> tuple[np.ndarray, np.ndarray]:
         """Totals and their places in the pooling window: (positions, groups, tiles), int64."""
         host, step = self.host, self.step
-        addresses = self._inputs()
+        addresses = self.inputs()
         shape = (*addresses.shape[1:], step.groups, host.config.tiles)
         totals = np.zeros(shape, np.int64)
         for first, address in zip(self._taps(), addresses, strict=True):
@@ -247,10 +257,27 @@ class _Step:
 
     def _backward(self) -> None:
         host, step = self.host, self.step
-        side = 2 if step.pool else 1
-        grid = np.ogrid[: self.batch, : step.in_height, : step.in_width]
         sums = np.zeros((self.batch, step.in_height, step.in_width, step.in_pixel,
                          host.config.array.rows), np.int64)  # fmt: skip
+        for ky, kx, d in self.errors_back():
+            for word in range(step.in_pixel):
+                first = step.cells + ky * step.tap_row + kx * step.tap_pixel
+                first += word * step.groups
+                for number, tile in enumerate(host._tiles):
+                    e = tile.backward(d[..., number], first)
+                    sums[..., word, :] += e.reshape(sums[..., word, :].shape)
+        # Row sums of all kernel positions are one conversion.
+        extra = (step.kernel_height * step.kernel_width - 1) * sums.size
+        for tile in host._tiles:
+            tile._activity_counts.add(backward_conversions=-extra)
+        errors = arithmetic.requantise(sums.reshape(-1, sums.shape[-1]), step.error_shift)
+        host._errors[step.in_errors : step.in_errors + len(errors)] = errors
+
+    def errors_back(self) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Errors that each kernel position (y, x) sends back: (inputs, groups, tiles)."""
+        step = self.step
+        side = 2 if step.pool else 1
+        grid = np.ogrid[: self.batch, : step.in_height, : step.in_width]
         for ky in range(step.kernel_height):
             for kx in range(step.kernel_width):
                 y, x = grid[1] + step.padding - ky, grid[2] + step.padding - kx
@@ -260,26 +287,15 @@ class _Step:
                 position = position + y // side * step.error_row + x // side * step.out_pixel
                 position = np.where(inside, position, step.errors)
                 d = self._errors_at(position, y % side * 2 + x % side)
-                d = (d * inside[..., None, None]).reshape(-1, step.groups, host.config.tiles)
-                for word in range(step.in_pixel):
-                    first = step.cells + ky * step.tap_row + kx * step.tap_pixel
-                    first += word * step.groups
-                    for number, tile in enumerate(host._tiles):
-                        e = tile.backward(d[..., number], first)
-                        sums[..., word, :] += e.reshape(sums[..., word, :].shape)
-        # Row sums of all kernel positions are one conversion.
-        extra = (step.kernel_height * step.kernel_width - 1) * sums.size
-        for tile in host._tiles:
-            tile._activity_counts.add(backward_conversions=-extra)
-        errors = arithmetic.requantise(sums.reshape(-1, sums.shape[-1]), step.error_shift)
-        host._errors[step.in_errors : step.in_errors + len(errors)] = errors
+                d = d * inside[..., None, None]
+                yield ky, kx, d.reshape(-1, step.groups, self.host.config.tiles)
 
     # UPDATE
 
     def _update(self) -> None:
         host, step = self.host, self.step
         array, tiles = host.config.array, host.config.tiles
-        addresses = self._inputs()
+        addresses = self.inputs()
         positions = self._error_words()[:, None]
         d = self._errors_at(positions, np.arange(addresses.shape[2]))
         d = d.reshape(-1, step.groups, tiles)  # (positions places, groups, tiles)
