@@ -212,7 +212,8 @@ class Trainer:
         while self.epoch < self.config.epochs:
             self.metrics.append(self._train_epoch())
             if self.out:
-                with (self.out / METRICS).open("a") as file:
+                path = self.out / METRICS
+                with checkpoint.naming(path), path.open("a") as file:
                     file.write(_line(self.metrics[-1]))
             self._save()
             if self._on_epoch:

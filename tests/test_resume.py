@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -238,9 +237,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_named_before_training(tmp_path):
-    (tmp_path / f"{CHECKPOINT}.part").mkdir()
+    (tmp_path / CHECKPOINT).mkdir()
     run = trainer(tmp_path, on_batch=stop_at(1, 1))
-    with pytest.raises(IsADirectoryError, match=r"checkpoint\.npz\.part"):
+    with pytest.raises(OSError, match=r"not a regular file: '\S+checkpoint\.npz'$"):
         run.run()
 
 
@@ -250,30 +249,3 @@ def test_a_run_resumes_on_another_kind_of_array(unbroken, tmp_path):
     run = trainer(tmp_path, make=lambda c: LockstepArray(GoldenArray(c), GoldenArray(c)))
     assert run.resume() == 2
     assert (run.run(), files(tmp_path)) == unbroken[::-1]
-
-
-def test_only_regular_files_are_replaced(tmp_path):
-    pipe, target, link = (tmp_path / name for name in ("pipe", "target", "link"))
-    os.mkfifo(pipe)
-    with pytest.raises(OSError, match=r"not a regular file: '.*pipe'$"):
-        checkpoint.write_atomically(pipe, b"new")
-    assert pipe.is_fifo()
-    target.write_bytes(b"old")
-    link.symlink_to(target)
-    checkpoint.write_atomically(link, b"new")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"new"
-    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "target", "link"}
-
-
-def test_a_failed_write_leaves_old_content_and_nothing_else(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    path.write_bytes(b"old")
-
-    def fail(_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(path, b"new")
-    assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
