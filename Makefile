@@ -8,7 +8,7 @@ WORKERS ?= 2
 .PHONY: demo test torch lint bench clean
 
 demo: $(READY)
-	$(BIN)/spintrit demo
+	$(BIN)/spintrit demo --overwrite
 
 # tests: fast, no simulator. tb: Verilator and cocotb.
 test: $(READY)

@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 
+from golden.extras import install
+
 try:
     import array_api_compat.torch  # noqa: F401  (what golden.backend.namespace finds)
     import torch
 except ImportError as error:
     raise ModuleNotFoundError(
-        f"{error}: pip install 'spintrit[torch]' for the back ends torch and cuda", name="torch"
+        f"{error}: {install('torch')}, for the back ends torch and cuda", name="torch"
     ) from None
 
 

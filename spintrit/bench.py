@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from golden import backend, protocol, spec
 from golden.config import ArrayConfig
 from golden.optim import OPTIMISERS
 from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
+from spintrit.console import Console
 
 DENSE = ((784,), "512FC")
 DENSE_ROWS = (  # batch, optimiser, PyTorch's, learning rates

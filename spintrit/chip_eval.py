@@ -4,7 +4,6 @@ import time
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
@@ -13,6 +12,7 @@ from golden.config import ArrayConfig
 from golden.lockstep import Mismatch
 from golden.ptable import tanh_table
 from golden.spec import Block
+from spintrit.console import Console
 from spintrit.onchip import accelerator
 
 _BATCH = 100

@@ -174,8 +174,7 @@ def _own(name: str) -> list[str]:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from rich.console import Console
-
+    from spintrit.console import Console
     from spintrit.device_report import show_list
 
     show_list([devices.load(name) for name in devices.names()], Console())
@@ -183,9 +182,8 @@ def _list(_: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from spintrit import device_report
+    from spintrit.console import Console
 
     device = devices.load(arguments.name)
     writable(arguments.json, _own(arguments.name))
@@ -197,7 +195,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _status(text: str) -> Any:
     """A line on a terminal while something takes long, on standard error as --json uses output."""
-    from rich.console import Console
+    from spintrit.console import Console
 
     return Console(stderr=True).status(text)
 
@@ -222,10 +220,9 @@ def _plot(arguments: argparse.Namespace) -> int:
 
 
 def _table(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from golden import tablefile
     from spintrit import device_report, device_table
+    from spintrit.console import Console
 
     device = devices.load(arguments.name)
     coder, array = _coding(arguments)
@@ -245,10 +242,9 @@ def _table(arguments: argparse.Namespace) -> int:
 
 
 def _fit(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from golden import tablefile
     from spintrit import device_picture, device_report, device_table, fit, measured
+    from spintrit.console import Console
 
     coder, array = _coding(arguments)
     inputs = [arguments.file, *(_own(arguments.device) if arguments.device else [])]
@@ -281,9 +277,8 @@ def _fit(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from spintrit import device_report
+    from spintrit.console import Console
 
     device = devices.load(arguments.name)
     writable(arguments.json, _own(arguments.name))

@@ -49,7 +49,8 @@ def draw(designed: Curve, path: Path, *, trials: int, seed: int) -> None:
         _against_voltage(axes[0, 1], designed, trials, seed)
         _coders(axes[1, 0], axes[1, 1], designed)
         device = designed.device
-        figure.suptitle(f"{device.name}: {device.geometry}, Delta = {device.stability:.3g}")
+        title = f"{device.name}: {device.geometry}, Delta = {device.stability:.3g}"
+        figure.suptitle(title, parse_math=False)
         save(figure, path)
 
 

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
 from golden import devicecheck, switching
 from golden.device import DIRECTIONS, Device
 from golden.ptable import ProbabilityTable, code_values
 from golden.tablefile import TableFile
+from spintrit.console import Console
 from spintrit.units import duration, si
 
 _LABELS = {

@@ -6,7 +6,6 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
 from golden import checks, device, energy, tablefile
@@ -15,6 +14,7 @@ from golden.config import ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
+from spintrit.console import Console
 from spintrit.figures import save
 from spintrit.run import SUMMARY
 from spintrit.units import scale, si

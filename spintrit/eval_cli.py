@@ -75,9 +75,8 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from golden import checks
+    from spintrit.console import Console
     from spintrit.evaluate import evaluate
     from spintrit.run import RUN_FILES
     from spintrit.trained import load
@@ -99,8 +98,9 @@ def _eval(arguments: argparse.Namespace) -> int:
 
 
 def _show(result: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from spintrit.console import Console
 
     first, count, arrays = result["first"], result["samples"], result["arrays"]
     shown = Table(show_header=False, title=f"{result['dataset']}, {result['part']} samples")

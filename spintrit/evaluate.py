@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -29,6 +28,7 @@ from golden.matrix import ArrayPool
 from golden.network import EVALUATION_BATCH, Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
+from spintrit.console import Console
 from spintrit.run import TABLE
 from spintrit.trained import Trained
 

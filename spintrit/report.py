@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from spintrit.console import Console
 from spintrit.units import si
 
 # What is shown, in this order, of what a summary has.

@@ -11,7 +11,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -35,6 +34,7 @@ from golden.ptable import tanh_table
 from golden.tablefile import TableFile
 from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
 from spintrit import onchip
+from spintrit.console import Console
 from spintrit.onchip import Chip
 from spintrit.options import IDEAL
 from spintrit.picture import draw_run
@@ -66,7 +66,7 @@ class Source:
     def load(self, console: Console) -> Split:
         """The data; downloads with a progress bar."""
         with Progress(
-            TextColumn("{task.description}"), BarColumn(), DownloadColumn(),
+            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
             TimeRemainingColumn(), console=console, transient=True,
         ) as progress:  # fmt: skip
             tasks: dict[str, Any] = {}

@@ -11,6 +11,7 @@ from golden import checks, spec
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
+from golden.extras import install
 from golden.matrix import columns
 from golden.spec import Block
 from hdl import link, pll
@@ -159,9 +160,7 @@ class Board:
         try:
             return getattr(importlib.import_module(module), name)()
         except ModuleNotFoundError as error:
-            raise ImportError(
-                f"boards need amaranth-boards ({error}): pip install 'spintrit[fpga]'"
-            ) from None
+            raise ImportError(f"boards need amaranth-boards ({error}): {install('fpga')}") from None
 
     def training(self) -> str:
         """The options of ``spintrit train`` that train on it."""

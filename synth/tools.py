@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-EXTRA = "pip install 'spintrit[fpga]'"
+from golden.extras import install
+
+EXTRA = install("fpga")
 _ERROR = re.compile(r"\bERROR: *(.*)")
 _MISSING = 77  # exit status of a child that could not import its program
 _CHILD = f"""

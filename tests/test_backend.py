@@ -29,7 +29,7 @@ def test_a_back_end_that_is_not_installed_says_how_to(monkeypatch, name, missing
     monkeypatch.delitem(sys.modules, "golden.torch_backend", raising=False)
     with pytest.raises(
         ModuleNotFoundError,
-        match=r"pip install 'spintrit\[torch\]' for the back ends torch and cuda$",
+        match=r"pip install '\.\[torch\]' in the checkout, for the back ends torch and cuda$",
     ):
         backend.load(name)
 

@@ -363,7 +363,7 @@ def test_missing_boards_package_is_told(monkeypatch):
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr(boards.importlib, "import_module", missing)
-    with pytest.raises(ImportError, match=r"pip install 'spintrit\[fpga\]'$"):
+    with pytest.raises(ImportError, match=r"pip install '\.\[fpga\]' in the checkout$"):
         sources(board("icebreaker"))
 
 

@@ -197,12 +197,12 @@ def test_missing_package_is_named(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     told = error_of(f"{QUICK} --out {tmp_path}", capsys)
     assert told == (
-        "spintrit: error: the digits are scikit-learn's: pip install 'spintrit[demo]'\n"
+        "spintrit: error: the digits are scikit-learn's: pip install '.[demo]' in the checkout\n"
     )
     monkeypatch.setitem(sys.modules, "spintrit.picture", None)
     monkeypatch.delitem(sys.modules, "spintrit.run")
     told = error_of(f"{QUICK} --out {tmp_path}", capsys)
-    assert told.endswith("; try: pip install 'spintrit[demo]'\n")
+    assert told.endswith("; try: pip install '.[demo]' in the checkout\n")
 
 
 def test_missing_compiler_is_one_line(tmp_path, monkeypatch, capsys):

@@ -125,7 +125,7 @@ def test_yosys_falls_back(engines):
 
 def test_without_yosys_the_extra_is_named(engines):
     engines(yosys.Engine("gone", "import surely_not_there", "0", "0"))
-    with pytest.raises(MissingToolError, match=r"gone .*pip install 'spintrit\[fpga\]'$"):
+    with pytest.raises(MissingToolError, match=r"gone .*pip install '\.\[fpga\]' in the checkout$"):
         yosys.run("log")
 
 

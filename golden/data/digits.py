@@ -5,6 +5,7 @@ import numpy as np
 from golden import checks
 from golden.data.pixels import ternarise
 from golden.data.split import Split
+from golden.extras import install
 
 # Pixels lie in 0 ... 16. Chosen, like the defaults of training, without the test samples.
 LOW, HIGH = 3, 8
@@ -23,7 +24,7 @@ def digits(validation: int | None = None) -> Split:
         from sklearn.model_selection import train_test_split
     except ImportError:
         raise ModuleNotFoundError(
-            "the digits are scikit-learn's: pip install 'spintrit[demo]'", name="sklearn"
+            f"the digits are scikit-learn's: {install('demo')}", name="sklearn"
         ) from None
 
     def split(x: np.ndarray, y: np.ndarray, count: int) -> list[np.ndarray]:

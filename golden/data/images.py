@@ -11,6 +11,7 @@ import numpy as np
 
 from golden.data.pixels import Raw
 from golden.data.places import given_root, reading
+from golden.extras import install
 
 PARTS = ("train", "test")
 _LAYOUT = "train/<class>/* and test/<class>/*"
@@ -88,9 +89,7 @@ def _decode(names: list[str], content: Callable[[str], bytes], where: Path) -> n
     try:
         from PIL import Image
     except ImportError:
-        raise ModuleNotFoundError(
-            "Pillow reads images: pip install 'spintrit[demo]'", name="PIL"
-        ) from None
+        raise ModuleNotFoundError(f"Pillow reads images: {install('demo')}", name="PIL") from None
     images = np.empty((0, 0, 0, 1), np.uint8)
     for n, name in enumerate(names):
         with reading(f"{where}: {name}", "an image"), warnings.catch_warnings():

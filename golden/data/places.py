@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from golden.data.download import Progress, Source, fetch
+from golden.extras import install
 
 Finder = Callable[[Path], list[Path] | None]
 """The files of a data set in a folder, or None if they are not all there."""
@@ -43,7 +44,7 @@ def cache_root() -> Path:
         import platformdirs
     except ImportError:
         raise ModuleNotFoundError(
-            "platformdirs knows the cache folder: pip install 'spintrit[demo]', or give --data or "
+            f"platformdirs knows the cache folder: {install('demo')}, or give --data or "
             "SPINTRIT_DATA",
             name="platformdirs",
         ) from None

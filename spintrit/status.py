@@ -1,0 +1,85 @@
+"""How commands end: exit statuses, and errors in one line."""
+
+import contextlib
+import os
+import select
+import sys
+from collections.abc import Callable
+
+from golden.extras import install
+from golden.lockstep import Mismatch
+from spintrit.parser import suggestion
+
+DONE = 0
+DIFFERENCE = 1
+REFUSED = 2
+INTERRUPTED = 130  # 128 + SIGINT, as a shell has it
+CLOSED = 141  # 128 + SIGPIPE
+MEANING = {
+    DONE: "done",
+    DIFFERENCE: "RTL and golden model differ, a check failed, or a design does not fit its FPGA",
+    REFUSED: "it cannot be done: a wrong argument, a damaged file, a missing package or tool",
+    INTERRUPTED: "stopped by Ctrl-C",
+    CLOSED: "the reader of standard output is gone, as in `spintrit device list | head -1`",
+}
+
+
+def guarded(act: Callable[[], int], stopped: str = "") -> int:
+    """The exit status of ``act``; its errors are told in one line.
+
+    Parameters
+    ----------
+    act : callable
+        Returns an exit status.
+    stopped : str
+        What is told after Ctrl-C: how to go on.
+    """
+    try:
+        try:
+            return act()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except Mismatch as mismatch:
+        _say(f"RTL and golden model differ: {mismatch}")
+        return DIFFERENCE
+    except ImportError as error:
+        hint = "" if "pip install" in str(error) else f"; try: {install('demo')}"
+        _say(f"error: {error}{hint}")
+        return REFUSED
+    except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
+        closed = isinstance(error, BrokenPipeError) and _reader_gone()
+        _drop_unwritable()
+        if closed:
+            return CLOSED
+        text = str(error) or type(error).__name__
+        _say(f"error: {text}{suggestion(text)}")
+        return REFUSED
+    except KeyboardInterrupt:
+        _say(f"stopped{stopped}")
+        return INTERRUPTED
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody may listen
+        print(f"spintrit: {' '.join(text.splitlines())}", file=sys.stderr, flush=True)
+
+
+def _reader_gone() -> bool:
+    """Whether standard output is a pipe that nobody reads."""
+    try:
+        output = select.poll()
+        output.register(sys.stdout.fileno(), 0)
+        return bool(output.poll(0))
+    except (AttributeError, OSError, ValueError):  # no such file, or no poll on this system
+        return False
+
+
+def _drop_unwritable() -> None:
+    """Drop what standard output does not take; else Python fails over it when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)

@@ -1,0 +1,229 @@
+"""The commands ``spintrit train`` and ``spintrit demo``."""
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from golden import spec
+from golden.backend import BACKENDS
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from golden.data import DATASETS
+from golden.data.augment import AUGMENTS
+from golden.nonideal import NonIdealities
+from golden.train import TrainConfig
+from spintrit.onchip import DEFAULTS, SERIAL, Chip
+from spintrit.options import (
+    ARRAY_HELP,
+    ARRAYS,
+    CODER_HELP,
+    IDEAL,
+    NONIDEAL_HELP,
+    TRAIN_HELP,
+    add_fields,
+    add_json,
+    add_out,
+    fields,
+    path,
+    silent,
+    writable,
+    write_json,
+)
+from spintrit.parser import Parser
+
+TRAIN_FOLDER, DEMO_FOLDER = Path("build/train"), Path("build/demo")
+
+
+def add(commands: Any, training: dict[str, Any]) -> None:
+    """Add both commands to the top parser's; ``training`` has other defaults of train."""
+    _add_demo(commands)
+    _add_train(commands, training)
+
+
+def _add_folder(parser: argparse.ArgumentParser, default: Path | None, told: str) -> None:
+    add_out(parser, f"folder [{told}]", default=default)
+    add_json(parser, "the run's summary")
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--resume", action="store_true", help="go on from DIR's last checkpoint")
+    earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
+
+
+def _add_demo(commands: Any) -> None:
+    demo = commands.add_parser(
+        "demo",
+        help="train on handwritten digits in RTL and golden model in lock step",
+        description="Train 64-128-10 on the 8x8 digits, on the RTL array and on the golden array "
+        "in lock step, comparing every value; leave summary.json, metrics.jsonl, weights.npz, "
+        "learning.png and the Verilog (without --on-chip) in DIR.",
+    )
+    demo.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness [0]")
+    demo.add_argument(
+        "--epochs", type=int, default=TrainConfig.epochs, metavar="N",
+        help=f"passes over the training data [{TrainConfig.epochs}]",
+    )  # fmt: skip
+    demo.add_argument(
+        "--on-chip", action="store_true",
+        help="let the accelerator do all of the training, instead of arrays under the host",
+    )  # fmt: skip
+    _add_folder(demo, None, f"{DEMO_FOLDER}, {demo_folder(1, True)} and so on")
+    demo.set_defaults(act=_demo)
+
+
+def _add_train(commands: Any, training: dict[str, Any]) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train any network on any array",
+        description="Train a network. A killed run goes on with --resume and ends with the same "
+        "bits. A named network brings training settings of its own, which options replace; "
+        "--on-chip has others for its optimiser.",
+    )
+    train.add_argument(
+        "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
+        help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
+        "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
+        "in lock step; with --on-chip an accelerator of these; an array, or with --on-chip an "
+        "accelerator, on a board [golden]",
+    )  # fmt: skip
+    train.add_argument(
+        "--on-chip", action="store_true",
+        help="let the accelerator do all of the training, by its own state-free rule; trits as "
+        "inputs, and other defaults of learning rates and dead zone",
+    )  # fmt: skip
+    train.add_argument(
+        "--tiles", type=int, metavar="N",
+        help="arrays of the accelerator that work side by side, a power of two [1]",
+    )  # fmt: skip
+    train.add_argument(
+        "--backend", choices=BACKENDS, default="numpy",
+        help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
+    )  # fmt: skip
+    train.add_argument(
+        "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
+    )
+    train.add_argument(
+        "--data", type=path, metavar="DIR",
+        help="where its files are [SPINTRIT_DATA, or a cache that downloads fill]",
+    )  # fmt: skip
+    train.add_argument(
+        "--input-bits", type=int, default=0, metavar="N",
+        help="width of a signed input, 2 for trits; 0 is the data set's own [0]",
+    )  # fmt: skip
+    train.add_argument(
+        "--augment", choices=AUGMENTS, default="",
+        help="random moves and mirroring of training images [the data set's own]",
+    )  # fmt: skip
+    _add_folder(train, TRAIN_FOLDER, str(TRAIN_FOLDER))
+    options = train.add_argument_group("training")
+    add_fields(options, TrainConfig, TRAIN_HELP)
+    options.add_argument(
+        "--width", type=float, default=1.0, metavar="X",
+        help="times as many outputs of each hidden layer [1.0]",
+    )  # fmt: skip
+    add_fields(train.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
+    cells = train.add_argument_group("cells")
+    cells.add_argument(
+        "--device", default="", metavar="NAME",
+        help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself; with --table "
+        "the device of reads and ageing alone [default; the table's own with --table]",
+    )  # fmt: skip
+    cells.add_argument(
+        "--table", type=path, metavar="FILE", help="a table file, for the switching probabilities"
+    )
+    add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
+    add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
+    train.set_defaults(act=_train, **training)
+
+
+def _kind(text: str) -> str:
+    """What --array names."""
+    if text in ARRAYS or (text.startswith(SERIAL) and text != SERIAL):
+        return text
+    known = ", ".join(map(repr, ARRAYS))
+    message = f"invalid choice: {text!r} (choose from {known}, '{SERIAL}PORT')"
+    raise argparse.ArgumentTypeError(message)
+
+
+def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse.Namespace,
+         **options: Any) -> int:  # fmt: skip
+    from spintrit.console import Console
+    from spintrit.report import table
+    from spintrit.run import RUN_FILES, run
+
+    inputs = [arguments.out / name for name in RUN_FILES]
+    writable(arguments.json, [*inputs, getattr(arguments, "table", None)])
+    summary = run(
+        kind, options.pop("source"), config, array, arguments.out,
+        resume=arguments.resume, overwrite=arguments.overwrite,
+        console=Console(stderr=silent(arguments)), **options,
+    )  # fmt: skip
+    write_json(arguments, summary)
+    if not silent(arguments):
+        table(summary, arguments.out)
+    return 0
+
+
+def demo_folder(seed: int, on_chip: bool) -> Path:
+    """The default folder of a demo: each seed and each kind has its own."""
+    name = f"{DEMO_FOLDER.name}{'-on-chip' * on_chip}{f'-seed{seed}' * bool(seed)}"
+    return DEMO_FOLDER.with_name(name)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from golden.checkpoint import write_atomically
+    from spintrit.run import Source
+    from synth.generate import TOP_NAME, array_verilog
+
+    array = ArrayConfig()
+    config, chip = TrainConfig(seed=arguments.seed, epochs=arguments.epochs), None
+    if arguments.on_chip:
+        config, chip = dataclasses.replace(config, **DEFAULTS), Chip()
+    if arguments.out is None:
+        arguments.out = demo_folder(arguments.seed, arguments.on_chip)
+    status = _run("both", config, array, arguments, source=Source(), chip=chip)
+    if not chip:
+        write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
+    return status
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    from spintrit.run import Cells, Source
+
+    arguments.network = spec.scaled(spec.load(arguments.network)[0], arguments.width)
+    config, array = fields(TrainConfig, arguments), fields(ArrayConfig, arguments)
+    cells = Cells(
+        device=arguments.device,
+        table=arguments.table,
+        coder=fields(CoderConfig, arguments),
+        nonideal=fields(NonIdealities, arguments),
+    )
+    if arguments.tiles is not None and not arguments.on_chip:
+        raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
+    tiles = 1 if arguments.tiles is None else arguments.tiles
+    chip = Chip(tiles=tiles) if arguments.on_chip else None
+    source = Source(
+        dataset=arguments.dataset, root=arguments.data,
+        input_bits=arguments.input_bits or (2 if arguments.on_chip else 0),
+        augment=arguments.augment,
+    )  # fmt: skip
+    return _run(
+        arguments.array, config, array, arguments,
+        source=source, cells=cells, compute=arguments.backend,
+        chip=chip,
+    )  # fmt: skip
+
+
+def training(argv: Sequence[str] | None) -> dict[str, Any]:
+    """The settings of the network that the command line names."""
+    early = Parser(prog="spintrit", add_help=False, strict=False)
+    early.add_argument("--network", default=TrainConfig.network)
+    early.add_argument("--on-chip", action="store_true")
+    known_args = early.parse_known_args(argv)[0]
+    source = known_args.network
+    settings = spec.load(source)[1]
+    known = {field.name for field in dataclasses.fields(TrainConfig)} - {"network", "seed"}
+    for name, value in settings.items():
+        if name not in known:
+            raise ValueError(f"{source}: training.{name} = {value!r} is no training setting")
+    return settings | (DEFAULTS if known_args.on_chip else {})
