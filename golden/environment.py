@@ -37,6 +37,8 @@ class Environment:
         In the place of one from the curve.
     seed : int
         Of spread, stuck cells and converter noise.
+    draws : int, optional
+        Seed of converter noise and of what time does, where it is not ``seed``.
 
     Attributes
     ----------
@@ -63,6 +65,7 @@ class Environment:
         *,
         table: ProbabilityTable | None = None,
         seed: int = 0,
+        draws: int | None = None,
     ):
         self.config, self._settings, self._seed = settings.array(array), settings, seed
         self._device: Device | None = None
@@ -89,7 +92,8 @@ class Environment:
             )
         self.table = table
         self.steepness = coding.steepness
-        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
+        entropy = np.random.SeedSequence(seed if draws is None else draws, spawn_key=(1,))
+        self.rng = np.random.default_rng(entropy)
         self._disturb = self._read_disturb() if settings.read_disturb else np.zeros(2)
         self._lost = self._retention() if settings.retention_s else np.zeros((1, 2))
 

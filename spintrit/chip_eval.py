@@ -9,18 +9,26 @@ from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.network import ChipNetwork
 from golden.config import ArrayConfig
+from golden.environment import Environment
 from golden.lockstep import Mismatch
 from golden.ptable import tanh_table
 from golden.spec import Block
 from spintrit.console import Console
 from spintrit.onchip import accelerator
+from spintrit.trained import Trained
 
 _BATCH = 100
 
 
-def evaluate_on_chip(
-    trained: Any, kind: str, array: ArrayConfig, x: np.ndarray, y: np.ndarray, console: Console
-) -> dict[str, Any]:
+def classify_on_chip(
+    trained: Trained,
+    kind: str,
+    array: ArrayConfig,
+    x: np.ndarray,
+    console: Console,
+    around: Environment | None = None,
+    seed: int = 0,
+) -> tuple[dict[str, Any], np.ndarray]:
     """Classify samples by a network that an accelerator has trained.
 
     On "rtl" the golden model classifies, too, and must come to the same; on "both" all results are
@@ -28,12 +36,22 @@ def evaluate_on_chip(
 
     Parameters
     ----------
-    trained : spintrit.trained.Trained
+    trained : Trained
+    kind : {"golden", "rtl", "both"}
+    array : ArrayConfig
+    x : ndarray
+        Samples.
+    around : Environment, optional
+        What happens to the cells before they are read.
+    seed : int
+        Of what time does to them.
 
     Returns
     -------
     dict
-        Accuracy, and what was compared and spent, by name.
+        What was compared and spent, by name.
+    ndarray of shape (samples,)
+        Classes.
 
     Raises
     ------
@@ -45,7 +63,7 @@ def evaluate_on_chip(
         If the RTL cannot be compiled or gives no answer.
     """
     begun, config, weights = time.perf_counter(), trained.config, trained.weights
-    kind = "golden" if kind == "fast" else kind
+    array = around.config if around else array
     blocks = [*spec.parse(config.network), Block(trained.classes)]
     batch = min(_BATCH, len(x))
     size = sized(blocks, x.shape[1:], array, trained.tiles, batch)
@@ -54,9 +72,14 @@ def evaluate_on_chip(
     def network(kind: str) -> ChipNetwork:
         block = accelerator(kind, size)
         plan = Plan(blocks, x.shape[1:], size, batch, settings)
-        made = ChipNetwork(block, plan, tanh_table(size.array), config.seed)
+        made = ChipNetwork(block, plan, tanh_table(size.array), seed)
+        if around:
+            for number, tile in enumerate(made.pool.arrays):
+                around.equip(tile, number)
         with trained.fitting():
             made.set_weights(weights)
+        if around:
+            around.store(made.pool)
         return made
 
     with console.status("compiling and programming the accelerator ..."):
@@ -65,12 +88,9 @@ def evaluate_on_chip(
     start = time.perf_counter()
     with console.status("classifying ..."):
         found = made.predict(x)
-    right = int(np.count_nonzero(found == y))
     result: dict[str, Any] = {
         "cols": size.array.cols,
         "arrays": trained.tiles,
-        "accuracy": right / len(y),
-        "right": right,
     }
     if kind == "golden":
         result["cycles_by_formula"] = block.counts().cycles
@@ -90,7 +110,7 @@ def evaluate_on_chip(
             "rtl_seconds": round(rtl_seconds, 3),
             "rtl_cycles_per_second": round(cycles / rtl_seconds),
         }
-    return result | {"seconds": round(time.perf_counter() - begun, 3)}
+    return result | {"seconds": round(time.perf_counter() - begun, 3)}, found
 
 
 def _same(expected: np.ndarray, found: np.ndarray) -> None:

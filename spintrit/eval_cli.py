@@ -1,20 +1,31 @@
 """The commands ``spintrit eval`` and ``spintrit export``."""
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+from golden import checks
 from golden.backend import BACKENDS
 from golden.data.split import PARTS
+from golden.nonideal import NonIdealities
 from golden.train import BEST, WEIGHTS
-from spintrit.options import ARRAYS, add_json, add_out, path, silent, writable, write_json
+from spintrit.conditions import FIELDS, HELP
+from spintrit.options import (
+    ARRAYS,
+    PICTURES,
+    STANDARD_OUTPUT,
+    add_fields,
+    add_json,
+    add_out,
+    add_picture,
+    in_folder,
+    path,
+    silent,
+    writable,
+    write_json,
+)
 
 _CHOICES = ("best", "last")
-_KINDS = {
-    "golden": "numpy",
-    "fast": "whole matrices",
-    "rtl": "RTL",
-    "both": "RTL and numpy in lock step",
-}
 
 
 def add(commands: Any) -> None:
@@ -49,7 +60,35 @@ def add(commands: Any) -> None:
     evaluate.add_argument(
         "--count", type=int, metavar="N", help="samples from there on [all]"
     )  # fmt: skip
+    evaluate.add_argument(
+        "--confusion", action="store_true", help="print how often which class was taken for which"
+    )
+    evaluate.add_argument(
+        "--predictions", type=path, metavar="FILE",
+        help="write a CSV line for each sample: index, label, predicted class, scores",
+    )  # fmt: skip
     add_json(evaluate)
+    group = evaluate.add_argument_group(
+        "conditions",
+        "Cells stay as training left them: no option here changes how they were written. "
+        "Converters and wires need --array golden.",
+    )
+    add_fields(group, NonIdealities, HELP, FIELDS, own="the run's")
+    group.add_argument(
+        "--repeats", type=int, default=1, metavar="N",
+        help="draws of what is random: noise, flips, cells that get stuck, another spread [1]",
+    )  # fmt: skip
+    group.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="of the first draw, which the others follow [the run's]",
+    )
+    group.add_argument(
+        "--sweep", nargs="+", metavar=("OPTION", "X"),
+        help="evaluate under each of the values X of one of these options, such as adc-bits 3 4 6",
+    )  # fmt: skip
+    add_picture(group, ", of the sweep", short=False)
     evaluate.set_defaults(act=_eval)
 
     export = commands.add_parser(
@@ -75,63 +114,75 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 
 
 def _eval(arguments: argparse.Namespace) -> int:
-    from golden import checks
+    from spintrit import eval_report
+    from spintrit.conditions import conditions
     from spintrit.console import Console
-    from spintrit.evaluate import evaluate
+    from spintrit.evaluate import Evaluation, evaluate
     from spintrit.run import RUN_FILES
     from spintrit.trained import load
 
-    writable(arguments.json, [arguments.run / name for name in RUN_FILES])
+    run_files = [arguments.run / name for name in RUN_FILES]
+    writable(arguments.json, run_files)
+    writable(arguments.predictions, [*run_files, _file(arguments.json)])
+    writable(
+        arguments.picture, [*run_files, _file(arguments.json), arguments.predictions], PICTURES
+    )
     if arguments.count is not None:
         checks.integer("count", arguments.count, 1)
-    result = evaluate(
-        load(arguments.run, arguments.weights), arguments.array,
-        compute=arguments.backend, root=arguments.data, part=arguments.part,
-        first=arguments.first, count=arguments.count or 0,
-        rows=arguments.rows, cols=arguments.cols,
-        console=Console(stderr=silent(arguments)),
+    name, values = _sweep(arguments)
+    for option in ("confusion", "predictions") if name else ("picture",):
+        if getattr(arguments, option):
+            raise ValueError(f"{option} {'is not for' if name else 'needs'} a sweep")
+    trained = load(arguments.run, arguments.weights)
+    changes = {field: getattr(arguments, field) for field in FIELDS}
+    changes = {field: value for field, value in changes.items() if value is not None}
+    if not name:
+        conditions(trained, changes)  # refused before data are read
+    evaluation = Evaluation(
+        trained, arguments.array, compute=arguments.backend, root=arguments.data,
+        part=arguments.part, first=arguments.first, count=arguments.count or 0,
+        rows=arguments.rows, cols=arguments.cols, console=Console(stderr=silent(arguments)),
     )  # fmt: skip
+    draws = {"repeats": arguments.repeats, "seed": arguments.seed}
+    if name:
+        from spintrit import figures
+        from spintrit.eval_sweep import figure, sweep
+
+        result = sweep(evaluation, name, values, changes, **draws)
+        if arguments.picture:
+            title = f"{arguments.run.resolve().name}: {result['dataset']}"
+            figures.save(figure(result, title), in_folder(arguments.picture))
+    else:
+        under = conditions(trained, changes)
+        result = evaluate(evaluation, under, file=arguments.predictions, **draws)
     if not silent(arguments):
-        _show(result)
+        show = eval_report.sweep if name else eval_report.one
+        Console().print(show(result))
+        if arguments.confusion:
+            Console().print(eval_report.confusion(result))
     write_json(arguments, result)
     return 0
 
 
-def _show(result: dict[str, Any]) -> None:
-    from rich.table import Table
+def _file(path: Path | None) -> Path | None:
+    """A file that is written; standard output is none."""
+    return None if path == STANDARD_OUTPUT else path
 
-    from spintrit.console import Console
 
-    first, count, arrays = result["first"], result["samples"], result["arrays"]
-    shown = Table(show_header=False, title=f"{result['dataset']}, {result['part']} samples")
-    shown.add_column()
-    shown.add_column(justify="right")
-    rows: list[tuple[str, str]] = [
-        ("hidden layers", result["network"] or "none"),
-        ("weights", {"best": "best on validation", "last": "last epoch"}[result["weights"]]),
-        (
-            "synapses in",
-            f"{arrays} {'array' if arrays == 1 else 'arrays'} of {result['rows']} x "
-            f"{result['cols']}, {_KINDS[result['array']]}",
-        ),
-        ("samples", f"{first:,} to {first + count - 1:,}"),
-        ("accuracy", f"{result['accuracy']:.2%} ({result['right']:,} of {count:,})"),
-    ]
-    for key, label in (
-        ("values_compared", "values compared"),
-        ("scores_compared", "scores compared with the golden model's"),
-        ("classes_compared", "classes compared with the golden model's"),
-        ("differences", "differences"),
-        ("rtl_cycles", "RTL cycles"),
-        ("rtl_cycles_per_sample", "RTL cycles per sample"),
-        ("rtl_cycles_per_second", "RTL cycles per second"),
-        ("rtl_seconds", "seconds in RTL"),
-    ):
-        if key in result:
-            rows.append((label, f"{result[key]:,}"))
-    for label, value in (*rows, ("seconds", f"{result['seconds']:.1f}")):
-        shown.add_row(label, value)
-    Console().print(shown)
+def _sweep(arguments: argparse.Namespace) -> tuple[str, list[float]]:
+    """Name and values of a sweep; "" and none without one."""
+    if not arguments.sweep:
+        return "", []
+    option, *texts = arguments.sweep
+    name = option.lstrip("-").replace("-", "_")
+    checks.choice("sweep", name, FIELDS)
+    if not texts:
+        raise ValueError(f"sweep over {name} needs values")
+    kind = type(getattr(NonIdealities, name))
+    try:
+        return name, [kind(text) for text in texts]
+    except ValueError as error:
+        raise ValueError(f"sweep over {name}: {error}") from None
 
 
 def _export(arguments: argparse.Namespace) -> int:

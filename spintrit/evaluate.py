@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,52 +16,52 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from golden import backend, checks, curve, tablefile
+from golden import backend, checks
 from golden.array import GoldenArray, SynapseArray
-from golden.coder import CoderConfig
+from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
-from golden.environment import Environment
 from golden.fast import FastPool
 from golden.lockstep import LockstepArray, Mismatch
 from golden.matrix import ArrayPool
 from golden.network import EVALUATION_BATCH, Network
-from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
+from spintrit import predictions
+from spintrit.conditions import Conditions, conditions
 from spintrit.console import Console
-from spintrit.run import TABLE
+from spintrit.options import in_folder
 from spintrit.trained import Trained
 
 _RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows
-# What decides an analog read; the cells that training left need nothing else of the environment.
-_READS = (
-    "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
-    "backward_adc_bits", "backward_adc_range", "backward_adc_noise", "wire_ohm",
-)  # fmt: skip
 
 
-def evaluate(
-    trained: Trained,
-    kind: str = "",
-    *,
-    compute: str = "numpy",
-    root: Path | None = None,
-    part: str = "test",
-    first: int = 0,
-    count: int = 0,
-    rows: int | None = None,
-    cols: int | None = None,
-    console: Console | None = None,
-) -> dict[str, Any]:
-    """Classify samples by a trained network.
-
-    On "rtl" the golden model computes the same scores, and they must be equal to the last bit; on
-    "both" every value is compared as the arrays return it.
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What the samples came to under one draw of the conditions.
 
     Parameters
     ----------
+    figures : dict
+        What was compared and spent, by name.
+    classes : ndarray of shape (samples,)
+    scores : ndarray of shape (samples, classes), optional
+        An accelerator tells none.
+    """
+
+    figures: dict[str, Any]
+    classes: np.ndarray
+    scores: np.ndarray | None = None
+
+
+class Evaluation:
+    """Samples of a trained network's data, to be classified under any conditions.
+
+    Parameters
+    ----------
+    trained : Trained
     kind : {"golden", "fast", "rtl", "both", ""}
-        What holds the synapses; by default whole matrices, or golden arrays if reads are analog.
+        What holds the synapses; by default whole matrices, or golden arrays where reads are analog
+        or the run's own stuck cells lie in arrays.
     compute : str
         Back end of kind "fast".
     root : Path, optional
@@ -72,142 +72,247 @@ def evaluate(
     rows, cols : int, optional
         Of the arrays; the run's by default.
 
-    Returns
-    -------
-    dict
-        Accuracy, samples, and what was compared and spent, by name; ready for JSON.
+    Attributes
+    ----------
+    labels : ndarray of shape (samples,)
+    names : list of str
+        Of the classes.
 
     Raises
     ------
     ValueError
         If an argument is wrong, or the data are not those of the run.
-    golden.lockstep.Mismatch
-        If the RTL differs from the golden model.
-    OSError, RuntimeError
-        If data are missing, or the RTL cannot be compiled or gives no answer.
+    OSError
+        If data are missing.
     """
-    console = console or Console()
-    analog = trained.nonideal.analog
-    kind = kind or ("golden" if analog else "fast")
-    checks.choice("part", part, PARTS)
-    if kind != "fast" and compute != "numpy":
-        raise ValueError(f"backend {compute} needs array fast, not {kind}")
-    if analog and kind != "golden":
-        raise ValueError(f"the run's analog reads need array golden, not {kind}")
-    if analog and (rows, cols) != (None, None):
-        raise ValueError("the run's analog reads are those of arrays of its own size")
-    config = trained.resized(rows, cols)
-    split = replace(trained.source, root=root).load(console)
-    if split.shape != trained.shape or split.classes != trained.classes:
-        raise ValueError(
-            f"{split.name} has inputs of shape {split.shape} and {split.classes} classes, the run "
-            f"in {trained.folder} {trained.shape} and {trained.classes}"
-        )
-    x, y = getattr(split, f"x_{part}"), getattr(split, f"y_{part}")
-    first = checks.integer("first", first, 0, len(y) - 1)
-    count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
-    x, y = x[first : first + count], y[first : first + count]
-    told: dict[str, Any] = {
-        "array": "golden" if trained.tiles and kind == "fast" else kind,
-        "backend": compute,
-        "dataset": split.name,
-        "part": part,
-        "first": first,
-        "samples": count,
-        "network": trained.config.network,
-        "weights": trained.which,
-        "rows": config.rows,
-    }
-    if trained.tiles:
-        from spintrit.chip_eval import evaluate_on_chip
 
-        return told | evaluate_on_chip(trained, kind, config, x, y, console)
-
-    pool: ArrayPool
-    if kind == "fast":
-        seed, calculator = trained.config.seed, backend.load(compute)
-        pool = FastPool(config, tanh_table(config), seed, backend=calculator)
-    else:
-        pool = _arrays(trained, kind, config, console)
-        config = pool.config
-    with console.status("programming the arrays ..."):
-        network = trained.network(pool)
-    oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
-
-    before, start = _rtl(kind, pool), time.perf_counter()
-    size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
-    right = compared = 0
-    for at, scores in _scores(network, x, size, first, console):
-        with trained.fitting():
-            checks.finite("scores", scores, 2)
-        if oracle:
-            expected = oracle.forward(x[at : at + size])
-            compared += _same(expected, scores, first + at)
-        right += int(np.count_nonzero(scores.argmax(axis=1) == y[at : at + size]))
-    after, seconds = _rtl(kind, pool), time.perf_counter() - start
-    for array in pool.arrays if kind == "both" else []:
-        array.verify()
-    result = told | {
-        "rows": config.rows,
-        "cols": config.cols,
-        "arrays": pool.size,
-        "accuracy": right / count,
-        "right": right,
-    }
-    if kind == "both":
-        compared = sum(array.compared for array in pool.arrays)
-    if kind in ("rtl", "both"):
-        result |= {"values_compared" if kind == "both" else "scores_compared": compared}
-        cycles, rtl_seconds = after[0] - before[0], after[1] - before[1]
-        result |= {
-            "differences": 0,
-            "rtl_cycles": cycles,
-            "rtl_cycles_per_sample": round(cycles / count),
-            "rtl_seconds": round(rtl_seconds, 3),
-            "rtl_cycles_per_second": round(cycles / rtl_seconds) if rtl_seconds else 0,
+    def __init__(
+        self,
+        trained: Trained,
+        kind: str = "",
+        *,
+        compute: str = "numpy",
+        root: Path | None = None,
+        part: str = "test",
+        first: int = 0,
+        count: int = 0,
+        rows: int | None = None,
+        cols: int | None = None,
+        console: Console | None = None,
+    ):
+        self.trained, self.kind, self.compute = trained, kind, compute
+        self.console = console or Console()
+        checks.choice("part", part, PARTS)
+        if kind not in ("", "fast") and compute != "numpy":
+            raise ValueError(f"backend {compute} needs array fast, not {kind}")
+        if trained.nonideal.analog and (rows, cols) != (None, None):
+            raise ValueError("the run's analog reads are those of arrays of its own size")
+        self.array = trained.resized(rows, cols)
+        split = replace(trained.source, root=root).load(self.console)
+        if split.shape != trained.shape or split.classes != trained.classes:
+            raise ValueError(
+                f"{split.name} has inputs of shape {split.shape} and {split.classes} classes, the "
+                f"run in {trained.folder} {trained.shape} and {trained.classes}"
+            )
+        x, y = getattr(split, f"x_{part}"), getattr(split, f"y_{part}")
+        self.first = checks.integer("first", first, 0, len(y) - 1)
+        count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
+        self._x, self.labels = x[first : first + count], y[first : first + count]
+        self.names = predictions.names(getattr(split, "class_names", None), split.classes)
+        self.told: dict[str, Any] = {
+            "backend": compute,
+            "dataset": split.name,
+            "part": part,
+            "first": first,
+            "samples": count,
+            "network": trained.config.network,
+            "weights": trained.which,
+            "rows": self.array.rows,
         }
-    return result | {"seconds": round(seconds, 3)}
+
+    def kind_for(self, under: Conditions) -> str:
+        """What holds the synapses under these conditions.
+
+        Raises
+        ------
+        ValueError
+            If it cannot.
+        """
+        trained, analog = self.trained, under.settings.analog
+        frozen = (
+            under.ageing and not under.stuck and trained.nonideal.array(self.array).variant_bits
+        )
+        kind = self.kind or ("golden" if analog or (frozen and trained.kind != "fast") else "fast")
+        if kind != "fast" and self.compute != "numpy":
+            raise ValueError(f"backend {self.compute} needs array fast, not {kind}")
+        if analog and kind != "golden":
+            raise ValueError(f"analog reads need array golden, not {kind}")
+        if trained.tiles:
+            if analog:
+                raise ValueError("analog reads are not for a network that was trained on chip")
+            kind = "golden" if kind == "fast" else kind
+        if not under.plain and kind in ("rtl", "both"):
+            raise ValueError(f"conditions other than the run's need golden or fast, not {kind}")
+        return kind
+
+    def random(self, under: Conditions) -> bool:
+        """Whether another seed gives other classes."""
+        return under.random(self.kind_for(under), self.array)
+
+    def classify(self, under: Conditions, seed: int) -> Outcome:
+        """Classify the samples once; ``seed`` is that of what is random.
+
+        Raises
+        ------
+        golden.lockstep.Mismatch
+            If the RTL differs from the golden model.
+        ValueError
+            If the conditions or the run's weights do not fit.
+        OSError, RuntimeError
+            If the RTL cannot be compiled or gives no answer.
+        """
+        trained, console, x, kind = self.trained, self.console, self._x, self.kind_for(under)
+        around = None if under.plain else under.environment(kind, self.array, seed)
+        if trained.tiles:
+            from spintrit.chip_eval import classify_on_chip
+
+            figures, classes = classify_on_chip(trained, kind, self.array, x, console, around, seed)
+            return Outcome({"array": kind, **figures}, classes)
+
+        config, equip = (around.config, around.equip) if around else (self.array, None)
+        table = around.table if around else tanh_table(config)
+        pool: ArrayPool
+        if kind == "fast":
+            pool = FastPool(config, table, seed, equip, backend.load(self.compute))
+        else:
+            pool = ArrayPool(_maker(kind, config, console), config, table, seed, equip)
+        with console.status("programming the arrays ..."):
+            network = trained.network(pool)
+            if around:
+                around.store(pool)
+        oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
+
+        before, start = _rtl(kind, pool), time.perf_counter()
+        size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
+        compared, found = 0, []
+        for at, scores in _scores(network, x, size, self.first, console):
+            with trained.fitting():
+                found.append(checks.finite("scores", scores, 2))
+            if oracle:
+                expected = oracle.forward(x[at : at + size])
+                compared += _same(expected, scores, self.first + at)
+        after, seconds = _rtl(kind, pool), time.perf_counter() - start
+        for array in pool.arrays if kind == "both" else []:
+            array.verify()
+        figures = {"array": kind, "rows": config.rows, "cols": config.cols, "arrays": pool.size}
+        if kind == "both":
+            compared = sum(array.compared for array in pool.arrays)
+        if kind in ("rtl", "both"):
+            figures |= {"values_compared" if kind == "both" else "scores_compared": compared}
+            figures |= _rates(after[0] - before[0], after[1] - before[1], len(x))
+        every = np.concatenate(found)
+        return Outcome(figures | {"seconds": round(seconds, 3)}, every.argmax(axis=1), every)
 
 
-def _arrays(trained: Trained, kind: str, config: ArrayConfig, console: Console) -> ArrayPool:
-    """Arrays of a kind other than "fast"."""
-    seed = trained.config.seed
-    if trained.nonideal.analog:
-        around = converters(trained)
-        return ArrayPool(GoldenArray, around.config, around.table, seed, around.equip)
-    make: Callable[[ArrayConfig], SynapseArray] = GoldenArray
-    if kind in ("rtl", "both"):
-        from sim import library
-        from sim.array import RtlArray
-
-        with console.status("compiling the RTL array (once per design) ..."):
-            path = library.build(config)  # which takes seconds, and there may be many arrays
-
-        def make(config: ArrayConfig) -> SynapseArray:
-            rtl = RtlArray(config, path)
-            return rtl if kind == "rtl" else LockstepArray(GoldenArray(config), rtl)
-
-    return ArrayPool(make, config, tanh_table(config), seed)
+def _rates(cycles: int, seconds: float, samples: int) -> dict[str, Any]:
+    return {
+        "differences": 0,
+        "rtl_cycles": cycles,
+        "rtl_cycles_per_sample": round(cycles / samples),
+        "rtl_seconds": round(seconds, 3),
+        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+    }
 
 
-def converters(trained: Trained) -> Environment:
-    """The environment of a run with analog reads, as far as reads go."""
-    path = trained.folder / TABLE
-    kept = tablefile.load(path)
-    if kept.device is None:
-        raise ValueError(f"{path} holds no device, which analog reads need")
-    settings = NonIdealities(**{name: getattr(trained.nonideal, name) for name in _READS})
-    if not settings.in_table:
-        return Environment(
-            trained.array, curve.formula(kept.device), settings, CoderConfig(),
-            table=kept.table, seed=trained.config.seed,
-        )  # fmt: skip
-    # Such a run has its table from device and coder; of what it does to the cells nothing is left.
-    made = {name: kept.provenance[name] for name in ("coder", "steepness", "step_s")}
-    return Environment(
-        trained.array, curve.formula(kept.device), settings, CoderConfig(**made),
-        seed=trained.config.seed,
-    )  # fmt: skip
+def evaluate(
+    evaluation: Evaluation,
+    under: Conditions | None = None,
+    *,
+    repeats: int = 1,
+    seed: int | None = None,
+    file: Path | None = None,
+) -> dict[str, Any]:
+    """Classify the samples, under random conditions ``repeats`` times.
+
+    On "rtl" the golden model computes the same scores, and they must be equal to the last bit; on
+    "both" every value is compared as the arrays return it.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    under : Conditions, optional
+        The run's own by default.
+    repeats : int
+        Draws of what is random.
+    seed : int, optional
+        Of the first draw; the run's by default. The others follow it.
+    file : Path, optional
+        A CSV file for the predictions, see ``spintrit.predictions.text``.
+
+    Returns
+    -------
+    dict
+        Accuracy, samples, confusion, and what was compared and spent, by name; ready for JSON. Of
+        random conditions also the seeds and accuracies of all draws; "accuracy" is their mean,
+        "accuracy_sd" their standard deviation, None of a single one.
+
+    Raises
+    ------
+    ValueError
+        If an argument is wrong, or ``repeats`` more than 1 where nothing is random.
+    golden.lockstep.Mismatch, OSError, RuntimeError
+        As ``Evaluation.classify``.
+    """
+    under = under or conditions(evaluation.trained)
+    checks.integer("repeats", repeats, 1)
+    seed = evaluation.trained.config.seed if seed is None else checks.integer("seed", seed, 0)
+    random = evaluation.random(under)
+    if repeats > 1 and not random:
+        raise ValueError(f"repeats = {repeats} needs conditions with something random in them")
+    seeds, labels, classes = range(seed, seed + repeats), evaluation.labels, evaluation.names
+    every = [evaluation.classify(under, each) for each in seeds]
+    rights = [int(np.count_nonzero(each.classes == labels)) for each in every]
+    accuracies = [right / len(labels) for right in rights]
+    counts = sum(predictions.confusion(labels, each.classes, len(classes)) for each in every)
+    result = evaluation.told | every[0].figures | {"accuracy": float(np.mean(accuracies))}
+    result["seconds"] = round(sum(each.figures["seconds"] for each in every), 3)
+    if random:
+        result |= {
+            "repeats": repeats,
+            "accuracy_sd": float(np.std(accuracies, ddof=1)) if repeats > 1 else None,
+            "accuracy_min": min(accuracies),
+            "accuracy_max": max(accuracies),
+            "seeds": list(seeds),
+            "accuracies": accuracies,
+        }
+    if repeats == 1:
+        result["right"] = rights[0]
+    if under.changed:
+        result["conditions"] = {name: getattr(under.wanted, name) for name in under.changed}
+    result |= {"classes": classes, "confusion": np.asarray(counts).tolist()}
+    if file:
+        own = seeds if random else [None]
+        draws = [(s, each.classes, each.scores) for s, each in zip(own, every, strict=True)]
+        text = predictions.text(labels, evaluation.first, draws, classes)
+        write_atomically(in_folder(file), text.encode())
+    return result
+
+
+def _maker(kind: str, config: ArrayConfig, console: Console) -> Callable[..., SynapseArray]:
+    """What makes arrays of a kind other than "fast"."""
+    if kind not in ("rtl", "both"):
+        return GoldenArray
+    from sim import library
+    from sim.array import RtlArray
+
+    with console.status("compiling the RTL array (once per design) ..."):
+        path = library.build(config)  # which takes seconds, and there may be many arrays
+
+    def make(config: ArrayConfig) -> SynapseArray:
+        rtl = RtlArray(config, path)
+        return rtl if kind == "rtl" else LockstepArray(GoldenArray(config), rtl)
+
+    return make
 
 
 def _scores(
@@ -217,7 +322,7 @@ def _scores(
     ``first`` of its part; with a progress bar."""
     progress = Progress(
         TextColumn("sample"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
-        console=console,
+        console=console, transient=True,
     )  # fmt: skip
     task = progress.add_task("samples", total=len(x))
     with progress:

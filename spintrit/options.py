@@ -88,9 +88,10 @@ CHOICES = {
 
 
 def add_fields(
-    group: Any, cls: Any, help: dict[str, str], only: Collection[str] | None = None
+    group: Any, cls: Any, help: dict[str, str], only: Collection[str] | None = None, own: str = ""
 ) -> None:
-    """An option for each field of a configuration, or ``only`` some, with its default."""
+    """An option for each field of a configuration, or ``only`` some, with its default; ``own`` says
+    in its place what None stands for."""
     for field in dataclasses.fields(cls):
         if only is not None and field.name not in only:
             continue
@@ -102,12 +103,12 @@ def add_fields(
                 help=f"{help[field.name]} [{'yes' if default else 'no'}]",
             )  # fmt: skip
             continue
-        options: dict[str, Any] = {"type": type(default), "default": default}
+        options: dict[str, Any] = {"type": type(default), "default": None if own else default}
         if field.name in CHOICES:
             options["choices"] = CHOICES[field.name]
         else:
             options["metavar"] = {float: "X", int: "N", str: "TEXT"}[type(default)]
-        group.add_argument(name, help=f"{help[field.name]} [{default}]", **options)
+        group.add_argument(name, help=f"{help[field.name]} [{own or default}]", **options)
 
 
 def fields(cls: Any, arguments: argparse.Namespace) -> Any:

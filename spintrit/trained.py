@@ -40,6 +40,8 @@ class Trained:
         See ``golden.network.Network.weights``.
     tiles : int
         Of the accelerator that trained it; 0 is none, but a host.
+    kind : str
+        Of the arrays that it was trained on, see ``spintrit.run.run``.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Trained:
     nonideal: NonIdealities
     weights: dict[str, np.ndarray]
     tiles: int = 0
+    kind: str = "golden"
 
     @property
     def limit(self) -> int:
@@ -153,6 +156,7 @@ def load(folder: Path, which: str = "best") -> Trained:
         array = ArrayConfig(**told["array_config"])
         settings = NonIdealities(**told["nonideal"])
         tiles = checks.integer("tiles", told.get("tiles", 0), 0)
+        kind = str(told.get("array", "golden"))
     except KeyError as error:
         raise ValueError(f"{path} is damaged: {error} is missing") from None
     except (TypeError, ValueError, RecursionError) as error:
@@ -160,4 +164,4 @@ def load(folder: Path, which: str = "best") -> Trained:
     weights = read_weights(folder / name)
     if np.ndim(weights.get(_last(config), 0)) != 3:
         raise ValueError(f"{folder / name} does not fit {CONFIG}: it has no {_last(config)}")
-    return Trained(folder, which, source, shape, config, array, settings, weights, tiles)
+    return Trained(folder, which, source, shape, config, array, settings, weights, tiles, kind)

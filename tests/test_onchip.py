@@ -64,7 +64,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
 
 def test_tiles_change_nothing_in_what_is_read(tmp_path):
     """One tile or four: the same network classifies alike."""
-    from spintrit.evaluate import evaluate
+    from spintrit.evaluate import Evaluation, evaluate
     from spintrit.trained import load
 
     assert spintrit(f"{QUICK} --epochs 2 --out {tmp_path}") == 0
@@ -72,7 +72,7 @@ def test_tiles_change_nothing_in_what_is_read(tmp_path):
     for tiles in (1, 4):
         trained = load(tmp_path)
         object.__setattr__(trained, "tiles", tiles)
-        accuracies.add(evaluate(trained)["accuracy"])
+        accuracies.add(evaluate(Evaluation(trained))["accuracy"])
     assert accuracies == {summary_of(tmp_path)["test_accuracy"]}
 
 

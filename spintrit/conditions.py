@@ -1,0 +1,180 @@
+"""Conditions under which a trained network is evaluated: those of its training, or others.
+
+Cells stay as training left them. Converters, wires, the spread of resistances and the temperature
+change reads alone. Time and cells that get stuck after training change cells before the first read.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from golden import curve, tablefile
+from golden.coder import CoderConfig
+from golden.config import ArrayConfig
+from golden.environment import Environment
+from golden.nonideal import NonIdealities
+from golden.ptable import tanh_table
+from spintrit.run import TABLE
+from spintrit.trained import Trained
+
+HELP = {
+    "adc_bits": "resolution of the column converters; 0 is exact",
+    "adc_range": "where they saturate, in products; 0 is the number of rows",
+    "adc_noise": "their noise, in products",
+    "wire_ohm": "wire from cell to cell, ohm",
+    "resistance_spread": "device to device, standard deviation of ln R; changes analog reads alone",
+    "stability_spread": "device to device, of ln Delta; changes retention alone",
+    "temperature_k": "kelvin, of reads and of retention; 0 is the device's",
+    "retention_s": "time between training and test in all, seconds; what the run itself let pass "
+    "has passed already",
+    "retention_k": "temperature of the rest of that time, kelvin; 0 is that of operation",
+    "stuck_p": "share of cells that get stuck at P after training, beside those of the run",
+    "stuck_ap": "share of cells that get stuck at AP after training",
+}
+FIELDS = tuple(HELP)
+_STUCK = ("stuck_p", "stuck_ap")
+# What the run's own reads were made with.
+_READS = (
+    "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
+    "backward_adc_bits", "backward_adc_range", "backward_adc_noise", "wire_ohm",
+)  # fmt: skip
+_SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Conditions of one evaluation.
+
+    Parameters
+    ----------
+    trained : Trained
+    settings : NonIdealities
+        What acts on the cells as they lie in the run's files, and on their reads.
+    changed : tuple of str
+        Fields that are not the run's own.
+    wanted : NonIdealities
+        With what has been done to the run's cells already.
+    """
+
+    trained: Trained
+    settings: NonIdealities
+    changed: tuple[str, ...]
+    wanted: NonIdealities
+
+    @property
+    def ageing(self) -> bool:
+        """Whether time passes between the run's files and the reads."""
+        return bool(self.settings.retention_s)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether more cells get stuck than those of the run."""
+        return any(name in self.changed and getattr(self.settings, name) for name in _STUCK)
+
+    @property
+    def plain(self) -> bool:
+        """Whether sums are exact and cells as the files tell."""
+        return not (self.settings.analog or self.ageing or self.stuck)
+
+    def own_cells(self, kind: str, array: ArrayConfig) -> bool:
+        """Whether unequal cells are the run's own: as many and as unequal as they were, in arrays
+        of ``kind`` and ``array`` as in training."""
+        anew = self.stuck or any(name in self.changed for name in _SPREADS)
+        return not anew and self._same_layout(kind, array)
+
+    def _same_layout(self, kind: str, array: ArrayConfig) -> bool:
+        trained = self.trained
+        sizes = (array.rows, array.cols) == (trained.array.rows, trained.array.cols)
+        if trained.tiles:
+            return sizes
+        fast = trained.kind == "fast"
+        return fast if kind == "fast" else sizes and not fast
+
+    def random(self, kind: str, array: ArrayConfig) -> bool:
+        """Whether another seed gives other reads."""
+        spread = self.settings.analog and self.settings.resistance_spread
+        drawn = spread and not self.own_cells(kind, array)
+        noise = self.settings.adc_noise if self.settings.analog else 0
+        return bool(self.ageing or self.stuck or noise or drawn)
+
+    def environment(self, kind: str, array: ArrayConfig, seed: int) -> Environment:
+        """Arrays of these conditions.
+
+        The run's own cells keep the run's draws; cells that are drawn anew, noise, and what time
+        does take ``seed``.
+
+        Raises
+        ------
+        ValueError
+            If the run's table has no device and the conditions need one, or if the run's stuck
+            cells lie elsewhere.
+        """
+        own, settings = self.own_cells(kind, array), self.settings
+        if any(getattr(settings, name) and name not in self.changed for name in _STUCK) and not own:
+            where = "whole matrices" if self.trained.kind == "fast" else "arrays of its own size"
+            raise ValueError(f"the run's stuck cells under retention need {where}")
+        path = self.trained.folder / TABLE
+        device = tablefile.load(path).device if settings.physical else None
+        if settings.physical and device is None:
+            needing = ", ".join(n for n in FIELDS if n in self.changed and getattr(settings, n))
+            raise ValueError(f"{path} holds no device, which {needing or 'analog reads'} need")
+        return Environment(
+            array, curve.formula(device) if device else None, settings, CoderConfig(),
+            # Nothing is written any more, so that any table will do.
+            table=None if settings.in_table else tanh_table(array),
+            seed=self.trained.config.seed if own else seed, draws=seed,
+        )  # fmt: skip
+
+
+def conditions(trained: Trained, changes: Mapping[str, Any] | None = None) -> Conditions:
+    """The run's own conditions with ``changes``, by the names of ``FIELDS``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a change is no condition, is out of its range, or does nothing beside the others.
+    """
+    changes, own = dict(changes or {}), trained.nonideal
+    for name in changes:
+        if name not in FIELDS:
+            raise ValueError(f"{name} is no condition of an evaluation: {', '.join(FIELDS)} are")
+    # Checked as a whole, with what the run's own settings add, before the run's share is taken off.
+    if not changes.get("adc_bits", own.adc_bits):
+        changes.setdefault("adc_range", 0.0)
+    if not changes.get("retention_s", own.retention_s):
+        changes.setdefault("retention_k", 0.0)
+    wanted = replace(own, **changes)
+    more_stuck = any(changes.get(name) for name in _STUCK)
+    changed = tuple(
+        name for name in changes
+        if (changes[name] if name in _STUCK else getattr(wanted, name) != getattr(own, name))
+    )  # fmt: skip
+    rest_s = wanted.retention_s - own.retention_s
+    if rest_s < 0:
+        raise ValueError(
+            f"retention_s = {wanted.retention_s:g} is less than the {own.retention_s:g} that have "
+            "passed in the run's own cells"
+        )
+    if rest_s and more_stuck and any(getattr(own, name) for name in _STUCK):
+        raise ValueError("stuck_p and stuck_ap beside the run's own cannot be had with retention_s")
+    kept = {name: getattr(wanted, name) for name in _READS}
+    analog = NonIdealities(**kept).analog
+    if not analog:
+        kept = {}
+    if rest_s:
+        names = (*_SPREADS, *_STUCK, "temperature_k", "retention_k")
+        kept |= {name: getattr(wanted, name) for name in names} | {"retention_s": rest_s}
+    if more_stuck:
+        kept |= {name: changes.get(name, 0.0) for name in _STUCK}
+    for name, needed in (
+        ("resistance_spread", "converters, their noise or wires" * (not analog)),
+        ("temperature_k", "converters, wires or retention_s" * (not analog and not rest_s)),
+        ("stability_spread", "retention_s" * (not rest_s)),
+        ("retention_k", "more retention_s than the run's own" * (not rest_s)),
+    ):
+        if name in changed and changes[name] and needed:
+            raise ValueError(
+                f"{name} = {changes[name]:g} changes nothing without {needed}: sums are exact, and "
+                "cells stay as training left them"
+            )
+    return Conditions(trained, NonIdealities(**kept), changed, wanted)
