@@ -12,10 +12,10 @@ command     header                  data words                         result wo
 STATUS      --                      none                               none; clears the flag
 PROGRAM     first, count            a column's cell bits, each         none
 READ        first, count            none                               a column's cell bits, each
-FORWARD     first, count            an input vector, each (any number) column sums, ``columns_
+FORWARD     first, count            an input vector, each; one or more column sums, ``columns_
                                                                        per_cycle`` a word
 BACKWARD    first, count            errors, ``columns_per_cycle`` a    row sums, one word an error
-                                    word; any number of vectors        vector
+                                    word; one or more vectors          vector
 UPDATE      first, count, blind     a column's pulses, each            none
 LOAD_TABLE  first, count (rows)     a row of the table, each           none
 SEED        --                      a bit a generator, each; see below none

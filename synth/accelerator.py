@@ -34,11 +34,10 @@ targets:
   lint:
     <<: *default
     description: Lint with Verilator
-    default_tool: verilator
-    tools:
-      verilator:
-        mode: lint-only
-        verilator_options: [-Wall]
+    flow: lint
+    flow_options:
+      tool: verilator
+      verilator_options: [-Wall]
 """
 
 

@@ -14,6 +14,7 @@ from golden.config import ArrayConfig
 from hdl.port import CAUSE_BITS
 from hdl.top import ArrayTop
 from synth import rtlil
+from synth.functions import with_plain_functions
 from synth.widths import tidy
 
 TOP_NAME = "spintrit_array"
@@ -30,6 +31,8 @@ opt_clean -purge
 write_rtlil
 """
 
+# Without parallel cases the choices of a case are whole values, which exclude each other.
+_WRITE = "write_verilog -norename -noattr -noparallelcase"
 
 # Of IEEE 1364-2005, those that someone might take for a name.
 _KEYWORDS = """
@@ -96,7 +99,7 @@ def component_verilog(component: wiring.Component, name: str) -> str:
         If Yosys fails.
     """
     clean = _yosys(rtlil.convert(component, name), _CLEAN)
-    return _yosys(tidy(clean), "write_verilog -norename -noattr")
+    return _yosys(with_plain_functions(tidy(clean)), _WRITE)
 
 
 def _yosys(design: str, script: str) -> str:

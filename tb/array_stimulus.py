@@ -146,6 +146,7 @@ class Stimulus:
 
     def malformed(self) -> Iterator[tuple[Cause, Words]]:
         """Frames of every kind of fault, with the cause of each."""
+        yield from self.empty()
         yield from ((Cause.OPCODE, frame) for frame in self._unknown())
         yield from ((Cause.RANGE, frame) for frame in self._out_of_range())
         known = set(protocol.known(self.config))
@@ -167,6 +168,20 @@ class Stimulus:
             yield Cause.LONG, [*self.sound(op), *[(1 << 64) - 1] * 3]
         yield Cause.TRIT, self._illegal_trit()
         yield from ((Cause.VALUE, frame) for frame in self._bad_values())
+
+    def empty(self) -> Iterator[tuple[Cause, Words]]:
+        """Every command that takes a range without a column or row, every one that takes data words
+        without one."""
+        known, cols = protocol.known(self.config), self.config.cols
+        rangeless = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
+        dataless = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
+        for op in known:
+            if op not in rangeless:
+                for first in (0, cols):
+                    yield Cause.RANGE, [self.header(op, first=first)]
+                    yield Cause.RANGE, [self.header(op, first=first), 0, 0]
+            if op not in dataless:
+                yield Cause.SHORT, [self.header(op, count=self.config.columns_per_cycle)]
 
     def _unknown(self) -> Iterator[Words]:
         known = protocol.known(self.config)

@@ -1,6 +1,7 @@
 """Settings of the slow tests, which compile RTL."""
 
 import os
+import shutil
 from pathlib import Path
 
 # More threads than free cores stall each other; numpy reads these when it is first imported.
@@ -24,6 +25,16 @@ def toolchain():
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"no RTL tests: {error}")
+
+
+@pytest.fixture(scope="session")
+def icarus():
+    """Icarus Verilog, a second simulator: without it a skip that says so, in CI an error."""
+    if shutil.which("iverilog") is None:
+        missing = "Icarus Verilog is not on PATH: apt-get install iverilog"
+        if os.environ.get("CI") == "true":
+            raise ToolError(missing)
+        pytest.skip(missing)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""The generated Verilog is clean under Verilator's strictest lint."""
+"""Any generated Verilog is clean under Verilator's strictest lint, and Icarus Verilog takes it."""
 
+import itertools
 import re
 
 import pytest
@@ -14,37 +15,77 @@ from synth.accelerator import (
     uart_array_verilog,
 )
 from synth.generate import TOP_NAME, array_verilog
-from tb.test_array_tb import named
+from tb.icarus import elaborate
 
-CONFIGS = [
-    ArrayConfig(),
-    ArrayConfig(rows=1, cols=1),
-    ArrayConfig(rows=1, cols=1, synapse="binary"),
-    ArrayConfig(rows=8, cols=10, synapse="binary", columns_per_cycle=2),
-    ArrayConfig(rows=33, cols=10, draw_bits=32),
-    ArrayConfig(rows=5, cols=12, columns_per_cycle=4, draw_bits=8, error_bits=2, code_bits=2),
-    ArrayConfig(rows=7, cols=16, columns_per_cycle=16, error_bits=16, code_bits=8),
-    ArrayConfig(rows=2, cols=2, synapse="binary", columns_per_cycle=2, draw_bits=32),
-    ArrayConfig(rows=2, cols=2, synapse="binary", variant_bits=1, counters=False),
-    ArrayConfig(rows=3, cols=6, columns_per_cycle=2, variant_bits=4),
+# Every two values of two options occur together in one of these.
+OPTIONS = ("synapse", "columns_per_cycle", "code_bits", "draw_bits", "error_bits", "variant_bits",
+           "counters")  # fmt: skip
+ARRAYS = [
+    ((64, 64), ("ternary", 1, 5, 16, 8, 0, True)),
+    ((3, 10), ("binary", 2, 5, 32, 2, 4, False)),
+    ((5, 12), ("ternary", 4, 2, 8, 8, 1, False)),
+    ((1, 1), ("binary", 1, 8, 8, 16, 4, True)),
+    ((2, 2), ("ternary", 2, 8, 32, 16, 1, True)),
+    ((7, 16), ("binary", 4, 8, 16, 2, 0, True)),
+    ((3, 5), ("binary", 1, 2, 32, 2, 1, False)),
+    ((33, 6), ("binary", 2, 2, 8, 16, 0, False)),
+    ((3, 6), ("ternary", 2, 2, 16, 8, 4, True)),
+    ((2, 4), ("binary", 4, 8, 32, 8, 0, False)),
+    ((3, 4), ("ternary", 4, 5, 8, 16, 4, False)),
+    ((2, 8), ("ternary", 4, 5, 16, 16, 1, False)),
+    ((2, 10), ("ternary", 2, 8, 8, 2, 4, True)),
+    ((1, 1), ("ternary", 1, 5, 16, 8, 0, True)),
 ]
-ACCELERATORS = [  # with the divisor of a serial line
-    (AcceleratorConfig(array=ArrayConfig(rows=4, cols=8), tiles=2, activation_words=64), 0),
-    (
-        AcceleratorConfig(
-            array=ArrayConfig(rows=1, cols=2, synapse="binary", code_bits=2, draw_bits=8),
-            activation_words=2, error_words=2, positions=2, threshold_words=2, program_words=2,
-        ),
-        0,
-    ),
-    (
-        AcceleratorConfig(
-            array=ArrayConfig(rows=12, cols=9, variant_bits=1, counters=False, draw_bits=32),
-            tiles=4, activation_words=300, error_words=5, positions=1000, program_words=700,
-        ),
-        16,
-    ),
-]  # fmt: skip
+CONFIGS = [
+    ArrayConfig(rows=rows, cols=cols, **dict(zip(OPTIONS, values, strict=True)))
+    for (rows, cols), values in ARRAYS
+]
+SMALLEST = {"activation_words": 2, "error_words": 2, "positions": 2, "threshold_words": 2,
+            "program_words": 2}  # fmt: skip
+ODD = {"activation_words": 300, "error_words": 5, "positions": 1000, "program_words": 700}
+# The same, with the divisor of a serial line: 0 is AXI.
+BLOCKS = [  # synapse, counters, variant bits, tiles, divisor, the rest of the array, memories
+    ("ternary", True, 0, 1, 12, {"rows": 3, "cols": 4}, SMALLEST),
+    ("ternary", True, 1, 2, 0, {"rows": 4, "cols": 8}, {"activation_words": 64}),
+    ("ternary", False, 0, 4, 0, {"rows": 12, "cols": 9, "draw_bits": 32}, ODD),
+    ("binary", False, 1, 1, 0, {"rows": 1, "cols": 2, "code_bits": 2, "draw_bits": 8}, SMALLEST),
+    ("binary", False, 0, 2, 16, {"rows": 2, "cols": 3}, ODD),
+    ("binary", True, 1, 4, 8, {"rows": 4, "cols": 4}, SMALLEST),
+]
+SERIAL = [
+    ArrayConfig(rows=5, cols=12, draw_bits=8, code_bits=4, counters=False),
+    ArrayConfig(rows=3, cols=4, synapse="binary", variant_bits=1),
+]
+
+
+def _init():
+    return array_verilog(CONFIGS[3], init=[1]), TOP_NAME
+
+
+def _block(synapse, counters, variant_bits, tiles, divisor, array, memories):
+    cells = ArrayConfig(synapse=synapse, counters=counters, variant_bits=variant_bits, **array)
+    config = AcceleratorConfig(array=cells, tiles=tiles, **memories)
+    return accelerator_verilog(config, uart_divisor=divisor), ACCELERATOR_NAME
+
+
+DESIGNS = {
+    **{
+        f"array{i}": lambda config=config: (array_verilog(config), TOP_NAME)
+        for i, config in enumerate(CONFIGS)
+    },
+    "init": _init,
+    **{f"block{i}": lambda block=block: _block(*block) for i, block in enumerate(BLOCKS)},
+    **{
+        f"serial{i}": lambda config=config: (uart_array_verilog(config, 12), UART_ARRAY_NAME)
+        for i, config in enumerate(SERIAL)
+    },
+}
+
+
+@pytest.fixture(scope="module", params=DESIGNS)
+def design(request):
+    """A design's Verilog and its top module."""
+    return DESIGNS[request.param]()
 
 
 def lint(folder, text, top=TOP_NAME):
@@ -53,30 +94,34 @@ def lint(folder, text, top=TOP_NAME):
     return find_verilator().run("--lint-only", "-Wall", "--top-module", top, str(source))
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=named)
-def test_lint_is_clean(config, tmp_path):
-    shown = lint(tmp_path, array_verilog(config))
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [values for _, values in ARRAYS],
+        [(*options, tiles, divisor > 0) for *options, tiles, divisor, _, _ in BLOCKS],
+    ],
+    ids=["arrays", "blocks"],
+)
+def test_every_two_values_of_two_options_meet(rows):
+    for a, b in itertools.combinations(zip(*rows, strict=True), 2):
+        assert set(zip(a, b, strict=True)) == set(itertools.product(a, b))
+
+
+def test_lint_is_clean(design, tmp_path):
+    text, top = design
+    shown = lint(tmp_path, text, top)
     # A summary of the run is all that may be printed.
     assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
+    if top == ACCELERATOR_NAME:
+        assert not re.search(r"\\(\$signal|signal)\b", text)  # every register has a name
 
 
-@pytest.mark.parametrize(
-    ("config", "divisor"), ACCELERATORS, ids=["two-tiles", "smallest", "four-tiles-uart"]
-)
-def test_lint_of_accelerators_is_clean(config, divisor, tmp_path):
-    text = accelerator_verilog(config, uart_divisor=divisor)
-    shown = lint(tmp_path, text, ACCELERATOR_NAME)
-    assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
-    assert not re.search(r"\\(\$signal|signal)\b", text)  # every register has a name
-
-
-def test_lint_of_an_array_behind_a_serial_line_is_clean(tmp_path):
-    config = ArrayConfig(rows=5, cols=12, draw_bits=8, code_bits=4, counters=False)
-    shown = lint(tmp_path, uart_array_verilog(config, 12), UART_ARRAY_NAME)
-    assert [line for line in shown.splitlines() if not line.startswith("- ")] == []
+def test_icarus_elaborates(design, icarus, tmp_path):
+    text, top = design
+    elaborate(tmp_path, top, text)
 
 
 def test_lint_takes_a_warning_for_an_error(tmp_path):
-    text = array_verilog(CONFIGS[1]).replace("endmodule", "  wire idle;\nendmodule", 1)
+    text = array_verilog(CONFIGS[-1]).replace("endmodule", "  wire idle;\nendmodule", 1)
     with pytest.raises(ToolError, match=r"%(Error|Warning)-?UNUSED|%Error"):
         lint(tmp_path, text)

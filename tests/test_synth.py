@@ -12,6 +12,7 @@ import pytest
 import synth.generate
 from golden import protocol
 from golden.config import ArrayConfig
+from synth.functions import with_plain_functions
 from synth.generate import TOP_NAME, array_verilog
 from synth.widths import tidy
 
@@ -111,6 +112,36 @@ def test_failure_of_yosys_is_told(monkeypatch):
     monkeypatch.setattr(synth.generate, "_CLEAN", "no_such_pass")
     with pytest.raises(RuntimeError, match=r"^Yosys failed: .*no_such_pass"):
         array_verilog(SMALL)
+
+
+# --- functions ---
+
+
+def test_functions_have_plain_names_and_cases_that_do_not_overlap(verilog):
+    names = re.findall(r"^  function \[\d+:0\] (.+?) *;", verilog, re.M)
+    assert names == ["pmux_0"]  # which counter is read
+    assert "casez" not in verilog
+
+
+PMUX = """\
+module \\{name}
+  wire \\pmux_0
+  cell $pmux $procmux$7
+  end
+  cell $pmux \\named
+  end
+  cell $pmux $1
+  end
+  cell $mux $2
+  end
+end
+"""
+
+
+def test_unnamed_functions_get_names_that_are_free():
+    expected = PMUX.replace("$procmux$7", "\\pmux_1").replace("$1\n", "\\pmux_2\n")
+    text = PMUX.format(name="a") + PMUX.format(name="b")
+    assert with_plain_functions(text) == expected.format(name="a") + expected.format(name="b")
 
 
 # --- widths ---
