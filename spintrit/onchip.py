@@ -12,19 +12,12 @@ from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
 from golden.data import Split
+from golden.defaults import ON_CHIP
 from golden.environment import Environment
 from golden.spec import Block
 from golden.trainconfig import TrainConfig
 
 SERIAL = "serial:"  # before the name of a port, in the place of a kind of array
-# Tuned to the digits on validation data.
-DEFAULTS: dict[str, Any] = {
-    "optimiser": "gradient",
-    "learning_rate": 0.1,
-    "final_learning_rate": 2e-4,
-    "dead_zone": 2.0,
-    "batch_norm": "deviation",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +48,9 @@ def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment]
 
     def make(config: TrainConfig, split: Split, around: Environment) -> ChipNetwork:
         for name in ("optimiser", "batch_norm"):
-            if getattr(config, name) != DEFAULTS[name]:
+            if getattr(config, name) != ON_CHIP[name]:
                 raise ValueError(
-                    f"on-chip training needs {name} {DEFAULTS[name]}, not {getattr(config, name)}"
+                    f"on-chip training needs {name} {ON_CHIP[name]}, not {getattr(config, name)}"
                 )
         if split.input_bits != 2:
             raise ValueError(f"on-chip training needs input_bits 2, not {split.input_bits}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from golden import spec
+from golden import defaults, spec
 from golden.backend import BACKENDS
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
@@ -14,7 +14,7 @@ from golden.data import DATASETS
 from golden.data.augment import AUGMENTS
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
-from spintrit.onchip import DEFAULTS, SERIAL, Chip
+from spintrit.onchip import SERIAL, Chip
 from spintrit.options import (
     ARRAY_HELP,
     ARRAYS,
@@ -76,8 +76,8 @@ def _add_train(commands: Any, training: dict[str, Any]) -> None:
         "train",
         help="train any network on any array",
         description="Train a network. A killed run goes on with --resume and ends with the same "
-        "bits. A named network brings training settings of its own, which options replace; "
-        "--on-chip has others for its optimiser.",
+        "bits. A data set, a named network and --on-chip bring training settings of their own "
+        "(docs/training.md), which options replace.",
     )
     train.add_argument(
         "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
@@ -178,7 +178,7 @@ def _demo(arguments: argparse.Namespace) -> int:
     array = ArrayConfig()
     config, chip = TrainConfig(seed=arguments.seed, epochs=arguments.epochs), None
     if arguments.on_chip:
-        config, chip = dataclasses.replace(config, **DEFAULTS), Chip()
+        config, chip = dataclasses.replace(config, **defaults.ON_CHIP), Chip()
     if arguments.out is None:
         arguments.out = demo_folder(arguments.seed, arguments.on_chip)
     status = _run("both", config, array, arguments, source=Source(), chip=chip)
@@ -215,15 +215,10 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:
-    """The settings of the network that the command line names."""
+    """The settings that suit data set and network of the command line."""
     early = Parser(prog="spintrit", add_help=False, strict=False)
     early.add_argument("--network", default=TrainConfig.network)
+    early.add_argument("--dataset", default="")
     early.add_argument("--on-chip", action="store_true")
-    known_args = early.parse_known_args(argv)[0]
-    source = known_args.network
-    settings = spec.load(source)[1]
-    known = {field.name for field in dataclasses.fields(TrainConfig)} - {"network", "seed"}
-    for name, value in settings.items():
-        if name not in known:
-            raise ValueError(f"{source}: training.{name} = {value!r} is no training setting")
-    return settings | (DEFAULTS if known_args.on_chip else {})
+    known = early.parse_known_args(argv)[0]
+    return defaults.settings(known.dataset, known.network, on_chip=known.on_chip)
