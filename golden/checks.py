@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 
+class InputWarning(UserWarning):
+    """Data were read, but perhaps not as the user means them."""
+
+
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     """``value`` as an int in ``[low, high]``.
 

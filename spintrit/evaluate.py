@@ -114,11 +114,12 @@ class Evaluation:
                 f"{split.name} has inputs of shape {split.shape} and {split.classes} classes, the "
                 f"run in {trained.folder} {trained.shape} and {trained.classes}"
             )
+        trained.source.compare(split, part, trained.folder)
         x, y = getattr(split, f"x_{part}"), getattr(split, f"y_{part}")
         self.first = checks.integer("first", first, 0, len(y) - 1)
         count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
         self._x, self.labels = x[first : first + count], y[first : first + count]
-        self.names = predictions.names(getattr(split, "class_names", None), split.classes)
+        self.names = list(split.names)
         self.told: dict[str, Any] = {
             "backend": compute,
             "dataset": split.name,

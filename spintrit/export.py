@@ -80,6 +80,8 @@ def export(
     layout = {
         "format": FORMAT,
         "network": trained.config.network,
+        "classes": list(trained.source.classes) or None,
+        "data": {"name": trained.source.dataset, "digests": trained.source.digests or None},
         "weights": WEIGHTS,
         "activation": trained.config.activation,
         "threshold": trained.config.activation_threshold,

@@ -12,11 +12,6 @@ def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray
     return np.bincount(labels * count + classes, minlength=count * count).reshape(count, count)
 
 
-def names(given: Sequence[str] | None, count: int) -> list[str]:
-    """Names of ``count`` classes: those given, or their numbers."""
-    return [str(name) for name in given] if given else [str(number) for number in range(count)]
-
-
 def text(
     labels: np.ndarray,
     first: int,

@@ -13,19 +13,18 @@ from typing import Any
 
 from rich.progress import (
     BarColumn,
-    DownloadColumn,
     MofNCompleteColumn,
     Progress,
     TextColumn,
     TimeRemainingColumn,
 )
 
-from golden import backend, costs, curve, data, device, energy, tablefile
+from golden import backend, costs, curve, device, energy, tablefile
 from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import alone, write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from golden.data import Split
+from golden.data.split import PARTS
 from golden.environment import Environment
 from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
@@ -39,47 +38,11 @@ from spintrit.onchip import Chip
 from spintrit.options import IDEAL
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
+from spintrit.source import Source, resumed
 
 CONFIG, TABLE, CLOCK = "config.json", "table.json", "seconds.json"
 _COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
 RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, CHECKPOINT, METRICS, WEIGHTS, BEST)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """Whence the samples come.
-
-    Parameters
-    ----------
-    dataset : str
-        See ``golden.data.load``, as for the others.
-    root : Path, optional
-    input_bits : int
-    augment : str
-    """
-
-    dataset: str = "digits"
-    root: Path | None = None
-    input_bits: int = 0
-    augment: str = ""
-
-    def load(self, console: Console) -> Split:
-        """The data; downloads with a progress bar."""
-        with Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
-            TimeRemainingColumn(), console=console, transient=True,
-        ) as progress:  # fmt: skip
-            tasks: dict[str, Any] = {}
-
-            def show(name: str, done: int, total: int | None) -> None:
-                if name not in tasks:
-                    tasks[name] = progress.add_task(name)
-                progress.update(tasks[name], completed=done, total=total)
-
-            return data.load(
-                self.dataset, root=self.root, input_bits=self.input_bits, augment=self.augment,
-                progress=show,
-            )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +195,8 @@ def run(
 
         board = BoardArray(onchip.line(kind.removeprefix(onchip.SERIAL)))
         array = board.like(array)
+    if resume:
+        source = resumed(source, out / CONFIG)
     split = source.load(console)
     cells = cells or Cells()
     around, kept = environment(cells, array, config.seed, console)
@@ -297,6 +262,8 @@ def run(
                 "input_bits": split.input_bits,
                 "shape": split.shape,
                 "augment": split.augment,
+                "classes": split.names,
+                "digests": {part: split.digest(part) for part in PARTS},
             },
             "seed": config.seed,
             "versions": versions(compute),

@@ -4,8 +4,11 @@ import contextlib
 import os
 import select
 import sys
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TextIO
 
+from golden.checks import InputWarning
 from golden.extras import install
 from golden.lockstep import Mismatch
 from spintrit.parser import suggestion
@@ -25,7 +28,7 @@ MEANING = {
 
 
 def guarded(act: Callable[[], int], stopped: str = "") -> int:
-    """The exit status of ``act``; its errors are told in one line.
+    """The exit status of ``act``; its errors are told in one line, and so is each InputWarning.
 
     Parameters
     ----------
@@ -36,7 +39,8 @@ def guarded(act: Callable[[], int], stopped: str = "") -> int:
     """
     try:
         try:
-            return act()
+            with _warnings_in_a_line():
+                return act()
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -58,6 +62,26 @@ def guarded(act: Callable[[], int], stopped: str = "") -> int:
     except KeyboardInterrupt:
         _say(f"stopped{stopped}")
         return INTERRUPTED
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    """Show each InputWarning as a line on standard error, all other warnings as ever."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", InputWarning)
+        other = warnings.showwarning
+
+        def show(
+            message: Warning | str, category: type[Warning], filename: str, lineno: int,
+            file: TextIO | None = None, line: str | None = None,
+        ) -> None:  # fmt: skip
+            if issubclass(category, InputWarning):
+                _say(f"warning: {message}")
+            else:
+                other(message, category, filename, lineno, file, line)
+
+        warnings.showwarning = show
+        yield
 
 
 def _say(text: str) -> None:

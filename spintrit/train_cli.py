@@ -172,7 +172,7 @@ def demo_folder(seed: int, on_chip: bool) -> Path:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from golden.checkpoint import write_atomically
-    from spintrit.run import Source
+    from spintrit.source import Source
     from synth.generate import TOP_NAME, array_verilog
 
     array = ArrayConfig()
@@ -188,7 +188,8 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from spintrit.run import Cells, Source
+    from spintrit.run import Cells
+    from spintrit.source import Source
 
     arguments.network = spec.scaled(spec.load(arguments.network)[0], arguments.width)
     config, array = fields(TrainConfig, arguments), fields(ArrayConfig, arguments)

@@ -14,7 +14,8 @@ from golden.config import ArrayConfig
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.train import BEST, WEIGHTS, TrainConfig
-from spintrit.run import CONFIG, Source
+from spintrit.run import CONFIG
+from spintrit.source import Source
 
 FILES = {"best": BEST, "last": WEIGHTS}
 
@@ -149,8 +150,7 @@ def load(folder: Path, which: str = "best") -> Trained:
     try:
         told = json.loads(path.read_bytes())
         data = told["data"]
-        bits = checks.integer("input_bits", data["input_bits"], 2, 8)
-        source = Source(dataset=data["name"], input_bits=bits)
+        source = Source.like(data)
         shape = tuple(checks.integer("shape", n, 1) for n in data["shape"])
         config = TrainConfig(**told["train_config"])
         array = ArrayConfig(**told["array_config"])

@@ -156,7 +156,7 @@ def test_names_of_downloads_are_no_markup(monkeypatch, capsys):
         progress("train[/x].gz", 1, 2)
         progress("train[/x].gz", 2, 2)
 
-    monkeypatch.setattr(run.data, "load", load)
+    monkeypatch.setattr("golden.data.load", load)
     run.Source().load(Console(force_terminal=True, width=100))
     assert "train[/x].gz" in capsys.readouterr().out
 

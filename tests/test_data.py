@@ -91,7 +91,7 @@ def test_input_bits_are_checked_before_files_are_looked_for(bits, error, message
 
 def test_missing_scikit_learn_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ModuleNotFoundError, match=r"^the digits .* 'spintrit\[demo\]'$"):
+    with pytest.raises(ModuleNotFoundError, match=r"^the digits .* pip install '\.\[demo\]'"):
         load("digits")
 
 
@@ -193,6 +193,7 @@ def test_crop_flip_needs_images():
 def good(*shape):
     parts = {"train": 4, "val": 3, "test": 2}
     arrays = {f"x_{part}": np.zeros((n, *(shape or (5,))), int) for part, n in parts.items()}
+    arrays["x_train"].reshape(4, -1)[0, 0] = 1
     return arrays | {f"y_{part}": np.arange(n) for part, n in parts.items()}
 
 
@@ -225,6 +226,9 @@ def test_split_does_not_copy_what_fits():
         ({"x_val": np.full((3, 5), 2)}, ValueError, r"x_val\[0, 0\] must be in -1 to 1, not 2"),
         ({"x_val": np.zeros((3, 6), int)}, ValueError, r"x_val must have shape \(\*, 5\), not .*"),
         ({"x_val": np.zeros((3, 5, 1, 1), int)}, ValueError, r"x_val must have shape .*"),
+        ({"x_train": np.ones((4, 5), int)}, ValueError, r"x_train .* one input 4 times: tiny"),
+        ({"names": ("a", "b", "c")}, ValueError, r"names must be 4 different names, not \('a', .*"),
+        ({"names": ("a", "b", "c", "a")}, ValueError, r"names must be 4 different names, not .*"),
         ({"x_train": np.zeros((4, 5, 1), int)}, ValueError, r"x_train must .* \(\*, \*\), .*"),
         ({"x_test": np.zeros((2, 5))}, TypeError, r"x_test must hold integers, not float64"),
         ({"x_train": np.zeros((0, 5), int)}, ValueError, r"x_train must not be empty"),

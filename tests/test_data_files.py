@@ -184,7 +184,7 @@ def test_unreadable_file_is_not_called_damaged(root, monkeypatch):
 def test_missing_platformdirs_names_the_extra(monkeypatch):
     monkeypatch.delenv("SPINTRIT_CACHE")
     monkeypatch.setitem(sys.modules, "platformdirs", None)
-    with pytest.raises(ModuleNotFoundError, match=r"'spintrit\[demo\]', or give --data or SPIN"):
+    with pytest.raises(ModuleNotFoundError, match=r"'\.\[demo\]' in .*, or give --data or SPIN"):
         load("mnist")
 
 

@@ -4,7 +4,7 @@
 numpy to be imported.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +44,8 @@ def load(
     validation: int | None = None,
     augment: str = "",
     progress: Progress | None = None,
+    classes: Sequence[str] = (),
+    colour: bool = False,
 ) -> Split:
     """The data set ``name``, one of ``DATASETS``.
 
@@ -63,6 +65,11 @@ def load(
     augment : str
         What is done to training images, one of ``golden.data.augment.AUGMENTS``; else what suits
         the data set.
+    classes : sequence of str
+        The names of the classes in the order of their labels, as an earlier ``Split.names`` had
+        them; by default the data set's own. Folders of images are found by these names.
+    colour : bool
+        Grey images get three channels.
     progress : callable
         ``progress(file_name, done_bytes, total_bytes)`` while fetching; the total may be None.
 
@@ -83,13 +90,17 @@ def load(
         if input_bits not in (0, 2):
             raise ValueError(f"input_bits must be 2 for the digits, not {input_bits}")
         split = digits(validation)
-        return replace(split, augment=augment) if augment else split
-    if name == "images":
-        raw = images.read(images.find(root))
+        split = replace(split, augment=augment) if augment else split
+    elif name == "images":
+        raw = images.read(images.find(root), classes, colour=colour)
+        split = _split(raw, input_bits, validation, augment)
     else:
         find, read = _FILES[name]
         raw = read(name, locate(name, SOURCES[name], find, root, download, progress))
-    return _split(raw, input_bits, validation, augment)
+        split = _split(raw, input_bits, validation, augment)
+    if classes and split.names != tuple(classes):
+        raise ValueError(f"{name} has the classes {split.names}, not {tuple(classes)}")
+    return split
 
 
 def _split(raw: Raw, input_bits: int, validation: int | None, augment: str) -> Split:
@@ -102,7 +113,7 @@ def _split(raw: Raw, input_bits: int, validation: int | None, augment: str) -> S
     held = held_out(raw.y_train, validation)
     x_train, x_test = quantise(raw.x_train, bits), quantise(raw.x_test, bits)
     return Split(
-        raw.name, raw.classes,
+        raw.name, len(raw.classes),
         x_train[~held], raw.y_train[~held], x_train[held], raw.y_train[held], x_test, raw.y_test,
-        input_bits=bits, augment=augment or raw.augment,
+        input_bits=bits, augment=augment or raw.augment, names=raw.classes,
     )  # fmt: skip

@@ -11,7 +11,9 @@ from golden.data import unpickle
 from golden.data.pixels import Raw
 from golden.data.places import reading
 
-CLASSES = 10
+CLASSES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 SHAPE = (3, 32, 32)  # red, green, blue planes, as the files have them
 PIXELS = 3 * 32 * 32
 BATCH = 10_000  # images a file
@@ -90,7 +92,7 @@ def read(name: str, paths: list[Path]) -> Raw:
     for file, called, content in _contents(paths):
         with reading(called, "a batch of CIFAR-10"):
             pixels, labels = (_binary if file.endswith(".bin") else _pickled)(content)
-            if labels.min() < 0 or labels.max() >= CLASSES:
+            if labels.min() < 0 or labels.max() >= len(CLASSES):
                 raise ValueError("its labels are not all in 0 to 9")
         at = slice(names.index(file) * BATCH, (names.index(file) + 1) * BATCH)
         x[at] = pixels.reshape(BATCH, *SHAPE).transpose(0, 2, 3, 1)

@@ -16,6 +16,13 @@ _STEMS = (
 )  # fmt: skip
 _UBYTE = 8
 CLASSES = 10
+NAMES = {
+    "mnist": tuple("0123456789"),
+    "fashion-mnist": (
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+        "Ankle boot",
+    ),
+}  # fmt: skip
 
 # The sets share their file names. MD5 of the unpacked training labels tells them apart.
 _TRAIN_LABELS = {
@@ -95,4 +102,4 @@ def read(name: str, paths: list[Path]) -> Raw:
             f"{paths[2]} holds images of {x_test.shape[1:3]} pixels, {paths[0]} of "
             f"{x_train.shape[1:3]}"
         )
-    return Raw(name, CLASSES, x_train, y_train, x_test, y_test, "none")
+    return Raw(name, NAMES[name], x_train, y_train, x_test, y_test, "none")

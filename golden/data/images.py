@@ -1,22 +1,26 @@
 """Any image files, sorted into ``train/<class>/`` and ``test/<class>/``, in a folder or a zip."""
 
-import io
+import os
 import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import numpy as np
 
-from golden.data.pixels import Raw
-from golden.data.places import given_root, reading
-from golden.extras import install
+from golden.checks import InputWarning
+from golden.data.classes import matched
+from golden.data.pictures import decode, suffixes
+from golden.data.pixels import MAX_BYTES, Raw
+from golden.data.places import content_of, given_root, reading
 
 PARTS = ("train", "test")
+_UNUSED = ("val", "valid", "validation", "dev")
 _LAYOUT = "train/<class>/* and test/<class>/*"
-_GREY = ("1", "L", "LA", "La", "I;16", "I;16L", "I;16B", "I;16N")
-_COLOUR = ("P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB", "HSV")
+# What file managers leave behind, in lower case, besides names that begin with a dot.
+_STRAY = frozenset(
+    ("__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
+)
 
 Files = dict[str, dict[str, list[str]]]
 """Names of files by part and class, sorted."""
@@ -37,24 +41,90 @@ def find(root: Path | None) -> Path:
     raise FileNotFoundError(f"no images in {given}: put {_LAYOUT} there, or name a zip of them")
 
 
-def _sort(names: list[str], where: Path) -> Files:
-    """Sort names ``[top/]part/class/file``; hidden files and what lies elsewhere is left out.
+def _listed(where: Path) -> list[str]:
+    """Names of the files in a folder's parts, relative to it; a class may be a link to a folder.
 
     Raises
     ------
     ValueError
-        If there is no training or no test part, no two classes, or more than one folder on top.
+        If something below a part is neither a file nor a folder, or a link in a class's folder
+        leads to a folder.
+    OSError
+        If a folder cannot be read.
     """
-    files: Files = {part: {} for part in PARTS}
-    tops = set()
+    names = []
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    tops = [where / part for part in PARTS + _UNUSED]
+    for part in filter(Path.is_dir, tops):
+        kinds = [path for path in part.iterdir() if path.is_dir()]
+        found = [path for path in part.iterdir() if not path.is_dir()]
+        for kind in kinds:
+            for folder, below, files in os.walk(kind, onerror=fail):
+                found += [Path(folder, name) for name in files]
+                for path in (Path(folder, name) for name in below):
+                    if path.is_symlink():
+                        raise ValueError(f"{path} is a link to a folder below a class")
+        for path in found:
+            if not path.is_file() and not _stray(path.relative_to(where).parts):
+                raise ValueError(f"{path} is a broken link or no regular file")
+        names += [path.relative_to(where).as_posix() for path in found]
+    return names
+
+
+def _stray(parts: tuple[str, ...]) -> bool:
+    """Whether a file is hidden or a file manager's."""
+    return any(part.startswith(".") or part.lower() in _STRAY for part in parts)
+
+
+def _sort(names: list[str], where: Path) -> Files:
+    """Sort names ``[top/]part/class/file``; files of file managers are left out.
+
+    Classes and files are in the order of their paths' characters, so upper case comes first.
+
+    Raises
+    ------
+    ValueError
+        If there is no training or no test part, no two classes, more than one folder on top, a
+        picture that is not directly in a class, or a name that comes twice.
+    """
+    paths: dict[PurePosixPath, str] = {}
     for name in sorted(names):
-        top, part, kind, file = ("", "", "", *PurePosixPath(name).parts)[-4:]
-        if part not in PARTS or name.startswith("__MACOSX") or "." in (kind[:1], file[:1]):
-            continue
-        tops.add(top)
-        files[part].setdefault(kind, []).append(name)
-    if len(tops) > 1:
-        raise ValueError(f"{where} has more than one folder with {_LAYOUT}")
+        path = PurePosixPath(name)
+        if path in paths:
+            raise ValueError(f"{where} holds {name} more than once")
+        if not _stray(path.parts):
+            paths[path] = name
+    roots = {path.parts[:-3] for path in paths if path.parts[-3:-2] and path.parts[-3] in PARTS}
+    root = min(sorted(roots), key=len, default=())
+    within = len(root)
+    below = {(*root, part) for part in PARTS}
+    others = [top for top in sorted(roots) if top[: within + 1] not in {root, *below}]
+    if others:
+        both = " and ".join(repr("/".join(top) or ".") for top in (root, others[0]))
+        raise ValueError(f"{where} has more than one folder with {_LAYOUT}: {both}")
+    pictures = suffixes()
+    files: Files = {part: {} for part in PARTS}
+    outside: list[str] = []
+    misplaced: list[str] = []
+    for path, name in paths.items():
+        inner = path.parts[within:]
+        if path.parts[: within + 1] in below and len(inner) == 3:
+            files[inner[0]].setdefault(inner[1], []).append(name)
+        elif path.suffix.lower() in pictures:
+            (misplaced if path.parts[: within + 1] in below else outside).append(name)
+    if misplaced:
+        raise ValueError(
+            f"{where} holds pictures that are not directly in a class's folder ({_LAYOUT}): "
+            f"{_first(misplaced)}"
+        )
+    if outside:
+        warnings.warn(
+            f"{where}: pictures outside train and test are not used: {_first(outside)}",
+            InputWarning, 2,
+        )  # fmt: skip
     for part in PARTS:
         if not files[part]:
             raise ValueError(f"{where} has no {part} part: images are due in {_LAYOUT}")
@@ -66,80 +136,65 @@ def _sort(names: list[str], where: Path) -> Files:
     return files
 
 
-def _pixels(content: bytes, image_module: Any) -> np.ndarray:
-    """An image as (height, width, 1 or 3) uint8."""
-    with image_module.open(io.BytesIO(content)) as image:
-        if image.mode not in _GREY + _COLOUR:
-            raise ValueError(f"its pixels are of mode {image.mode}")
-        if image.mode.startswith("I;16"):
-            return (np.asarray(image) >> 8).astype(np.uint8)[..., None]
-        grey = image.mode in _GREY
-        pixels = np.asarray(image.convert("L" if grey else "RGB"))
-        return pixels[..., None] if grey else pixels
+def _first(names: list[str]) -> str:
+    return names[0] + (f" and {len(names) - 1:,} more" if names[1:] else "")
 
 
-def _decode(names: list[str], content: Callable[[str], bytes], where: Path) -> np.ndarray:
-    """All images, (N, height, width, channels); grey ones among colour become colour.
-
-    Raises
-    ------
-    ValueError
-        Naming the file, if one cannot be read or has another size than the first.
-    """
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ModuleNotFoundError(f"Pillow reads images: {install('demo')}", name="PIL") from None
-    images = np.empty((0, 0, 0, 1), np.uint8)
-    for n, name in enumerate(names):
-        with reading(f"{where}: {name}", "an image"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            pixels = _pixels(content(name), Image)
-        if not n:
-            images = np.empty((len(names), *pixels.shape), np.uint8)
-        if pixels.shape[:2] != images.shape[1:3]:
-            (height, width), wanted = pixels.shape[:2], images.shape[1:3]
-            raise ValueError(
-                f"{where}: {name} is {width} x {height} pixels, not {wanted[1]} x {wanted[0]} as "
-                f"{names[0]}"
-            )
-        if pixels.shape[2] > images.shape[3]:
-            images = np.repeat(images, 3, axis=3)
-        images[n] = pixels
-    return images
-
-
-def read(where: Path) -> Raw:
+def read(where: Path, classes: Sequence[str] = (), *, colour: bool = False) -> Raw:
     """The data set in a folder or zip file, whose name it takes; colour is to be augmented.
 
+    Parameters
+    ----------
+    classes : sequence of str
+        The names of the classes in the order of their labels; by default the folders' in their
+        own order.
+    colour : bool
+        Three channels even if all images are grey.
+
     Raises
     ------
     ValueError
-        If the layout is another, or naming the file that is damaged or of another size.
+        If the layout is another, if the folders are not those of ``classes``, or naming the file
+        that is damaged or of another size.
     """
     name = where.resolve().name
     if where.is_dir():
-        below = [path for part in PARTS for path in where.glob(f"{part}/*/*") if path.is_file()]
-        files = _sort([path.relative_to(where).as_posix() for path in below], where)
-        return _raw(name, files, lambda file: (where / file).read_bytes(), where)
+        files = _sort(_listed(where), where)
+        return _raw(name, files, lambda file: content_of(where / file), where, classes, colour)
     with reading(where, "a zip file"):
         archive = zipfile.ZipFile(where)
     with archive:
-        files = _sort([info.filename for info in archive.infolist() if not info.is_dir()], where)
-        return _raw(Path(name).stem, files, archive.read, where)
+        members = [info for info in archive.infolist() if not info.is_dir()]
+        total = sum(info.file_size for info in members)
+        if total > MAX_BYTES:
+            raise ValueError(f"{where} unpacks to {total:,} bytes, more than {MAX_BYTES:,}")
+        files = _sort([info.filename for info in members], where)
+        return _raw(Path(name).stem, files, archive.read, where, classes, colour)
 
 
-def _raw(name: str, files: Files, content: Callable[[str], bytes], where: Path) -> Raw:
-    classes = list(files["train"])
+def _raw(
+    name: str,
+    files: Files,
+    content: Callable[[str], bytes],
+    where: Path,
+    classes: Sequence[str],
+    colour: bool,
+) -> Raw:
+    if classes:
+        means = matched(list(files["train"]), classes, where)
+        files = {
+            part: {means[kind]: files[part][kind] for kind in means if kind in files[part]}
+            for part in PARTS
+        }
+    kinds = tuple(files["train"])
     flat = [file for part in PARTS for kind in files[part].values() for file in kind]
-    x = _decode(flat, content, where)
     labels = [
-        np.repeat([classes.index(kind) for kind in files[part]], [*map(len, files[part].values())])
+        np.repeat([kinds.index(kind) for kind in files[part]], [*map(len, files[part].values())])
         for part in PARTS
     ]
     count = len(labels[0])
+    x = decode(flat, content, where, count, colour=colour)
     return Raw(
-        name, len(classes), x[:count], labels[0], x[count:], labels[1],
+        name, kinds, x[:count], labels[0], x[count:], labels[1],
         "crop-flip" if x.shape[3] == 3 else "none",
     )  # fmt: skip

@@ -7,13 +7,17 @@ import numpy as np
 from golden import checks
 
 _BLOCK = 1 << 20
+MAX_BYTES = 2 << 30
+"""Bytes that the unpacked files of a data set, and its pixels, may have; a guard against files
+that announce more than memory holds."""
 
 
 class Raw(NamedTuple):
-    """A data set as its files have it: images (N, height, width, channels) uint8, labels int64."""
+    """A data set as its files have it: images (N, height, width, channels) uint8, labels int64
+    and the names of the classes in the order of the labels."""
 
     name: str
-    classes: int
+    classes: tuple[str, ...]
     x_train: np.ndarray
     y_train: np.ndarray
     x_test: np.ndarray

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from golden.data.download import Progress, Source, fetch
+from golden.data.pixels import MAX_BYTES
 from golden.extras import install
 
 Finder = Callable[[Path], list[Path] | None]
@@ -25,6 +26,14 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
             raise
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path} is damaged or not {kind}: {reason}") from error
+
+
+def content_of(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """The content of a file; raises ValueError if it has more than ``limit`` bytes."""
+    size = path.stat().st_size
+    if size > limit:
+        raise ValueError(f"{path} has {size:,} bytes, more than {limit:,}")
+    return path.read_bytes()
 
 
 def given_root(root: Path | None) -> Path | None:

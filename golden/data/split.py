@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import checks
+from golden import checkpoint, checks
 from golden.data.augment import AUGMENTS
 
 PARTS = ("train", "val", "test")
@@ -18,7 +18,8 @@ class Split:
 
     ``test`` is for the one measurement at the end of a run and decides nothing. Inputs lie in
     [-limit, limit] with limit = 2^(input_bits - 1) - 1; with two bits they are trits. ``augment``:
-    training samples are to be cropped and flipped at random (``golden.data.crop_flip``).
+    training samples are to be cropped and flipped at random (``golden.data.crop_flip``). ``names``
+    are the names of the classes in the order of the labels; by default their numbers.
 
     Raises
     ------
@@ -36,6 +37,7 @@ class Split:
     y_test: np.ndarray
     input_bits: int = 2
     augment: str = "none"
+    names: tuple[str, ...] = ()
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """All inputs and labels, in the order above."""
@@ -45,6 +47,10 @@ class Split:
         checks.integer("classes", self.classes, 2)
         checks.integer("input_bits", self.input_bits, 2, 8)
         checks.choice("augment", self.augment, AUGMENTS)
+        names = tuple(self.names) or tuple(map(str, range(self.classes)))
+        if len(names) != self.classes or len(set(names)) != len(names):
+            raise ValueError(f"names must be {self.classes} different names, not {names!r}")
+        object.__setattr__(self, "names", names)
         shape: tuple[int | None, ...] = (None,) * (3 if np.ndim(self.x_train) == 4 else 1)
         if self.augment != "none" and len(shape) != 3:
             raise ValueError(f"augment needs images, not vectors: {self.name}")
@@ -53,11 +59,18 @@ class Split:
             x = checks.integers(f"x_{part}", x, (None, *shape), -self.limit, self.limit)
             if not x.size:
                 raise ValueError(f"x_{part} must not be empty")
+            if part == "train" and len(x) > 1 and all(np.array_equal(x[0], other) for other in x):
+                raise ValueError(f"x_train must not hold one input {len(x):,} times: {self.name}")
             shape = x.shape[1:]
             y = getattr(self, f"y_{part}")
             y = checks.integers(f"y_{part}", y, (len(x),), 0, self.classes - 1)
             object.__setattr__(self, f"x_{part}", np.ascontiguousarray(x, np.int8))
             object.__setattr__(self, f"y_{part}", np.ascontiguousarray(y, np.int64))
+
+    def digest(self, part: str) -> str:
+        """SHA-256 of the inputs and labels of one part, "train", "val" or "test"."""
+        checks.choice("part", part, PARTS)
+        return checkpoint.digest(getattr(self, f"x_{part}"), getattr(self, f"y_{part}"))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -40,4 +40,4 @@ def part(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def read(name: str, paths: list[Path]) -> Raw:
     """The data set of the files that ``find`` found; digits are not to be mirrored."""
-    return Raw(name, CLASSES, *part(paths[0]), *part(paths[1]), "crop")
+    return Raw(name, tuple("0123456789"), *part(paths[0]), *part(paths[1]), "crop")
