@@ -30,7 +30,7 @@ def build(config: AcceleratorConfig) -> Path:
     """Compile the accelerator, once for each design; returns the library's path. Raises as
     ``sim.library.build``."""
     return library.build_with(
-        accelerator_verilog(config), ACCELERATOR_NAME, "Vaccelerator", _DRIVER
+        accelerator_verilog(config), ACCELERATOR_NAME, "Vaccelerator", _DRIVER, "accelerator"
     )
 
 

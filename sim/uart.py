@@ -37,7 +37,7 @@ def build(config: AcceleratorConfig | ArrayConfig, divisor: int = LEAST_DIVISOR)
         text, name = uart_array_verilog(config, divisor), UART_ARRAY_NAME
     else:
         text, name = accelerator_verilog(config, uart_divisor=divisor), ACCELERATOR_NAME
-    return library.build_with(text, name, "Vuart", _DRIVER)
+    return library.build_with(text, name, "Vuart", _DRIVER, "serial line")
 
 
 class SerialBoard:

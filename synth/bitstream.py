@@ -1,7 +1,6 @@
 """From a board to a folder with its bitstream, and what is known of it."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from synth import flow, yosys
 from synth.boards import Board
 from synth.flow import Synthesis, Timing
 from synth.rtlil import uncollected
+from synth.scratch import building
 from synth.targets import Area, Target, target
 from synth.tools import ToolError, call
 
@@ -155,8 +155,7 @@ def build(
     made = folder / f"{board.name}.{family.bitstream}"
     for name in (made.name, f"{board.name}.{family.pins}", *REPORTS):  # of an earlier build
         (folder / name).unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix="building-") as name:
-        scratch = Path(name)
+    with building(folder) as scratch:
         say("synthesis")
         start = time.monotonic()
         synthesis = netlist(board, files, scratch)

@@ -4,12 +4,17 @@ Such a program ends its process where it fails, keeps state of earlier calls, an
 process's own standard output; a child holds all of that.
 """
 
+import contextlib
+import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from golden.extras import install
+from synth.scratch import unwound
 
 EXTRA = install("fpga")
 _ERROR = re.compile(r"\bERROR: *(.*)")
@@ -44,6 +49,34 @@ class MissingToolError(ToolError):
     """The program is not installed."""
 
 
+def output(
+    *command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> tuple[int, str]:
+    """Run a program; returns its exit status and what it wrote, standard output and error.
+
+    The program gets a process group of its own. An exception, SIGTERM or SIGHUP ends the whole
+    group, so that no compiler goes on alone.
+    """
+    with unwound(), subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        process_group=0,
+    ) as child:  # fmt: skip
+        try:
+            text, _ = child.communicate()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            raise
+    return child.returncode, text
+
+
 def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -> str:
     """Run one of these programs; returns what it wrote.
 
@@ -66,21 +99,12 @@ def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -
     ToolError
         If the program does, with its first line that names an error.
     """
-    done = subprocess.run(
-        [sys.executable, "-c", _CHILD.format(imports=imports, call=expression), *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-    )
-    log = done.stdout
-    if done.returncode == _MISSING:
+    program = _CHILD.format(imports=imports, call=expression)
+    status, log = output(sys.executable, "-c", program, *arguments, cwd=cwd)
+    if status == _MISSING:
         raise MissingToolError(f"{name} cannot be imported ({log.strip()}): {EXTRA}", log)
-    if done.returncode:
-        raise ToolError(f"{name} failed: {first_error(log, done.returncode)}", log)
+    if status:
+        raise ToolError(f"{name} failed: {first_error(log, status)}", log)
     return log
 
 

@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from unittest import mock
@@ -14,11 +13,15 @@ from xml.etree import ElementTree
 
 import cocotb
 from amaranth.lib import wiring
+from cocotb_tools import config
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import Runner, VerilatorControlFile, get_runner
 
+from golden.checkpoint import write_atomically
+from sim.library import build_folder, say
 from sim.toolchain import MAKE_FLAGS, ToolError, Verilator, error_lines, find_verilator
 from synth.generate import TOP_NAME, component_verilog
+from synth.scratch import is_plain
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / "build" / "tb"
@@ -28,6 +31,7 @@ WAVES = "SPINTRIT_WAVES"  # environment variable: set to anything, waveforms go 
 # fraction of the time to run. Registers start at random values, so that reset has to set them.
 _BUILD = ["--no-public-flat-rw", "-Wno-lint", "--x-assign", "unique", "--x-initial", "unique"]
 _MAKE = " ".join([*MAKE_FLAGS[1:], "OPT_FAST=-O1", "OPT_GLOBAL=-O0"])
+_SUMS = "sha256sums"
 _PUBLIC = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
 
@@ -108,7 +112,8 @@ def run_tb(
 def build(verilog: str, top: str, *, waves: bool = False) -> Path:
     """Compile a design; returns the folder of the executable ``top``.
 
-    Once for each text and set of flags; whoever comes while another builds waits.
+    Once for each text and set of flags; whoever comes while another builds waits. An executable
+    that is damaged is compiled again.
 
     Raises
     ------
@@ -118,16 +123,39 @@ def build(verilog: str, top: str, *, waves: bool = False) -> Path:
     verilator = find_verilator()
     parts = [verilog, top, verilator.identity, cocotb.__version__, str(waves), _MAKE, *_BUILD]
     folder = CACHE / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-    finished = folder / "finished"
     CACHE.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not finished.exists():
+        if not _is_sound(folder, [top]):
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            _compile(verilator, verilog, top, folder, waves)
-            finished.touch()
+            with build_folder(CACHE) as scratch:
+                say(f"compiling {top} for cocotb (about a minute, once per design) ...")
+                _compile(verilator, verilog, top, scratch, waves)
+                _keep(folder, [scratch / top])
     return folder
+
+
+def _keep(folder: Path, files: list[Path]) -> None:
+    """Copy files to a folder, and their digests."""
+    folder.mkdir(exist_ok=True)
+    for file in files:
+        write_atomically(folder / file.name, file.read_bytes())
+        (folder / file.name).chmod(0o755)
+    write_atomically(folder / _SUMS, _sums(folder, [file.name for file in files]))
+
+
+def _is_sound(folder: Path, names: list[str]) -> bool:
+    """Whether ``_keep`` has put these files there, and they are as they were."""
+    try:
+        return (folder / _SUMS).read_bytes() == _sums(folder, names)
+    except FileNotFoundError:
+        return False
+
+
+def _sums(folder: Path, names: list[str]) -> bytes:
+    """As sha256sum writes them."""
+    digests = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in sorted(names)}
+    return "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
 
 
 def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: bool) -> None:
@@ -137,9 +165,11 @@ def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: 
     # Verilator's own part is the same for all designs: make finds it up to date.
     parts = [verilator.identity, str(ROOT), str(waves), _MAKE]
     runtime = CACHE / f"runtime-{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"
-    for made in runtime.glob("verilated*.o"):
-        shutil.copy(made, folder)
-    with _environment(verilator) as runner:
+    known = sorted(path.name for path in runtime.glob("verilated*.o"))
+    if known and _is_sound(runtime, known):
+        for name in known:
+            shutil.copy(runtime / name, folder)
+    with _environment(verilator, folder) as runner:
         try:
             runner.build(
                 sources=[VerilatorControlFile(public), source],
@@ -152,24 +182,30 @@ def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: 
             )
         except RuntimeError as error:
             raise ToolError(f"{top} does not compile:\n{error_lines(log.read_text())}") from error
-    if not runtime.exists():
-        scratch = Path(tempfile.mkdtemp(dir=CACHE))
-        for made in folder.glob("verilated*.o"):
-            shutil.copy(made, scratch)
-        with contextlib.suppress(OSError):  # another process was first
-            scratch.rename(runtime)
-    for made in folder.iterdir():
-        if made.name not in (top, log.name):
-            made.unlink()
+    if not (known and _is_sound(runtime, known)):
+        _keep(runtime, list(folder.glob("verilated*.o")))
 
 
 @contextlib.contextmanager
-def _environment(verilator: Verilator) -> Iterator[Runner]:
+def _environment(verilator: Verilator, links: Path | None = None) -> Iterator[Runner]:
     """A runner, in Verilator's environment; outside of pytest, as it were, where it would leave
-    with SystemExit."""
-    variables = {**verilator.environment, "MAKEFLAGS": _MAKE}
+    with SystemExit.
+
+    Where make does not take cocotb's path, a link in the folder ``links`` leads there.
+    """
     path = sys.path if str(ROOT) in sys.path else [*sys.path, str(ROOT)]
-    with mock.patch.dict(os.environ, variables), mock.patch.object(sys, "path", path):
+    with contextlib.ExitStack() as stack:
+        variables = {**stack.enter_context(verilator.plain()).environment, "MAKEFLAGS": _MAKE}
+        if not is_plain(config.libs_dir):
+            known = [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")]
+            variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, known))
+            for name in ("libs_dir", "share_dir") if links else ():
+                assert links
+                link = links / name
+                link.symlink_to(getattr(config, name), target_is_directory=True)
+                stack.enter_context(mock.patch.object(config, name, link))
+        stack.enter_context(mock.patch.dict(os.environ, variables))
+        stack.enter_context(mock.patch.object(sys, "path", path))
         os.environ.pop("PYTEST_CURRENT_TEST", None)
         yield get_runner("verilator")
 
