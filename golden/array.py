@@ -41,7 +41,7 @@ class SynapseArray(ABC):
         cells stay as they are."""
         shape = (None, self.config.rows, self.config.cells)
         bits = checks.integers("bits", bits, shape, 0, 1).astype(bool)
-        self._range(first, len(bits))
+        first, _ = self._range(first, len(bits))
         self._program(bits, first)
 
     def load_variants(self, variants: np.ndarray, first: int = 0) -> None:
@@ -57,12 +57,12 @@ class SynapseArray(ABC):
             raise ValueError("variant_bits must be at least 1 for cells to have variants, not 0")
         shape = (None, self.config.rows, self.config.cells)
         variants = checks.integers("variants", variants, shape, 0, self.config.variants - 1)
-        self._range(first, len(variants))
+        first, _ = self._range(first, len(variants))
         self._load_variants(variants.astype(np.uint8), first)
 
     def read(self, first: int = 0, count: int | None = None) -> np.ndarray:
         """Cell bits of columns ``first`` ... ``first + count - 1``: (count, rows, cells), bool."""
-        return self._read(first, self._range(first, count))
+        return self._read(*self._range(first, count))
 
     def forward(self, u: np.ndarray, first: int = 0, count: int | None = None) -> np.ndarray:
         """Column sums s_i = sum_j w_ij u_j.
@@ -79,7 +79,7 @@ class SynapseArray(ABC):
         """
         u = checks.integers("u", u, (None, self.config.rows), -1, 1)
         checks.integer("batch", len(u), 1)
-        count = self._range(first, count, aligned=True)
+        first, count = self._range(first, count, aligned=True)
         return self._forward(u.astype(np.int8), first, count)
 
     def backward(self, d: np.ndarray, first: int = 0) -> np.ndarray:
@@ -98,7 +98,7 @@ class SynapseArray(ABC):
         limit = self.config.max_error
         d = checks.integers("d", d, (None, None), -limit - 1, limit)
         checks.integer("batch", len(d), 1)
-        self._range(first, d.shape[1], aligned=True)
+        first, _ = self._range(first, d.shape[1], aligned=True)
         return self._backward(d.astype(np.int32), first)
 
     def update(
@@ -122,7 +122,7 @@ class SynapseArray(ABC):
             Number of cells that switched.
         """
         kappa, code = cell.check_pulses(self.config, kappa, code, (None, self.config.rows))
-        self._range(first, len(code))
+        first, _ = self._range(first, len(code))
         switched = self._update(kappa, code, first, bool(blind))
         self.counters.switched += switched
         return switched
@@ -163,7 +163,7 @@ class SynapseArray(ABC):
         rows = np.stack([thresholds] * variants) if np.ndim(thresholds) == 1 else thresholds
         rows = checks.integers("thresholds", rows, (None, 2), 0, 1 << self.config.draw_bits)
         rows = self._switching("thresholds", rows).astype(np.int64)
-        count = self._range(first, count)
+        first, count = self._range(first, count)
         self._load_ageing(rows)
         return self._age(first, count)
 
@@ -202,7 +202,8 @@ class SynapseArray(ABC):
     def verify(self) -> None:  # noqa: B027  (a default, not a duty)
         """Compare all state with whatever else holds it; most arrays have no other."""
 
-    def _range(self, first: int, count: int | None, *, aligned: bool = False) -> int:
+    def _range(self, first: int, count: int | None, *, aligned: bool = False) -> tuple[int, int]:
+        """``first`` and ``count`` of columns, checked."""
         cols, unit = self.config.cols, self.config.columns_per_cycle if aligned else 1
         first = checks.integer("first", first, 0, cols - 1)
         count = checks.integer("count", cols - first if count is None else count, 1, cols - first)
@@ -211,7 +212,7 @@ class SynapseArray(ABC):
                 f"first and count must be multiples of columns_per_cycle = {unit}, "
                 f"not {first} and {count}"
             )
-        return count
+        return first, count
 
     def _switching(self, name: str, values: np.ndarray) -> np.ndarray:
         """``values`` of all variants, or of all that switch, without the others'."""

@@ -34,6 +34,19 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
     return number
 
 
+def boolean(name: str, value: Any) -> bool:
+    """``value`` as a bool; raises TypeError if it is none of Python's or numpy's."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, not {value!r}")
+    return bool(value)
+
+
+def keep(config: Any, **values: Any) -> None:
+    """Set checked fields of a frozen dataclass."""
+    for name, value in values.items():
+        object.__setattr__(config, name, value)
+
+
 def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     """``value`` as a finite float in ``[low, high]``.
 

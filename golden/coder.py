@@ -24,6 +24,8 @@ from golden.config import ArrayConfig
 from golden.ptable import (
     AP_TO_P,
     GXNOR_M,
+    LEAST_M,
+    MOST_M,
     P_TO_AP,
     TICK_BITS,
     ProbabilityTable,
@@ -58,8 +60,8 @@ class CoderConfig:
 
     def __post_init__(self) -> None:
         checks.choice("coder", self.coder, CODERS)
-        checks.real("steepness", self.steepness, 0.01)
-        checks.real("step_s", self.step_s, 1e-15, 1)
+        steepness = checks.real("steepness", self.steepness, LEAST_M, MOST_M)
+        checks.keep(self, steepness=steepness, step_s=checks.real("step_s", self.step_s, 1e-15, 1))
 
 
 def table(
@@ -151,7 +153,7 @@ def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.
     nu = checks.finite("nu", nu, 1).astype(np.float64)
     if ((nu < 0) | (nu >= 1)).any():
         raise ValueError(f"nu must be in [0, 1), not {nu[(nu < 0) | (nu >= 1)][0]:g}")
-    low, share = table.between(nu, checks.real("m", m, 0.01))
+    low, share = table.between(nu, checks.real("m", m, LEAST_M, MOST_M))
     share = np.clip(share, 0.0, 1.0)  # beyond the full pulse there is nothing
     p = table.thresholds / table.scale
     return (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]

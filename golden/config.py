@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from golden import checks
 
+MOST_ADC_BITS = 32  # of a converter of sums
 SYNAPSES = ("ternary", "binary")
 DRAW_BITS = (8, 16, 32)
 
@@ -52,7 +53,7 @@ class ArrayConfig:
 
     def __post_init__(self) -> None:
         def fix(name: str, low: int, high: int) -> None:
-            object.__setattr__(self, name, checks.integer(name, getattr(self, name), low, high))
+            checks.keep(self, **{name: checks.integer(name, getattr(self, name), low, high)})
 
         fix("rows", 1, 4096)
         fix("cols", 1, 65535)
@@ -61,8 +62,7 @@ class ArrayConfig:
         fix("draw_bits", 8, 32)
         fix("error_bits", 2, 16)
         fix("variant_bits", 0, 4)
-        if not isinstance(self.counters, bool):
-            raise TypeError(f"counters must be True or False, not {self.counters!r}")
+        checks.keep(self, counters=checks.boolean("counters", self.counters))
         checks.choice("synapse", self.synapse, SYNAPSES)
         if self.draw_bits not in DRAW_BITS:
             raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {self.draw_bits}")

@@ -1,13 +1,16 @@
 """What surrounds the cells of an array: converters, lines, supply, digital logic. SI units."""
 
 import dataclasses
-import math
 import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from golden import checks
+from golden.config import MOST_ADC_BITS
+from golden.device import highest
+
+_LEAST_EFFICIENCY = 0.001
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +30,7 @@ class Costs:
     gate_v : float
         Voltage of a select line.
     supply_efficiency : float
-        Of what makes the read and write voltages, above 0 and up to 1.
+        Of what makes the read and write voltages, 0.001 to 1.
     add_j, buffer_j_per_bit : float
         A 32-bit addition, and a bit's way from or to the buffer.
     clock_j_per_row : float
@@ -54,14 +57,17 @@ class Costs:
 
     def __post_init__(self) -> None:
         for name in NAMES:
-            high = 1.0 if name == "supply_efficiency" else math.inf
-            object.__setattr__(self, name, checks.real(name, getattr(self, name), 0.0, high))
-        if not self.supply_efficiency:
-            raise ValueError("supply_efficiency must be positive, not 0")
+            value = checks.real(name, getattr(self, name), 0.0, highest(name))
+            checks.keep(self, **{name: value})
+        if self.supply_efficiency < _LEAST_EFFICIENCY:
+            raise ValueError(
+                f"supply_efficiency must be at least {_LEAST_EFFICIENCY}, "
+                f"not {self.supply_efficiency:g}"
+            )
 
     def conversion_j(self, bits: int) -> float:
         """Energy of a conversion to ``bits`` bits."""
-        return self.adc_j_per_step * 2**bits
+        return self.adc_j_per_step * 2 ** checks.integer("bits", bits, 1, MOST_ADC_BITS)
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Costs) if field.name != "sources")

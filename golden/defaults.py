@@ -1,11 +1,12 @@
 """Default training settings: of a data set, of a network, of the accelerator."""
 
 import dataclasses
+import math
 import tomllib
 from pathlib import Path
 from typing import Any
 
-from golden import spec
+from golden import checks, spec
 from golden.trainconfig import TrainConfig
 
 _ON_CHIP = "on-chip"
@@ -33,15 +34,22 @@ def settings(dataset: str, network: str, *, on_chip: bool = False) -> dict[str, 
     Raises
     ------
     TypeError, ValueError
-        As ``golden.spec.load``, or if a setting of the network's file is unknown.
+        As ``golden.spec.load``, or if a setting of the network's file is unknown or of another type.
     OSError
         If that file cannot be read.
     """
     own = spec.load(network)[1]
-    known = {field.name for field in dataclasses.fields(TrainConfig)} - {"network", "seed"}
+    known = {field.name: field.type for field in dataclasses.fields(TrainConfig)}
+    for name in ("network", "seed"):
+        del known[name]
     for name, value in own.items():
         if name not in known:
             raise ValueError(f"{network}: training.{name} = {value!r} is no training setting")
+        where = f"{network}: training.{name}"
+        if known[name] is not str:  # else the command line's parser would read a text as a number
+            checks.real(where, value, -math.inf)
+        elif not isinstance(value, str):
+            raise TypeError(f"{where} must be a text, not {value!r}")
     table = {} if dataset == _ON_CHIP else _TABLES.get(dataset, {})
     found = {name: value for name, value in table.items() if name != _ON_CHIP} | own
     return found | ON_CHIP | table.get(_ON_CHIP, {}) if on_chip else found

@@ -27,13 +27,22 @@ GEOMETRIES = ("in-plane", "perpendicular")
 DIRECTIONS = {"AP_to_P": AP_TO_P, "P_to_AP": P_TO_AP}
 
 
-# By unit, far beyond any junction: what lies above was meant in another unit.
-_HIGHEST = {"m": 1e-5, "t": 20.0, "v": 100.0, "s": 1.0, "ohm": 1e12, "k": 1e4}
+# By unit, far beyond any junction and what surrounds it: what lies outside was meant in another.
+_LIMITS = {
+    "m": (1e-12, 1e-5), "t": (1e-9, 20.0), "v": (1e-6, 10.0), "s": (1e-18, 1.0),
+    "ohm": (1e-3, 1e12), "k": (1e-3, 1e4), "j": (0.0, 1.0), "f": (0.0, 1.0),
+}  # fmt: skip
 
 
-def _highest(name: str) -> float:
-    """Upper limit of a parameter; those without a unit are shares of 1."""
-    return _HIGHEST.get(name.rpartition("_")[2], 1.0)
+def limits(name: str) -> tuple[float, float]:
+    """Lower and upper limit of a parameter by the unit at the end of its name, before any "per";
+    those without a unit are shares of 1."""
+    return _LIMITS.get(name.partition("_per_")[0].rpartition("_")[2], (1e-9, 1.0))
+
+
+def highest(name: str) -> float:
+    """Upper limit of a parameter, see ``limits``."""
+    return limits(name)[1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,11 +122,15 @@ class Device:
                 continue
             value = getattr(self, field.name)
             if field.name == "half_tmr_v" and value == math.inf:
+                checks.keep(self, half_tmr_v=math.inf)
                 continue
-            number = checks.real(field.name, value, 0.0, _highest(field.name))
+            low, high = limits(field.name)
+            number = checks.real(field.name, value, 0.0, high)
             if number == 0 and field.name != "r_access_ohm":
                 raise ValueError(f"{field.name} must be positive, not {value!r}")
-            object.__setattr__(self, field.name, number)
+            if 0 < number < low:
+                raise ValueError(f"{field.name} must be at least {low:g}, not {number:g}")
+            checks.keep(self, **{field.name: number})
         if self.r_off_ohm <= self.r_on_ohm:
             raise ValueError(
                 f"r_off_ohm must be above r_on_ohm = {self.r_on_ohm:g}, not {self.r_off_ohm:g}"

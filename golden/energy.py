@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 
 from golden import checks, trit
 from golden.activity import COUNTERS as COUNTED
-from golden.config import ArrayConfig
+from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
 
@@ -108,7 +108,7 @@ def energy(
     tick_s : float
         Unit of the pulse lengths, ``ProbabilityTable.tick_s``.
     adc_bits, backward_adc_bits : int, optional
-        Effective bits of a conversion, 1 to 24; by default enough for the exact sum of a column
+        Effective bits of a conversion, 1 to 32; by default enough for the exact sum of a column
         forward and of a row's bit plane backward.
     exact : bool
         Whether updates followed the exact rule, which reads every cell first (a mean of P and AP).
@@ -127,8 +127,8 @@ def energy(
     tick_s = checks.real("tick_s", tick_s, 0.0)
     bits = array.sum_bits if adc_bits is None else adc_bits
     back_bits = array.cols.bit_length() + 1 if backward_adc_bits is None else backward_adc_bits
-    bits = checks.integer("adc_bits", bits, 1, 24)
-    back_bits = checks.integer("backward_adc_bits", back_bits, 1, 24)
+    bits = checks.integer("adc_bits", bits, 1, MOST_ADC_BITS)
+    back_bits = checks.integer("backward_adc_bits", back_bits, 1, MOST_ADC_BITS)
     return {
         "forward": _forward(count, device, array, costs, bits),
         "backward": _backward(count, device, array, costs, back_bits),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import coder, macrospin, nonideal, switching
+from golden import checks, coder, macrospin, nonideal, switching
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
@@ -67,7 +67,8 @@ class Environment:
         seed: int = 0,
         draws: int | None = None,
     ):
-        self.config, self._settings, self._seed = settings.array(array), settings, seed
+        self.config, self._settings = settings.array(array), settings
+        self._seed = seed = checks.integer("seed", seed, 0)
         self._device: Device | None = None
         self._groups: Groups | None = None
         if curve is None and (table is None or settings.physical):

@@ -115,6 +115,7 @@ class FastMatrix:
     def forward(self, u: Any, limit: int = 1) -> Any:
         """Sums (batch, n_out) of integers u (batch, n_in), at most ``limit``; float arrays of the
         back end."""
+        limit = checks.integer("limit", limit, 1, 127)
         self.counted(Op.FORWARD, len(u), lambda: self.backend.host(u), limit)
         wide = self.n_in * limit >= 1 << (_PACK - 1)
         if self._packed is None or wide or u.dtype != np.float32:
@@ -367,7 +368,7 @@ class FastPool(ArrayPool):
         backend: Backend = NUMPY,
     ):
         super().__init__(GoldenArray, config, table, seed, equip)
-        self.rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(3,)))
+        self.rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(3,)))
         self.backend = backend
 
     def matrix(self, name: str, n_in: int, n_out: int) -> Any:

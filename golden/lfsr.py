@@ -153,7 +153,7 @@ def injections(start: np.ndarray, states: np.ndarray, draw_bits: int) -> np.ndar
     -------
     ndarray of shape (64, ...), uint8 in {0, 1}
     """
-    onward, solve = _steering(draw_bits)
+    onward, solve = _steering(_draw_bits(draw_bits))
     bits = leap(states ^ leap(start, onward), solve)
     return _unpacked(bits)
 
@@ -162,13 +162,19 @@ def observed(bits: np.ndarray, draw_bits: int) -> np.ndarray:
     """States, uint64, from the lowest bits of 64 draws, shape (64, ...) in {0, 1}."""
     places = np.arange(STATE_BITS, dtype=np.uint64).reshape(-1, *[1] * (bits.ndim - 1))
     packed = np.bitwise_or.reduce(bits.astype(np.uint64) << places, axis=0)
-    return leap(packed, _observing(draw_bits))
+    return leap(packed, _observing(_draw_bits(draw_bits)))
 
 
 def _unpacked(words: np.ndarray) -> np.ndarray:
     """The 64 bits of each word along a new first axis."""
     places = np.arange(STATE_BITS, dtype=np.uint64).reshape(-1, *[1] * words.ndim)
     return (words >> places & np.uint64(1)).astype(np.uint8)
+
+
+def _draw_bits(value: int) -> int:
+    if value not in DRAW_BITS:
+        raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {value!r}")
+    return int(value)
 
 
 class Streams:
@@ -195,8 +201,7 @@ class Streams:
         states = np.asarray(states, np.uint64)
         if not states.all():
             raise ValueError("states must not hold the all-zero state")
-        if draw_bits not in DRAW_BITS:
-            raise ValueError(f"draw_bits must be one of {DRAW_BITS}, not {draw_bits!r}")
+        draw_bits = _draw_bits(draw_bits)
         self._dtype = np.dtype(f"u{draw_bits // 8}")
         self._draw_bits = draw_bits
         # The next 64 draws: enough to extend by the recurrence between draws.
@@ -218,6 +223,7 @@ class Streams:
 
     def draw(self, count: int) -> np.ndarray:
         """The next ``count`` draws of every generator, shape (count, ...), unsigned K bits."""
+        count = checks.integer("count", count, 0)
         words = np.empty((STATE_BITS + count, *self._ahead.shape[1:]), self._dtype)
         words[:STATE_BITS] = self._ahead
         for start in range(0, count, _BLOCK):

@@ -76,6 +76,7 @@ class SynapseMatrix:
     def forward(self, u: np.ndarray, limit: int = 1) -> np.ndarray:
         """Sums (batch, n_out), int32, of integers u (batch, n_in) in [-limit, limit]: trits, or
         limit = 2^bits - 1, read as ``bits`` vectors of trits (see ``golden.planes``)."""
+        limit = checks.integer("limit", limit, 1, 127)
         u = checks.integers("u", u, (None, self.n_in), -limit, limit)
         if self.reads:
             self.reads.count(Op.FORWARD, u)
@@ -201,7 +202,7 @@ class ArrayPool:
         self.arrays: list[Any] = []
         self.matrices: list[Any] = []
         self.size = 0
-        self._make, self._seed, self._equip = make, seed, equip
+        self._make, self._seed, self._equip = make, checks.integer("seed", seed, 0), equip
         self._free = 0  # columns left in the last array
 
     def matrix(self, name: str, n_in: int, n_out: int) -> Any:

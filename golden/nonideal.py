@@ -10,16 +10,15 @@ for golden model and hardware. What converters and wires do to the sums is ``gol
 """
 
 import dataclasses
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from golden import checks, switching
-from golden.config import ArrayConfig
+from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.curve import Curve
-from golden.device import Device
+from golden.device import Device, highest
 from golden.ptable import AP_TO_P, P_TO_AP
 
 VARIANT_BITS = 4  # with spread: 15 groups, and the frozen cells
@@ -49,7 +48,7 @@ class NonIdealities:
     retention_s, retention_k : float
         Time between training and test, seconds, and its temperature; 0 is that of operation.
     adc_bits, backward_adc_bits : int
-        Resolution of the converters of column and of row sums; 0 is an exact sum.
+        Resolution of the converters of column and of row sums, 2 to 32; 0 is an exact sum.
     adc_range, backward_adc_range : float
         Sum at which they saturate, in products of two ones, and in products with the largest error;
         0 is the largest sum there is.
@@ -84,18 +83,17 @@ class NonIdealities:
     wire_ohm: float = 0.0
 
     def __post_init__(self) -> None:
-        shares = (*_SPREADS, "amplitude_noise", "stuck_p", "stuck_ap")
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type is bool:
-                if not isinstance(value, bool):
-                    raise TypeError(f"{field.name} must be True or False, not {value!r}")
+                value = checks.boolean(field.name, value)
             elif field.type is int:
-                checks.integer(field.name, value, 0, 32)
+                value = checks.integer(field.name, value, 0, MOST_ADC_BITS)
                 if value == 1:
                     raise ValueError(f"{field.name} must be 0 (exact) or at least 2, not 1")
             else:
-                checks.real(field.name, value, 0.0, 1.0 if field.name in shares else math.inf)
+                value = checks.real(field.name, value, 0.0, _HIGHEST[field.name])
+            checks.keep(self, **{field.name: value})
         for name, needed in (
             ("adc_range", "adc_bits"),
             ("backward_adc_range", "backward_adc_bits"),
@@ -147,6 +145,20 @@ class NonIdealities:
 
 
 _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
+LARGEST_SUM = 2.0**30  # whatever the noise
+# Shares, and what lies far beyond any array: what lies above was meant in another unit.
+_HIGHEST = {
+    **dict.fromkeys((*_SPREADS, "amplitude_noise", "stuck_p", "stuck_ap"), 1.0),
+    "length_noise_s": highest("length_noise_s"),
+    "temperature_k": highest("temperature_k"),
+    "retention_s": 1e18,
+    "retention_k": highest("retention_k"),
+    "adc_range": LARGEST_SUM,
+    "adc_noise": LARGEST_SUM,
+    "backward_adc_range": LARGEST_SUM,
+    "backward_adc_noise": LARGEST_SUM,
+    "wire_ohm": 1e6,
+}
 _ANALOG = ("adc_bits", "adc_noise", "backward_adc_bits", "backward_adc_noise", "wire_ohm")
 
 

@@ -36,7 +36,8 @@ class Optimiser(ABC):
     def __init__(
         self, state: dict[str, Any] | None = None, momentum: float = 0.9, dead_zone: float = 0.0
     ):
-        self.state, self.momentum, self.dead_zone = dict(state or {}), momentum, dead_zone
+        self.state = dict(state or {})
+        self.momentum, self.dead_zone = float(momentum), float(dead_zone)
 
     @classmethod
     def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
@@ -164,5 +165,6 @@ OPTIMISERS: dict[str, type[Optimiser]] = {
 
 def exponential_decay(start: float, end: float, epoch: int, epochs: int) -> float:
     """Learning rate of ``epoch`` (from 0): from ``start`` in the first to ``end`` in the last."""
+    epochs = checks.integer("epochs", epochs, 1)
     epoch = checks.integer("epoch", epoch, 0, epochs - 1)
     return start * (end / start) ** (epoch / max(epochs - 1, 1))

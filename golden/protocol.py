@@ -68,6 +68,7 @@ it; every trailer shows it) and is read to its ``last``:
   of code 0 with anything that is not 0 (not written).
 """
 
+import operator
 from enum import IntEnum
 
 import numpy as np
@@ -173,6 +174,7 @@ def result_bits(config: ArrayConfig) -> int:
 
 def steps(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
     """Steps N of a command on ``count`` columns (or table rows) and ``batch`` vectors."""
+    count, batch = operator.index(count), operator.index(batch)
     if op in (Op.FORWARD, Op.BACKWARD):
         return batch * (count // config.columns_per_cycle)
     if op in (Op.SEED, Op.GENERATORS):

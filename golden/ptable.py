@@ -14,6 +14,7 @@ from golden.config import ArrayConfig
 
 AP_TO_P, P_TO_AP = 0, 1
 
+LEAST_M, MOST_M = 0.01, 1e6  # of the steepness m
 GXNOR_M = 3.0  # steepness m of tau(nu) = tanh(m |nu| / dz), GXNOR's published code
 CODES_PER_OCTAVE = 2
 _BUCKETS = 1 << 16  # of equal width in [0, 1]: a power of two, so that scaling is exact
@@ -59,7 +60,8 @@ class ProbabilityTable:
     levels: np.ndarray = field(init=False)  # what ``encode`` interpolates in, shape (codes,)
 
     def __post_init__(self) -> None:
-        checks.integer("draw_bits", self.draw_bits, 1, 32)
+        checks.keep(self, draw_bits=checks.integer("draw_bits", self.draw_bits, 1, 32))
+        checks.keep(self, by_length=checks.boolean("by_length", self.by_length))
         thresholds = checks.integers("thresholds", self.thresholds, (None, 2), 0, self.scale)
         if len(thresholds) < 2:
             raise ValueError(f"thresholds must hold at least 2 codes, not {len(thresholds)}")
@@ -145,6 +147,7 @@ class ProbabilityTable:
 
 def code_values(codes: int) -> np.ndarray:
     """nu of the codes 1 ... codes - 2, two an octave up to 1, shape (codes - 2,)."""
+    codes = checks.integer("codes", codes, 2)
     return 2.0 ** (-np.arange(codes - 3, -1, -1) / CODES_PER_OCTAVE)
 
 
@@ -158,9 +161,9 @@ def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     Raises
     ------
     TypeError, ValueError
-        If ``m`` is not a finite number of at least 0.01.
+        If ``m`` is not a number in 0.01 to 1e6.
     """
-    m = checks.real("m", m, 0.01)
+    m = checks.real("m", m, LEAST_M, MOST_M)
     scale = 1 << config.draw_bits
     nu = code_values(config.codes)
     thresholds = np.zeros(config.codes, np.int64)
@@ -204,10 +207,10 @@ def encode(
     Raises
     ------
     TypeError, ValueError
-        If ``change`` is not a finite matrix, ``m`` not a finite number of at least 0.01, or
+        If ``change`` is not a finite matrix, ``m`` not a number in 0.01 to 1e6, or
         ``table`` has not ``config.codes`` codes.
     """
-    m = checks.real("m", m, 0.01)
+    m = checks.real("m", m, LEAST_M, MOST_M)
     if len(table.thresholds) != config.codes:
         raise ValueError(f"table must have {config.codes} codes, not {len(table.thresholds)}")
     change = checks.finite("change", change, 2)

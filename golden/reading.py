@@ -13,11 +13,10 @@ it there.
 
 import numpy as np
 
-from golden.config import ArrayConfig
+from golden import checks
+from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.device import Device
-from golden.nonideal import NonIdealities
-
-_LARGEST = 2.0**30  # of a sum, whatever the noise
+from golden.nonideal import LARGEST_SUM, NonIdealities
 
 
 def converted(
@@ -39,11 +38,12 @@ def converted(
     bits : int
         0 rounds to the exact sum's own units, without end.
     """
+    bits = checks.integer("bits", bits, 0, MOST_ADC_BITS)
     if bits:
         top = (1 << (bits - 1)) - 1
         step = (full_scale or largest) * unit / top
         sums = np.clip(np.rint(sums / step), -top, top) * step
-    return np.rint(np.clip(sums, -_LARGEST, _LARGEST)).astype(np.int32)
+    return np.rint(np.clip(sums, -LARGEST_SUM, LARGEST_SUM)).astype(np.int32)
 
 
 class Reading:

@@ -39,6 +39,10 @@ class Block:
     padding: int = 0
     pool: int = 1
 
+    def __post_init__(self) -> None:
+        for name, low in {"n_out": 1, "kernel": 0, "padding": 0, "pool": 1}.items():
+            checks.keep(self, **{name: checks.integer(name, getattr(self, name), low)})
+
     def __str__(self) -> str:
         if not self.kernel:
             return f"{self.n_out}FC"
@@ -110,7 +114,7 @@ def shapes(blocks: Sequence[Block], shape: Sequence[int]) -> list[tuple[int, ...
     ValueError
         If a convolution gets no image or one smaller than its kernel, or pooling leaves nothing.
     """
-    found = [tuple(shape)]
+    found = [tuple(checks.integer("shape", n, 1) for n in shape)]
     for block in blocks:
         here = found[-1]
         if not block.kernel:

@@ -7,6 +7,8 @@ from golden import checks, spec
 from golden.layers import SPREADS
 from golden.optim import OPTIMISERS
 
+LEAST_RATE = 1e-12  # of learning
+MOST_SIZE, MOST_DEAD_ZONE = 100.0, 6.0  # of threshold and window
 RULES = ("exact", "blind")
 ACTIVATIONS = ("ternary", "binary")
 
@@ -77,9 +79,9 @@ class TrainConfig:
         for name, low in {"epochs": 1, "batch": 2, "seed": 0}.items():
             fix(name, checks.integer(name, getattr(self, name), low))
         for name in ("learning_rate", "final_learning_rate", "threshold", "window"):
-            fix(name, checks.real(name, getattr(self, name), 1e-12, 100.0))
+            fix(name, checks.real(name, getattr(self, name), LEAST_RATE, MOST_SIZE))
         fix("momentum", checks.real("momentum", self.momentum, 0.0, 0.9999))
-        fix("dead_zone", checks.real("dead_zone", self.dead_zone, 0.0, 6.0))
+        fix("dead_zone", checks.real("dead_zone", self.dead_zone, 0.0, MOST_DEAD_ZONE))
         fix("density", checks.real("density", self.density, 0.0, 1.0))
         checks.choice("optimiser", self.optimiser, tuple(OPTIMISERS))
         if self.dead_zone and self.optimiser != "gradient":

@@ -190,7 +190,9 @@ class Conv(Weighted):
         limit: int = 1,
     ):
         super().__init__(matrix, dtype, limit)
-        self.kernel, self.padding, self.pool = kernel, padding, pool
+        self.kernel = checks.integer("kernel", kernel, 1)
+        self.padding = checks.integer("padding", padding, 0)
+        self.pool = checks.integer("pool", pool, 1)
         # A back end with a convolution of its own; numpy makes it of patches, and so do arrays.
         own = hasattr(self.backend, "convolve") and not self._integers
         self._convolver: Any = self.backend if own else None

@@ -9,7 +9,7 @@ import numpy as np
 from golden import checks, coder, curve
 from golden.coder import CoderConfig, Probability
 from golden.config import ArrayConfig
-from golden.device import DIRECTIONS, Device
+from golden.device import DIRECTIONS, Device, limits
 from golden.ptable import ProbabilityTable
 from golden.tablefile import TableFile
 from spintrit.fit import SwitchingFit
@@ -48,7 +48,7 @@ def of_device(
     """
     pulses = replace(
         device,
-        v_write_v=device.v_write_v if voltage_v is None else _positive("voltage", voltage_v),
+        v_write_v=device.v_write_v if voltage_v is None else _volts(voltage_v),
         t_write_s=device.t_write_s if full_s is None else _positive("full_s", full_s),
     )
     simulated = device
@@ -90,7 +90,7 @@ def of_fit(
     curves = found.curves.values()
     if voltage_v is None:
         voltage_v = min(float(each.voltages_v[-1]) for each in curves)
-    voltage_v = _positive("voltage", voltage_v)
+    voltage_v = _volts(voltage_v)
     if full_s is None:
         full_s = min(each.reach_s(voltage_v)[1] for each in curves)
     full_s = _positive("full_s", full_s)
@@ -121,6 +121,10 @@ def of_fit(
 
 def _by_code(values: np.ndarray) -> dict[str, list[float]]:
     return {name: values[:, direction].tolist() for name, direction in DIRECTIONS.items()}
+
+
+def _volts(value: float) -> float:
+    return checks.real("voltage", _positive("voltage", value), *limits("voltage_v"))
 
 
 def _positive(name: str, value: float) -> float:

@@ -89,7 +89,8 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     tick_s = table.table.tick_s
     # The run's own converters, if it had any; exact ones else.
     settings = summary.get("nonideal", {})
-    adc_bits = adc_bits or settings.get("adc_bits") or None
+    if adc_bits is None:
+        adc_bits = settings.get("adc_bits") or None
     back_bits = settings.get("backward_adc_bits") or None
     spent = energy.energy(
         activity, junction, tick_s, array, surroundings, adc_bits, back_bits, exact=exact

@@ -9,12 +9,12 @@ import numpy as np
 from scipy import stats
 
 from golden import checks
-from golden.device import DIRECTIONS
+from golden.device import DIRECTIONS, limits
 
 ALPHA = 1e-3  # chance, over all comparisons in a file, of refusing what rises in truth
 _NEEDED = ("direction", "voltage_v", "pulse_s")
 _KNOWN = (*_NEEDED, "switched", "trials", "probability")
-_LIMITS = {"voltage_v": (1e-6, 1e6), "pulse_s": (1e-18, 1e6), "probability": (0, 1)}
+_LIMITS = {"voltage_v": limits("voltage_v"), "pulse_s": (1e-18, 1e6), "probability": (0, 1)}
 _MOST = 10**12  # trials a point: sums of two are exact in every type used here
 _NAMES = {code: name for name, code in DIRECTIONS.items()}
 

@@ -33,7 +33,7 @@ class Chip:
     tiles: int = 1
 
     def __post_init__(self) -> None:
-        checks.integer("tiles", self.tiles, 1)
+        checks.keep(self, tiles=checks.integer("tiles", self.tiles, 1))
 
 
 def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment], ChipNetwork]:

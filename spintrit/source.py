@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from golden import checks, data
 from golden.checks import InputWarning
 from golden.data import Split
+from golden.data.pixels import INPUT_BITS
 from spintrit.console import Console
 
 
@@ -48,7 +49,7 @@ class Source:
         KeyError, TypeError, ValueError
             If it is damaged.
         """
-        bits = checks.integer("input_bits", told["input_bits"], 2, 8)
+        bits = checks.integer("input_bits", told["input_bits"], *INPUT_BITS)
         classes = told.get("classes", [])  # runs made by earlier versions have none
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
             raise ValueError(f"classes must be a list of names, not {classes!r}")

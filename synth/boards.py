@@ -59,8 +59,8 @@ class Workload:
         return replace(array, cols=columns(sizes, array))
 
     def _blocks(self) -> list[Block]:
-        checks.integer("classes", self.classes, 1)
-        return [*spec.parse(spec.load(self.network)[0]), Block(self.classes)]
+        classes = checks.integer("classes", self.classes, 1)
+        return [*spec.parse(spec.load(self.network)[0]), Block(classes)]
 
 
 @dataclass(frozen=True, kw_only=True)

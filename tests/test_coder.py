@@ -267,7 +267,8 @@ def test_full_pulse_must_switch():
     [
         ({"coder": "log"}, ValueError,
          r"^coder must be one of inverse, linear, gated, not 'log'$"),
-        ({"steepness": 0.0}, ValueError, r"^steepness must be finite and at least 0\.01, not 0\.0"),
+        ({"steepness": 0.0}, ValueError,
+         r"^steepness must be finite and in 0\.01 to 1e\+06, not 0\.0$"),
         ({"steepness": "3"}, TypeError, r"^steepness must be a number, not '3'$"),
         ({"step_s": 0.0}, ValueError, r"^step_s must be finite and in 1e-15 to 1, not 0\.0$"),
         ({"step_s": math.nan}, ValueError, r"^step_s must be finite and in 1e-15 to 1, not nan$"),

@@ -17,7 +17,7 @@ DEFAULT = device.load("default")
 
 @pytest.mark.parametrize(
     "changes",
-    [{"half_tmr_v": 1e-300}, {"damping": 1e-300}, {"r_on_ohm": 1e-300}, {"length_m": 1e-5}],
+    [{"half_tmr_v": 1e-6}, {"damping": 1e-9}, {"r_on_ohm": 1e-3}, {"length_m": 1e-5}],
 )
 @pytest.mark.filterwarnings("error")
 def test_extreme_devices_are_shown(changes):

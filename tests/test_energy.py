@@ -341,8 +341,8 @@ def test_activity_is_checked():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: spent(adc_bits=0), r"^adc_bits must be in 1 to 24, not 0$"),
-        (lambda: spent(adc_bits=25), r"^adc_bits must be in 1 to 24, not 25$"),
+        (lambda: spent(adc_bits=0), r"^adc_bits must be in 1 to 32, not 0$"),
+        (lambda: spent(adc_bits=33), r"^adc_bits must be in 1 to 32, not 33$"),
         (lambda: energy.energy(counts(), JUNCTION, -1, ARRAY, COSTS), "^tick_s .* not -1.0$"),
         (lambda: energy.total(spent(), "sideways"), "^phase must be one of .*, not 'sideways'$"),
         (lambda: energy.expected_forward(ARRAY, 1.5, 0), "^zero_inputs .* not 1.5$"),

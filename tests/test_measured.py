@@ -70,7 +70,7 @@ def test_csv_with_probability_alone_and_with_trials(tmp_path):
         (COUNTS + "AP_to_P,1,1e300,5,9\n", r", line 2: pulse_s must be in .*, not 1e\+300"),
         (
             COUNTS + "AP_to_P,0,1e-9,5,9\n",
-            r", line 2: voltage_v must be in 1e-06 to 1e\+06, not 0",
+            r", line 2: voltage_v must be in 1e-06 to 10, not 0",
         ),
         (COUNTS + "AP_to_P,1,1e-9,10,9\n", r", line 2: switched must be at most trials = 9, not 1"),
         (COUNTS + "AP_to_P,1,1e-9,2.5,9\n", r", line 2: switched must be a whole number .*'2\.5'"),

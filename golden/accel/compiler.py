@@ -24,6 +24,7 @@ from golden.config import ArrayConfig
 from golden.layers import DEVIATION
 from golden.optim import tail_rms
 from golden.spec import Block
+from golden.trainconfig import LEAST_RATE, MOST_DEAD_ZONE, MOST_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +49,12 @@ class Settings:
     adc: int = 0
 
     def __post_init__(self) -> None:
-        for name, most in (("threshold", 100), ("window", 100), ("dead_zone", 6)):
-            checks.real(name, getattr(self, name), 0, most)
-        checks.real("gain", self.gain, 0, 4)
-        checks.integer("learn", self.learn, 0, 15)
-        checks.integer("adc", self.adc, 0, 0xFFFF)
+        sizes = {"threshold": MOST_SIZE, "window": MOST_SIZE, "dead_zone": MOST_DEAD_ZONE}
+        for name, most in {**sizes, "gain": 4}.items():
+            checks.keep(self, **{name: checks.real(name, getattr(self, name), 0, most)})
+        for name in ("learn", "adc"):
+            checks.keep(self, **{name: checks.integer(name, getattr(self, name), *LIMITS[name])})
+        checks.keep(self, blind=checks.boolean("blind", self.blind))
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ class Plan:
         self.config, self.settings = config, settings
         self.shape = _flat(blocks, shape)
         self.layers = _place(blocks, shape, config.array.rows, config.tiles, batch)
-        self.batch = batch
+        self.batch = checks.integer("batch", batch, 1)
         for name, (used, have) in self.demand().items():
             if used > have:
                 raise ValueError(f"{name} must be at least {used} for this network, not {have}")
@@ -153,7 +155,7 @@ class Plan:
 
     def infer_program(self, batch: int) -> list[Instruction]:
         """Forward alone, with the stored thresholds; raises as ``train_program``."""
-        checks.integer("batch", batch, 1, self.batch)
+        batch = checks.integer("batch", batch, 1, self.batch)
         return [self._forward(layer, batch, train=False) for layer in self.layers]
 
     def train_program(self, batch: int, learning_rate: float) -> list[Instruction]:
@@ -165,8 +167,8 @@ class Plan:
             If the batch is larger than the plan's, or the learning rate not positive or too large
             for an instruction.
         """
-        checks.integer("batch", batch, 1, self.batch)
-        checks.real("learning_rate", learning_rate, 1e-12, 1e6)
+        batch = checks.integer("batch", batch, 1, self.batch)
+        learning_rate = checks.real("learning_rate", learning_rate, LEAST_RATE, 1e6)
         forward = [self._forward(layer, batch, train=True) for layer in self.layers]
         backward = [
             replace(layer.form, code=Code.BACKWARD, error_shift=_error_shift(layer))
@@ -187,7 +189,7 @@ class Plan:
     def columns(self, layer: Layer, tile: int) -> slice:
         """Outputs of a layer that lie in a tile, in the order of its columns from ``form.cells``
         (plus tap groups) on."""
-        return slice(tile, layer.n_out, self.config.tiles)
+        return slice(checks.integer("tile", tile, 0), layer.n_out, self.config.tiles)
 
     def _sized(self, step: Instruction, batch: int) -> Instruction:
         return replace(step, positions=step.positions * batch)
@@ -237,6 +239,7 @@ def sized(
     """
     if not isinstance(array, ArrayConfig):
         raise TypeError(f"array must be an ArrayConfig, not {array!r}")
+    tiles, batch = checks.integer("tiles", tiles, 1), checks.integer("batch", batch, 1)
     layers = _place(blocks, shape, array.rows, tiles, batch)
     used = _demand(layers, batch)
     cols = max(used.pop("cols"), 2)
@@ -248,6 +251,7 @@ def sized(
 
 def reciprocal(n: int) -> tuple[int, int]:
     """Factor (16 bits) and shift of 2^FRACTION / n."""
+    n = checks.integer("n", n, 1)
     shift = 15 - FRACTION + (n - 1).bit_length()
     factor = round((1 << FRACTION + shift) / n)
     return (factor, shift) if factor < 1 << 16 else (factor >> 1, shift - 1)
@@ -262,15 +266,15 @@ def _error_shift(layer: Layer) -> int:
 def _flat(blocks: Sequence[Block], shape: Sequence[int]) -> tuple[int, ...]:
     """Shape of an input as the first layer takes it: a dense one's as a vector, which fills whole
     words."""
-    return tuple(shape) if blocks[0].kernel else (math.prod(shape),)
+    shape = tuple(checks.integer("shape", n, 1) for n in shape)
+    return shape if blocks[0].kernel else (math.prod(shape),)
 
 
 def _place(
     blocks: Sequence[Block], shape: Sequence[int], rows: int, tiles: int, batch: int
 ) -> list[Layer]:
     """Layers one behind the other in each memory; ``positions`` are those of one sample."""
-    checks.integer("tiles", tiles, 1)
-    checks.integer("batch", batch, 1)
+    tiles, batch = checks.integer("tiles", tiles, 1), checks.integer("batch", batch, 1)
     if not 1 <= len(blocks) <= STATES:
         raise ValueError(f"network must have 1 to {STATES} layers, not {len(blocks)}")
     shapes = spec.shapes(blocks, _flat(blocks, shape))

@@ -69,7 +69,8 @@ class AcceleratorConfig:
                     f"array.{name} must be {value}, not {getattr(self.array, name)}: "
                     "tiles work side by side"
                 )
-        checks.integer("tiles", self.tiles, 1, min(self.array.rows, MAX_TILES))
+        most = min(self.array.rows, MAX_TILES)
+        checks.keep(self, tiles=checks.integer("tiles", self.tiles, 1, most))
         if self.tiles & (self.tiles - 1) or self.array.rows % self.tiles:
             raise ValueError(
                 f"tiles must be a power of two that divides rows = {self.array.rows}, "
@@ -77,7 +78,8 @@ class AcceleratorConfig:
             )
         for name in ("activation_words", "error_words", "positions", "threshold_words",
                      "program_words"):  # fmt: skip
-            checks.integer(name, getattr(self, name), 2, (1 << ADDRESS_BITS) - 1)
+            value = checks.integer(name, getattr(self, name), 2, (1 << ADDRESS_BITS) - 1)
+            checks.keep(self, **{name: value})
 
     @property
     def sum_bits(self) -> int:

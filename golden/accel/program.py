@@ -173,7 +173,7 @@ class Instruction:
 
     def __post_init__(self) -> None:
         for name, (low, high) in LIMITS.items():
-            checks.integer(name, getattr(self, name), low, high)
+            checks.keep(self, **{name: checks.integer(name, getattr(self, name), low, high)})
 
     @property
     def taps(self) -> int:

@@ -14,6 +14,7 @@ kernel, G column groups and R rows:
 - Each is fetched in ``FETCH`` cycles; END takes two more.
 """
 
+import operator
 from dataclasses import dataclass
 
 from golden.accel.config import STATES, TOTAL_BITS, AcceleratorConfig
@@ -36,6 +37,7 @@ class Cycles:
 
 def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
     """Clock cycles of an instruction."""
+    batch = operator.index(batch)
     if step.code == Code.END:
         return Cycles(FETCH, _END, 0)
     if step.code == Code.FORWARD:

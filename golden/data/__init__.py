@@ -15,7 +15,7 @@ from golden.data.digits import HIGH as DIGITS_HIGH
 from golden.data.digits import LOW as DIGITS_LOW
 from golden.data.digits import digits
 from golden.data.download import SOURCES, Progress
-from golden.data.pixels import Raw, quantise, ternarise
+from golden.data.pixels import INPUT_BITS, Raw, quantise, ternarise
 from golden.data.places import Finder, locate
 from golden.data.split import Split, held_out
 
@@ -83,9 +83,10 @@ def load(
         If what carries or reads it is not installed; the message names the extra that is missing.
     """
     checks.choice("name", name, DATASETS)
-    checks.integer("input_bits", input_bits, 0, 8)
-    if input_bits == 1:
-        raise ValueError("input_bits must be 0 or in 2 to 8, not 1")
+    low, high = INPUT_BITS
+    input_bits = checks.integer("input_bits", input_bits, 0, high)
+    if 0 < input_bits < low:
+        raise ValueError(f"input_bits must be 0 or in {low} to {high}, not {input_bits}")
     if name == "digits":
         if input_bits not in (0, 2):
             raise ValueError(f"input_bits must be 2 for the digits, not {input_bits}")

@@ -26,7 +26,7 @@ def crop_flip(
     -------
     ndarray of the shape and type of ``x``
     """
-    checks.integer("pad", pad, 0)
+    pad = checks.integer("pad", pad, 0)
     if x.ndim != 4:
         raise ValueError(f"x must have 4 dimensions, not shape {x.shape}")
     batch, height, width, _ = x.shape

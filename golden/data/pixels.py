@@ -6,6 +6,7 @@ import numpy as np
 
 from golden import checks
 
+INPUT_BITS = 2, 8  # fewest and most of an input
 _BLOCK = 1 << 20
 MAX_BYTES = 2 << 30
 """Bytes that the unpacked files of a data set, and its pixels, may have; a guard against files
@@ -50,7 +51,7 @@ def quantise(pixels: np.ndarray, input_bits: int) -> np.ndarray:
     TypeError
         If the pixels are not uint8.
     """
-    checks.integer("input_bits", input_bits, 2, 8)
+    input_bits = checks.integer("input_bits", input_bits, *INPUT_BITS)
     if pixels.dtype != np.uint8:
         raise TypeError(f"pixels must be uint8, not {pixels.dtype}")
     limit = 2 ** (input_bits - 1) - 1

@@ -7,6 +7,7 @@ import numpy as np
 
 from golden import checkpoint, checks
 from golden.data.augment import AUGMENTS
+from golden.data.pixels import INPUT_BITS
 
 PARTS = ("train", "val", "test")
 _SEED = 20180531  # of the validation samples; no run's seed changes them
@@ -44,8 +45,8 @@ class Split:
         return tuple(getattr(self, f"{axis}_{part}") for part in PARTS for axis in "xy")
 
     def __post_init__(self) -> None:
-        checks.integer("classes", self.classes, 2)
-        checks.integer("input_bits", self.input_bits, 2, 8)
+        bits = checks.integer("input_bits", self.input_bits, *INPUT_BITS)
+        checks.keep(self, classes=checks.integer("classes", self.classes, 2), input_bits=bits)
         checks.choice("augment", self.augment, AUGMENTS)
         names = tuple(self.names) or tuple(map(str, range(self.classes)))
         if len(names) != self.classes or len(set(names)) != len(names):
