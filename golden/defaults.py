@@ -34,7 +34,8 @@ def settings(dataset: str, network: str, *, on_chip: bool = False) -> dict[str, 
     Raises
     ------
     TypeError, ValueError
-        As ``golden.spec.load``, or if a setting of the network's file is unknown or of another type.
+        As ``golden.spec.load``, or if a setting of the network's file is unknown or of another
+        type.
     OSError
         If that file cannot be read.
     """

@@ -35,7 +35,7 @@ from spintrit.onchip import Chip
 
 TYPES = [np.dtype(f"{kind}{size}").type for kind in "iu" for size in (1, 2, 4, 8)]
 SAMPLES = {
-    "x_train": np.zeros((4, 3), int), "y_train": np.zeros(4, int), "x_val": np.zeros((2, 3), int),
+    "x_train": np.eye(4, 3, dtype=int), "y_train": np.zeros(4, int), "x_val": np.zeros((2, 3), int),
     "y_val": np.zeros(2, int), "x_test": np.zeros((2, 3), int), "y_test": np.zeros(2, int),
 }  # fmt: skip
 # What makes each configuration, with values that reach beyond the smaller types once combined.
