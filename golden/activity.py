@@ -33,6 +33,13 @@ COUNTERS = (
 COUNT_BITS = 64
 
 
+def since(now: int, before: int) -> int:
+    """How far a counter, or a sum of counters, has come. Whole matrices take as failed what was
+    estimated less what has switched, which may be below 0; that counts as 0."""
+    half = 1 << (COUNT_BITS - 1)
+    return max((now - before + half) % (1 << COUNT_BITS) - half, 0)
+
+
 @dataclass
 class Counters:
     """What an array has done since it was made.

@@ -171,6 +171,20 @@ def load(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Groups]:
         Naming the file, if it is truncated, damaged or something else, or if its identity differs
         from ``identity``; the first name that differs is told.
     """
+    theirs, meta, groups = _read(path)
+    for name, mine in identity.items():
+        if theirs.get(name) != mine:
+            raise ValueError(f"{path} was made with {name} = {theirs.get(name)!r}, not {mine!r}")
+    return meta, groups
+
+
+def identity(path: Path) -> dict[str, Any]:
+    """What a checkpoint says of its run, see ``save``; raises as ``load``."""
+    return _read(path)[0]
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any], Groups]:
+    """Identity, meta and groups of a checkpoint."""
     content = path.read_bytes()
     try:
         # Damage can show as nearly any exception, depending on the byte: all mean the same here.
@@ -186,7 +200,4 @@ def load(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Groups]:
             groups.setdefault(group, {})[name] = array
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint, or damaged: {error}") from error
-    for name, mine in identity.items():
-        if theirs.get(name) != mine:
-            raise ValueError(f"{path} was made with {name} = {theirs.get(name)!r}, not {mine!r}")
-    return meta, groups
+    return theirs, meta, groups

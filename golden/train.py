@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from golden import checkpoint, ptable, spec
-from golden.activity import COUNTERS
+from golden.activity import COUNTERS, since
 from golden.array import GoldenArray, SynapseArray
 from golden.backend import Backend
 from golden.coder import CoderConfig
@@ -29,6 +29,7 @@ from golden.network import Network, SynapseNetwork, populations
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
 from golden.ptable import ProbabilityTable
+from golden.start import Start
 from golden.trainconfig import TrainConfig
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
@@ -80,6 +81,8 @@ class Trainer:
         estimate, from one batch in 50.
     chip : callable, optional
         Makes a network that trains by itself, on an accelerator (``golden.accel``), instead.
+    start : Start, optional
+        Weights to start from, in the place of random ones. The optimiser starts anew.
     on_batch, on_epoch : callable, optional
         Called after each batch with (epoch, batch, batches), counted from 1, and after each epoch,
         once it is on disk, with its metrics.
@@ -88,6 +91,8 @@ class Trainer:
     ------
     OSError
         If the folder cannot be made.
+    ValueError
+        Naming the array, if the weights of ``start`` do not fit the network.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Trainer:
         environment: Environment | None = None,
         backend: Backend | None = None,
         chip: Callable[[TrainConfig, Split, Environment], SynapseNetwork] | None = None,
+        start: Start | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
     ):
@@ -150,17 +156,20 @@ class Trainer:
         self.metrics: list[dict[str, Any]] = []
         self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
         self._on_batch, self._on_epoch = on_batch, on_epoch
-        # What a checkpoint must share with the run that resumes it.
+        # What a checkpoint must share with the run that resumes it. A run may be given more epochs.
+        own = {name: value for name, value in asdict(config).items() if name != "epochs"}
         self._identity = {
             **{f"array {name}": value for name, value in asdict(array).items()},
-            **asdict(config),
+            **own,
             "matrices": "chip" if chip else backend.name if backend else "arrays",
             "augment": split.augment,
             "table": checkpoint.digest(*table.arrays()),
             **environment.identity(),
             "data": checkpoint.digest(*split.arrays()),
+            "start": start.digest if start else None,
         }
         self.network.initialise(self.rngs["start"], config.density)
+        self._started = start.give(self.network) if start else True
 
     @property
     def epoch(self) -> int:
@@ -178,7 +187,8 @@ class Trainer:
         Raises
         ------
         ValueError
-            If the checkpoint is damaged, or was made by a run of another configuration.
+            If the checkpoint is damaged, was made by a run of another configuration, or has more
+            epochs than this run is to have.
         """
         if not self.out or not (self.out / CHECKPOINT).exists():
             return self.epoch
@@ -193,6 +203,12 @@ class Trainer:
             self.metrics = meta["metrics"]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} does not fit its own configuration: {error}") from error
+        if self.epoch > self.config.epochs:
+            raise ValueError(
+                f"epochs = {self.config.epochs} is less than the {self.epoch} that are done in "
+                f"{path}"
+            )
+        self._started = True
         return self.epoch
 
     def run(self) -> Result:
@@ -204,7 +220,11 @@ class Trainer:
             If a lock-step array's two sides differ, placed in its layer.
         OSError
             Naming the file, if one cannot be written.
+        ValueError
+            If there is but the digest of the weights to start from, and no checkpoint.
         """
+        if not self._started:
+            raise ValueError("start has no weights, and there is no checkpoint to go on from")
         self._save()
         if self.out:
             text = "".join(_line(entry) for entry in self.metrics)
@@ -269,7 +289,7 @@ class Trainer:
             if self._on_batch:
                 self._on_batch(self.epoch + 1, number, len(starts))
         activity = {
-            name: (count - activity[name]) * len(starts) // counted
+            name: since(count, activity[name]) * len(starts) // counted
             for name, count in self._activity().items()
         }
         self._counting(0)

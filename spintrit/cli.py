@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -29,11 +30,7 @@ from spintrit.options import (
     writable,
 )
 from spintrit.parser import Parser
-from spintrit.status import guarded
-
-_STOPPED = dict.fromkeys(("train", "demo"), "; --resume goes on") | {
-    "study": "; the same command goes on"
-}
+from spintrit.status import Stopped, guarded
 
 
 def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
@@ -111,5 +108,17 @@ def call(argv: Sequence[str] | None = None) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status, see ``spintrit.status``."""
-    named = (sys.argv[1:] if argv is None else argv) or [""]
-    return guarded(lambda: call(argv), _STOPPED.get(named[0], ""))
+    words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: call(argv), lambda stop: _go_on(words, stop))
+
+
+def _go_on(words: list[str], stop: KeyboardInterrupt) -> str:
+    """The command that goes on after Ctrl-C, as the end of a message."""
+    command = words[0] if words else ""
+    if command not in ("train", "demo", "study"):
+        return ""
+    begun = isinstance(stop, Stopped) and command != "study"
+    if begun:
+        words = [command, "--out", str(stop), "--resume"]
+    how = "go on" if begun or command == "study" else "start again"
+    return f"; {how} with: {shlex.join(['spintrit', *words])}"

@@ -52,6 +52,9 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
             if "_j_" in key and summary.get("energy_assumes_default_device"):
                 label += " (default device assumed)"
             shown.add_row(label, form.format(si(value, "J") if "_j_" in key else value))
+    for end in summary.get("earlier", []):
+        label = f"test accuracy when it had {end['epochs']} epochs"
+        shown.add_row(label, f"{end['test_accuracy']:.2%} (epoch {end['chosen_epoch']})")
     console = console or Console()
     console.print(shown)
     if "accelerator" in summary:

@@ -19,12 +19,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from golden import backend, costs, curve, device, energy, tablefile
+from golden import backend, curve, device, tablefile
 from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import alone, write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
+from golden.device import Device
 from golden.environment import Environment
 from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
@@ -32,16 +33,18 @@ from golden.optim import OPTIMISERS
 from golden.ptable import tanh_table
 from golden.tablefile import TableFile
 from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
-from spintrit import onchip
+from spintrit import onchip, settings, spent
 from spintrit.console import Console
 from spintrit.onchip import Chip
 from spintrit.options import IDEAL
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
+from spintrit.settings import CONFIG, TABLE, Init
 from spintrit.source import Source, resumed
+from spintrit.spent import COUNTED
+from spintrit.status import Stopped
 
-CONFIG, TABLE, CLOCK = "config.json", "table.json", "seconds.json"
-_COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
+CLOCK = "seconds.json"
 RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, CHECKPOINT, METRICS, WEIGHTS, BEST)
 
 
@@ -51,16 +54,16 @@ class Cells:
 
     Parameters
     ----------
-    device : str
-        A name or a TOML file (see ``golden.device.load``), or ``IDEAL``. Empty: the table's own
-        device, or "default" without a table.
+    device : str or Device
+        A device, its name or TOML file (see ``golden.device.load``), or ``IDEAL``. Empty: the
+        table's own device, or "default" without a table.
     table : Path, optional
         A table file. Switching probabilities come from it, reads and ageing from the device.
     coder : CoderConfig
     nonideal : NonIdealities
     """
 
-    device: str = ""
+    device: str | Device = ""
     table: Path | None = None
     coder: CoderConfig = field(default_factory=CoderConfig)
     nonideal: NonIdealities = field(default_factory=NonIdealities)
@@ -93,7 +96,7 @@ def environment(
         if cells.device:
             measured = {"v_write_v": "voltage_v", "t_write_s": "full_s"}
             pulses = {k: provenance[v] for k, v in measured.items() if v in provenance}
-            junction = replace(device.load(cells.device), **pulses)
+            junction = replace(_device(cells.device), **pulses)
         if junction is None and settings.beside_table:
             name = settings.beside_table[0]
             raise ValueError(
@@ -112,7 +115,7 @@ def environment(
         table = tanh_table(array, coder.steepness)
         provenance = {"coder": IDEAL, "steepness": coder.steepness}
     else:
-        junction = device.load(cells.device or "default")
+        junction = _device(cells.device or "default")
         with console.status(
             f"simulating device {junction.name} (those of spintrit's are kept) ..."
         ):
@@ -120,6 +123,10 @@ def environment(
         provenance |= {"curve": shape.provenance}
     around = Environment(array, shape, settings, coder, table=table, seed=seed)
     return around, TableFile(around.table, junction, provenance)
+
+
+def _device(named: str | Device) -> Device:
+    return named if isinstance(named, Device) else device.load(named)
 
 
 def versions(compute: str) -> dict[str, str]:
@@ -151,6 +158,7 @@ def run(
     cells: Cells | None = None,
     compute: str = "numpy",
     chip: Chip | None = None,
+    init: Init | None = None,
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
@@ -160,7 +168,9 @@ def run(
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
     learning.png and table.json are added here. ``compute`` is the back end of whole
-    matrices, kind "fast" (see ``golden.backend``).
+    matrices, kind "fast" (see ``golden.backend``). ``init`` names a run whose weights this one
+    starts from. A run that is resumed takes table and device from its own table.json, and may go on
+    with more epochs than it had.
 
     Returns
     -------
@@ -171,7 +181,8 @@ def run(
     ------
     ValueError
         If ``out`` holds a run already and neither ``resume`` nor ``overwrite`` is given, if another
-        process runs in it, or for any argument that the trainer refuses.
+        process runs in it, if a resumed run has other settings, or for any argument that the
+        trainer refuses.
     golden.lockstep.Mismatch
         If the RTL differs from the golden model; summary.json tells the difference.
     OSError
@@ -185,6 +196,12 @@ def run(
         raise ValueError(
             f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
         )
+    cells = cells or Cells()
+    given = settings.settings(kind, source, config, array, cells, compute, chip, init)
+    told = settings.read(out) if resume else {}
+    if resume:
+        settings.agree(out, given)
+        cells = settings.own_files(out, cells)
     if kind != "fast" and compute != "numpy":
         raise ValueError(f"backend {compute} needs array fast, not {kind}")
     if chip and kind == "fast":
@@ -198,7 +215,6 @@ def run(
     if resume:
         source = resumed(source, out / CONFIG)
     split = source.load(console)
-    cells = cells or Cells()
     around, kept = environment(cells, array, config.seed, console)
     if kind != "golden" and cells.nonideal.analog:
         raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
@@ -206,7 +222,11 @@ def run(
         raise ValueError("adc_..., backward_adc_... and wire_ohm are not for on-chip training")
     array = around.config
     out.mkdir(parents=True, exist_ok=True)
-    with _alone(out):
+    with _alone(out), contextlib.ExitStack() as begun:
+        beginning = None
+        if init:
+            has = resume and (out / CHECKPOINT).exists()
+            beginning = settings.start(init, told, begun=has, on_chip=chip is not None)
         if kind in ("rtl", "both") and not chip:
             from sim import library
 
@@ -241,10 +261,12 @@ def run(
                 environment=around,
                 backend=backend.load(compute) if kind == "fast" else None,
                 chip=onchip.network(kind, chip) if chip else None,
+                start=beginning,
                 on_batch=on_batch, on_epoch=on_epoch,
             )  # fmt: skip
         first_epoch = trainer.resume() if resume else 0
-        seconds = _seconds(out / CLOCK, first_epoch)
+        seconds = spent.seconds(out / CLOCK, first_epoch)
+        earlier = settings.earlier(out, told, config.epochs) if resume else []
         # What an earlier run came to must not stand beside the files of this one.
         for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
             (out / name).unlink(missing_ok=True)
@@ -276,8 +298,13 @@ def run(
             "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
             "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
         }
-        text = json.dumps(summary, indent=2) + "\n"
+        if beginning:
+            summary["start"] = beginning.digest
+        if earlier:
+            summary["earlier"] = earlier
+        text = json.dumps(summary | {"settings": given}, indent=2) + "\n"
         write_atomically(out / CONFIG, text.encode())
+        begun.enter_context(_stoppable(out))
         summary |= {"resumed_after_epoch": first_epoch, "complete": False}
         try:
             with progress:
@@ -292,8 +319,8 @@ def run(
                 "val_accuracy": result.val_accuracy,
                 "test_samples": len(split.y_test),
                 "cells_switched": result.cells_switched,
-                **({"cycles_by_formula": result.cycles} if kind in _COUNTED or board else {}),
-                **_spent(trainer, kept, cells.nonideal),
+                **({"cycles_by_formula": result.cycles} if kind in COUNTED or board else {}),
+                **spent.spent(trainer, kept, cells.nonideal),
             }
         except Mismatch as mismatch:
             summary["differences"] = mismatch.count
@@ -308,20 +335,20 @@ def run(
             if chip:
                 summary |= onchip.report(kind, trainer.pool.accelerator)
             else:
-                summary |= _activity(kind, trainer.pool.arrays)
+                summary |= spent.activity(kind, trainer.pool.arrays)
             summary["seconds"] = round(seconds[first_epoch] + time.perf_counter() - start, 3)
             write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
         draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
         return summary
 
 
-def _seconds(path: Path, epochs: int) -> list[float]:
-    """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""
+@contextlib.contextmanager
+def _stoppable(out: Path) -> Iterator[None]:
+    """Tell who sees a Ctrl-C which run goes on."""
     try:
-        kept = [float(value) for value in json.loads(path.read_bytes())][: epochs + 1] or [0.0]
-    except (OSError, ValueError, TypeError):
-        kept = [0.0]
-    return kept + kept[-1:] * (epochs + 1 - len(kept))
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(out) from None
 
 
 @contextlib.contextmanager
@@ -332,42 +359,3 @@ def _alone(out: Path) -> Iterator[None]:
             yield
     except BlockingIOError:
         raise ValueError(f"out {str(out)!r} is another process's, which runs in it") from None
-
-
-def _spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[str, Any]:
-    """Activity of the training part of all epochs, and its energy."""
-    epochs = [entry["activity"] for entry in trainer.metrics]
-    activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
-    samples = len(epochs) * len(trainer.split.x_train)
-    array = trainer.pool.config
-    if not array.counters:
-        return {"train_samples": samples}
-    exact = trainer.config.rule == "exact" and array.cells == 2
-    joules = energy.energy(
-        activity, kept.device or device.load("default"), kept.table.tick_s, array, costs.load(),
-        settings.adc_bits or None, settings.backward_adc_bits or None, exact=exact,
-    )  # fmt: skip
-    return {
-        "energy_assumes_default_device": kept.device is None,
-        "train_samples": samples,
-        "activity": activity,
-        "array_j_per_train_sample": energy.total(joules, periphery=False) / samples,
-        "total_j_per_train_sample": energy.total(joules) / samples,
-    }
-
-
-def _activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
-    """What the arrays have done in this process, by hardware cycles and comparisons."""
-    if kind in _COUNTED or kind.startswith(onchip.SERIAL):
-        return {}
-    activity: dict[str, Any] = {}
-    if kind == "both":
-        activity["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]
-        arrays = [array.other for array in arrays]  # type: ignore[attr-defined]
-    cycles = sum(array.counters.cycles for array in arrays)
-    seconds = sum(array.seconds for array in arrays)  # type: ignore[attr-defined]
-    return activity | {
-        "rtl_cycles": cycles,
-        "rtl_seconds": round(seconds, 3),
-        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
-    }

@@ -6,6 +6,7 @@ import select
 import sys
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TextIO
 
 from golden.checks import InputWarning
@@ -27,15 +28,23 @@ MEANING = {
 }
 
 
-def guarded(act: Callable[[], int], stopped: str = "") -> int:
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C in a run whose folder ``out`` has all that it takes to go on."""
+
+    def __init__(self, out: Path):
+        super().__init__(str(out))
+        self.out = out
+
+
+def guarded(act: Callable[[], int], stopped: Callable[[KeyboardInterrupt], str]) -> int:
     """The exit status of ``act``; its errors are told in one line, and so is each InputWarning.
 
     Parameters
     ----------
     act : callable
         Returns an exit status.
-    stopped : str
-        What is told after Ctrl-C: how to go on.
+    stopped : callable
+        Tells how to go on after Ctrl-C.
     """
     try:
         try:
@@ -59,8 +68,8 @@ def guarded(act: Callable[[], int], stopped: str = "") -> int:
         text = str(error) or type(error).__name__
         _say(f"error: {text}{suggestion(text)}")
         return REFUSED
-    except KeyboardInterrupt:
-        _say(f"stopped{stopped}")
+    except KeyboardInterrupt as stop:
+        _say(f"stopped{stopped(stop)}")
         return INTERRUPTED
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,15 @@ from spintrit.options import (
     write_json,
 )
 from spintrit.parser import Parser
+from spintrit.settings import FILES, Init, resumed
 
 TRAIN_FOLDER, DEMO_FOLDER = Path("build/train"), Path("build/demo")
 
 
 def add(commands: Any, training: dict[str, Any]) -> None:
-    """Add both commands to the top parser's; ``training`` has other defaults of train."""
-    _add_demo(commands)
+    """Add both commands to the top parser's; ``training`` has other defaults of train, or, with
+    "array" among them, those of a run that goes on."""
+    _add_demo(commands, training if "array" in training else {})
     _add_train(commands, training)
 
 
@@ -50,7 +53,7 @@ def _add_folder(parser: argparse.ArgumentParser, default: Path | None, told: str
     earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
 
 
-def _add_demo(commands: Any) -> None:
+def _add_demo(commands: Any, resumed: dict[str, Any]) -> None:
     demo = commands.add_parser(
         "demo",
         help="train on handwritten digits in RTL and golden model in lock step",
@@ -68,16 +71,18 @@ def _add_demo(commands: Any) -> None:
         help="let the accelerator do all of the training, instead of arrays under the host",
     )  # fmt: skip
     _add_folder(demo, None, f"{DEMO_FOLDER}, {demo_folder(1, True)} and so on")
-    demo.set_defaults(act=_demo)
+    own = {name: resumed[name] for name in ("seed", "epochs", "on_chip") if name in resumed}
+    demo.set_defaults(act=_demo, **own)
 
 
 def _add_train(commands: Any, training: dict[str, Any]) -> None:
     train = commands.add_parser(
         "train",
         help="train any network on any array",
-        description="Train a network. A killed run goes on with --resume and ends with the same "
-        "bits. A data set, a named network and --on-chip bring training settings of their own "
-        "(docs/training.md), which options replace.",
+        description="Train a network. A killed run goes on with --out DIR --resume, which takes "
+        "all other settings from there, and ends with the same bits; with more --epochs a finished "
+        "run goes on. A data set, a named network and --on-chip bring training settings of their "
+        "own (docs/training.md), which options replace.",
     )
     train.add_argument(
         "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
@@ -115,6 +120,14 @@ def _add_train(commands: Any, training: dict[str, Any]) -> None:
         help="random moves and mirroring of training images [the data set's own]",
     )  # fmt: skip
     _add_folder(train, TRAIN_FOLDER, str(TRAIN_FOLDER))
+    train.add_argument(
+        "--init", type=path, metavar="RUN",
+        help="start from the cells and batch norms of a finished run with the same layers",
+    )  # fmt: skip
+    train.add_argument(
+        "--init-weights", choices=tuple(FILES), default="best",
+        help="of its epoch best on validation, or of its last [best]",
+    )  # fmt: skip
     options = train.add_argument_group("training")
     add_fields(options, TrainConfig, TRAIN_HELP)
     options.add_argument(
@@ -211,15 +224,28 @@ def _train(arguments: argparse.Namespace) -> int:
     return _run(
         arguments.array, config, array, arguments,
         source=source, cells=cells, compute=arguments.backend,
-        chip=chip,
+        chip=chip, init=Init(arguments.init, arguments.init_weights) if arguments.init else None,
     )  # fmt: skip
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:
-    """The settings that suit data set and network of the command line."""
+    """Defaults that the command line asks for: all settings of the run that it resumes, or those
+    that suit its data set and network."""
+    words = list(sys.argv[1:] if argv is None else argv)
     early = Parser(prog="spintrit", add_help=False, strict=False)
     early.add_argument("--network", default=TrainConfig.network)
     early.add_argument("--dataset", default="")
     early.add_argument("--on-chip", action="store_true")
-    known = early.parse_known_args(argv)[0]
+    if words[:1] in (["train"], ["demo"]):
+        early.add_argument("-o", "--out", type=path)
+        early.add_argument("--resume", action="store_true")
+        early.add_argument("--seed", type=int, default=0)
+    known = early.parse_known_args(words)[0]
+    if getattr(known, "resume", False):
+        default = TRAIN_FOLDER
+        if words[0] == "demo":
+            default = demo_folder(known.seed, known.on_chip)
+        kept = resumed(known.out or default)
+        if kept:
+            return kept
     return defaults.settings(known.dataset, known.network, on_chip=known.on_chip)

@@ -13,11 +13,9 @@ from golden import checks, spec
 from golden.config import ArrayConfig
 from golden.network import Network
 from golden.nonideal import NonIdealities
-from golden.train import BEST, WEIGHTS, TrainConfig
-from spintrit.run import CONFIG
+from golden.train import TrainConfig
+from spintrit.settings import CONFIG, FILES
 from spintrit.source import Source
-
-FILES = {"best": BEST, "last": WEIGHTS}
 
 
 @dataclass(frozen=True, eq=False)

@@ -281,7 +281,8 @@ def test_interrupt_tells_how_to_go_on(tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(run, "run", stop)
     assert spintrit(f"{QUICK} --out {tmp_path}") == 130
-    assert "--resume" in capsys.readouterr().err
+    told = f"spintrit: stopped; start again with: spintrit {QUICK} --out {tmp_path}\n"
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.parametrize("command", ["", "demo", "train", "generate", "bench"])

@@ -1,0 +1,62 @@
+"""What a run has taken: time, activity and energy."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from golden import costs, device, energy
+from golden.array import SynapseArray
+from golden.nonideal import NonIdealities
+from golden.tablefile import TableFile
+from golden.train import Trainer
+from spintrit import onchip
+
+COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
+
+
+def seconds(path: Path, epochs: int) -> list[float]:
+    """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""
+    try:
+        kept = [float(value) for value in json.loads(path.read_bytes())][: epochs + 1] or [0.0]
+    except (OSError, ValueError, TypeError):
+        kept = [0.0]
+    return kept + kept[-1:] * (epochs + 1 - len(kept))
+
+
+def spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[str, Any]:
+    """Activity of the training part of all epochs, and its energy."""
+    epochs = [entry["activity"] for entry in trainer.metrics]
+    activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
+    samples = len(epochs) * len(trainer.split.x_train)
+    array = trainer.pool.config
+    if not array.counters:
+        return {"train_samples": samples}
+    exact = trainer.config.rule == "exact" and array.cells == 2
+    joules = energy.energy(
+        activity, kept.device or device.load("default"), kept.table.tick_s, array, costs.load(),
+        settings.adc_bits or None, settings.backward_adc_bits or None, exact=exact,
+    )  # fmt: skip
+    return {
+        "energy_assumes_default_device": kept.device is None,
+        "train_samples": samples,
+        "activity": activity,
+        "array_j_per_train_sample": energy.total(joules, periphery=False) / samples,
+        "total_j_per_train_sample": energy.total(joules) / samples,
+    }
+
+
+def activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
+    """What the arrays have done in this process, by hardware cycles and comparisons."""
+    if kind in COUNTED or kind.startswith(onchip.SERIAL):
+        return {}
+    found: dict[str, Any] = {}
+    if kind == "both":
+        found["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]
+        arrays = [array.other for array in arrays]  # type: ignore[attr-defined]
+    cycles = sum(array.counters.cycles for array in arrays)
+    seconds = sum(array.seconds for array in arrays)  # type: ignore[attr-defined]
+    return found | {
+        "rtl_cycles": cycles,
+        "rtl_seconds": round(seconds, 3),
+        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+    }
