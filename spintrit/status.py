@@ -36,15 +36,17 @@ class Stopped(KeyboardInterrupt):
         self.out = out
 
 
-def guarded(act: Callable[[], int], stopped: Callable[[KeyboardInterrupt], str]) -> int:
+def guarded(
+    act: Callable[[], int], stopped: Callable[[KeyboardInterrupt], str] = lambda _: ""
+) -> int:
     """The exit status of ``act``; its errors are told in one line, and so is each InputWarning.
 
     Parameters
     ----------
     act : callable
         Returns an exit status.
-    stopped : callable
-        Tells how to go on after Ctrl-C.
+    stopped : callable, optional
+        What is told after Ctrl-C: how to go on.
     """
     try:
         try:

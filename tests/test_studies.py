@@ -139,7 +139,8 @@ def test_a_stopped_study_says_how_to_go_on(small, tmp_path, monkeypatch, capsys)
 
         patch.setattr("golden.train.Trainer._train_epoch", stop)
         assert spintrit("study small.toml --only ideal --seeds 0") == 130
-    assert capsys.readouterr().err == "spintrit: stopped; the same command goes on\n"
+    command = "spintrit study small.toml --only ideal --seeds 0"
+    assert capsys.readouterr().err == f"spintrit: stopped; go on with: {command}\n"
     assert spintrit("study small.toml --only ideal --seeds 0") == 0
     assert Path("build/results/small/README.md").exists()
 
