@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+LARGEST = 2**63 - 1  # of 64 bits: what numpy's integers hold
+
 
 class InputWarning(UserWarning):
     """Data were read, but perhaps not as the user means them."""
 
 
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """``value`` as an int in ``[low, high]``.
+    """``value`` as an int in ``[low, high]``; without ``high``, up to ``LARGEST``.
 
     Raises
     ------
@@ -28,9 +30,11 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, not {value!r}") from None
-    if number < low or (high is not None and number > high):
+    if number < low or number > (LARGEST if high is None else high):
         bound = f"at least {low}" if high is None else f"in {low} to {high}"
-        raise ValueError(f"{name} must be {bound}, not {number}")
+        if high is None and number > LARGEST:
+            bound = f"at most {LARGEST}"
+        raise ValueError(f"{name} must be {bound}, not {shown(number)}")
     return number
 
 
@@ -47,6 +51,12 @@ def keep(config: Any, **values: Any) -> None:
         object.__setattr__(config, name, value)
 
 
+def shown(number: int) -> str:
+    """An integer in decimal digits, or its size where those would fill the screen."""
+    bits = number.bit_length()
+    return str(number) if bits <= 256 else f"an integer of {bits} bits"
+
+
 def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     """``value`` as a finite float in ``[low, high]``.
 
@@ -59,7 +69,10 @@ def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     """
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf if value > 0 else -math.inf
     if not math.isfinite(number) or not low <= number <= high:
         bound = f"at least {low:g}" if math.isinf(high) else f"in {low:g} to {high:g}"
         raise ValueError(f"{name} must be finite and {bound}, not {number!r}")

@@ -1,6 +1,5 @@
 """Energy, efficiency and speed of a finished run, as a report, tables and a picture."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from golden import checks, device, energy, tablefile
+from golden import checks, device, energy, jsonfile, tablefile
 from golden import costs as cost_table
 from golden.config import ArrayConfig
 from golden.costs import Costs
@@ -147,14 +146,13 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
 def _summary(path: Path) -> tuple[dict[str, Any], ArrayConfig]:
     """The run's summary, what is needed of it checked, and its array."""
     try:
-        summary = json.loads(path.read_text())
+        summary = jsonfile.read(path)
     except FileNotFoundError:
         raise ValueError(f"{path} must exist; it comes with a finished run") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a JSON file: {error}") from None
     for name, kind in (("activity", dict), ("train_samples", int), ("array_config", dict)):
-        if not isinstance(summary, dict) or not isinstance(summary.get(name), kind):
-            raise ValueError(f"{path} must hold {name!r}; it comes with a finished run")
+        jsonfile.entry(summary, name, kind, str(path))
+    for name in ("train_config", "nonideal"):  # earlier runs may lack them
+        jsonfile.entry(summary, name, dict, str(path), {})
     try:
         checks.integer("train_samples", summary["train_samples"], 1)
         energy.checked(summary["activity"])

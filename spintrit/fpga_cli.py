@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spintrit.ip_cli import shape_of
-from spintrit.options import add_out
+from spintrit.options import add_out, no_run
 
 _CHIPS = "ulx3s-85f, icebreaker"
 
@@ -69,6 +69,7 @@ def _fpga(arguments: argparse.Namespace) -> int:
             "array, which takes any batch"
         )
     folder = arguments.out or Path("build/fpga") / chosen.name
+    no_run(folder)
     try:
         built = build(chosen, folder, seed=arguments.seed, say=lambda stage: print(f"{stage} ..."))
     except (DoesNotFitError, TimingError) as error:

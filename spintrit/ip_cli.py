@@ -6,7 +6,7 @@ from typing import Any
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from spintrit.options import ARRAY_HELP, add_fields, add_out, fields
+from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, no_run
 
 BLOCK_HELP = {
     "tiles": "arrays that work side by side, a power of two",
@@ -56,6 +56,7 @@ def _ip(arguments: argparse.Namespace) -> int:
     from synth.accelerator import ACCELERATOR_NAME, ip_files
     from synth.boards import Workload
 
+    no_run(arguments.out)
     array = fields(ArrayConfig, arguments)
     if arguments.network is None:
         config = AcceleratorConfig(

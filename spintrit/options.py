@@ -161,6 +161,16 @@ def write_json(arguments: argparse.Namespace, value: Any) -> None:
         write_atomically(in_folder(arguments.json), text.encode())
 
 
+def no_run(folder: Path) -> None:
+    """Refuse a folder that a run is in: other files would take the place of its own."""
+    from golden.train import METRICS
+    from spintrit.records import CONFIG
+
+    for name in (CONFIG, METRICS):
+        if (folder / name).exists():
+            raise ValueError(f"{folder} is the folder of a run ({name}): name another folder")
+
+
 def in_folder(path: Path) -> Path:
     """``path``, with its folders made: on writing, that a refusal leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,16 +1,15 @@
 """What a run's folder tells of its course: metrics.jsonl and, once there is one, summary.json."""
 
-import json
 import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from golden import checks
+from golden import checks, jsonfile
 from golden.train import METRICS
 from golden.trit import STATES
 
-SUMMARY, PICTURE = "summary.json", "learning.png"
+CONFIG, SUMMARY, PICTURE = "config.json", "summary.json", "learning.png"
 
 _BINARY = set(STATES["binary"])
 _STATES = tuple(dict.fromkeys(state for states in STATES.values() for state in states))
@@ -104,11 +103,11 @@ def load_run(folder: Path) -> Run:
     lines = path.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):
         try:
-            entry = json.loads(line.decode())
-        except (ValueError, RecursionError) as error:
+            entry = jsonfile.parse(line, f"{path}, line {number}")
+        except ValueError:
             if not line.endswith(b"\n"):
                 break
-            raise ValueError(f"{path}, line {number} is damaged: {error}") from None
+            raise
         try:
             _check(entry, metrics)
         except (TypeError, ValueError, OverflowError) as error:
@@ -157,8 +156,6 @@ def _names(folders: list[Path]) -> list[str]:
 
 def _check(entry: Any, earlier: list[dict[str, Any]]) -> None:
     """Refuse a line that cannot be drawn below those ``earlier``."""
-    if not isinstance(entry, dict):
-        raise ValueError("must hold a JSON object")
     needed = ("epoch", "loss", "train_accuracy", "val_accuracy", "cells_switched", "populations")
     for name in needed:
         if name not in entry:
@@ -190,13 +187,9 @@ def _check(entry: Any, earlier: list[dict[str, Any]]) -> None:
 
 def _summary(path: Path, last: int) -> dict[str, Any]:
     try:
-        summary = json.loads(path.read_bytes().decode())
+        summary = jsonfile.read(path)
     except FileNotFoundError:
         return {}
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is not a JSON file: {error}") from None
-    if not isinstance(summary, dict):
-        raise ValueError(f"{path} must hold a JSON object")
     for name in ("test_accuracy", "last_test_accuracy"):
         if summary.get(name) is not None:
             checks.real(f"{name} in {path}", summary[name], 0.0, 1.0)

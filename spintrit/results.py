@@ -1,6 +1,5 @@
 """Tables and pictures of the studies' results."""
 
-import json
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from golden.checkpoint import write_atomically
 from spintrit.figures import SERIES, save
-from spintrit.studies import ACCURACY, STUDIES, jobs
+from spintrit.studies import STUDIES, jobs, recorded
 from spintrit.studyfile import Study
 
 PAGE = "README.md"
@@ -31,7 +30,7 @@ def write(folder: Path, studies: dict[str, Study] = STUDIES) -> None:
     OSError
         If a file cannot be read or written.
     """
-    entries: Entries = json.loads((folder / ACCURACY).read_text())
+    entries: Entries = recorded(folder)
     others = dict.fromkeys(e["study"] for e in entries if e["study"] not in studies)
     parts = []
     for name in (*studies, *others):

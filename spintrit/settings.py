@@ -1,20 +1,19 @@
 """The settings of a run: what config.json keeps of them, and what --resume takes from there."""
 
-import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from golden import checkpoint, device, tablefile
+from golden import checkpoint, device, jsonfile, tablefile
 from golden.coder import CODERS, CoderConfig
 from golden.config import ArrayConfig
 from golden.start import Start
 from golden.train import BEST, CHECKPOINT, WEIGHTS, TrainConfig
 from spintrit.onchip import Chip
 from spintrit.options import IDEAL
-from spintrit.records import SUMMARY
+from spintrit.records import CONFIG, SUMMARY
 
-CONFIG, TABLE = "config.json", "table.json"
+TABLE = "table.json"
 FILES = {"best": BEST, "last": WEIGHTS}
 # Settings that a run may go on with in another form: arrays of one kind have equal bits.
 _FREE = ("array", "backend", "data", "epochs")
@@ -89,12 +88,8 @@ def read(out: Path) -> dict[str, Any]:
     path = out / CONFIG
     if not path.is_file():
         return {}
-    try:
-        told = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(told, dict) or not isinstance(told.get("settings", {}), dict):
-        raise ValueError(f"{path} is damaged: it holds no settings")
+    told = jsonfile.read(path)
+    jsonfile.entry(told, "settings", dict, str(path), {})
     return told
 
 
@@ -225,9 +220,9 @@ def earlier(out: Path, told: dict[str, Any], epochs: int) -> list[dict[str, Any]
     told : dict
         The content of its config.json, or nothing.
     """
-    ends = list(told.get("earlier", []))
+    ends = list(jsonfile.entry(told, "earlier", list, str(out / CONFIG), []))
     try:
-        summary = json.loads((out / SUMMARY).read_bytes())
+        summary = jsonfile.read(out / SUMMARY)
         end = {"epochs": summary["train_config"]["epochs"]}
         end |= {name: summary[name] for name in _END}
         if summary["complete"] and end["epochs"] < epochs and end not in ends:

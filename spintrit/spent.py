@@ -1,10 +1,9 @@
 """What a run has taken: time, activity and energy."""
 
-import json
 from pathlib import Path
 from typing import Any
 
-from golden import costs, device, energy
+from golden import costs, device, energy, jsonfile
 from golden.array import SynapseArray
 from golden.nonideal import NonIdealities
 from golden.tablefile import TableFile
@@ -17,7 +16,7 @@ COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
 def seconds(path: Path, epochs: int) -> list[float]:
     """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""
     try:
-        kept = [float(value) for value in json.loads(path.read_bytes())][: epochs + 1] or [0.0]
+        kept = [float(value) for value in jsonfile.read(path, list)][: epochs + 1] or [0.0]
     except (OSError, ValueError, TypeError):
         kept = [0.0]
     return kept + kept[-1:] * (epochs + 1 - len(kept))

@@ -4,12 +4,14 @@ import csv
 import hashlib
 import io
 import json
+import math
 import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from golden import checks, jsonfile
 from golden.checkpoint import alone, write_atomically
 from golden.train import CHECKPOINT
 from spintrit.records import SUMMARY
@@ -144,7 +146,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
     path = folder / SUMMARY
     if not path.exists():
         return None
-    summary = json.loads(path.read_text())
+    summary = jsonfile.read(path)
     return summary if summary.get("complete") else None
 
 
@@ -187,7 +189,10 @@ def run(
             summary = finished(folder)
             if status or summary is None:
                 raise RuntimeError(f"study {job.study}: {job.command} failed, status {status}")
-        results.append(result(job, summary))
+        try:
+            results.append(result(job, summary))
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{folder / SUMMARY} is damaged: {error!r}") from None
     return results
 
 
@@ -210,14 +215,39 @@ def record(
         return _record(results, folder, studies)
 
 
+def recorded(folder: Path) -> list[dict[str, Any]]:
+    """What accuracy.json in ``folder`` holds.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, naming it and the entry.
+    OSError
+        If it cannot be read.
+    """
+    path = folder / ACCURACY
+    entries = jsonfile.read(path, list)
+    for number, entry in enumerate(entries):
+        where = f"entry {number} of {path}"
+        if not isinstance(entry, dict):
+            raise ValueError(f"{where} must be an object, not {type(entry).__name__}")
+        for name in ("study", "row", "dataset", "network", "command"):
+            jsonfile.entry(entry, name, str, where)
+        for name in ("seed", "epochs", "synapses", "optimiser_bytes_per_weight"):
+            checks.real(f"{name} in {where}", entry.get(name), 0)
+        for name in ("test_accuracy", "last_test_accuracy"):
+            checks.real(f"{name} in {where}", entry.get(name), 0, 1)
+        if entry.get("sweep"):
+            jsonfile.entry(entry, "sweep", str, where)
+            checks.real(f"x in {where}", entry.get("x"), -math.inf)
+    return entries
+
+
 def _record(
     results: list[dict[str, Any]], folder: Path, studies: dict[str, Study]
 ) -> list[dict[str, Any]]:
     path = folder / ACCURACY
-    try:
-        earlier = json.loads(path.read_text()) if path.exists() else []
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
+    earlier = recorded(folder) if path.exists() else []
 
     def key(entry: dict[str, Any]) -> tuple[str, str, int]:
         return entry["study"], entry["row"], entry["seed"]

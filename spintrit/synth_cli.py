@@ -10,7 +10,7 @@ from typing import Any
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from spintrit.ip_cli import BLOCK_HELP
-from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, path
+from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, no_run, path
 from synth.targets import FREQ_MHZ, TARGETS
 
 OUT = "build/synth"
@@ -80,6 +80,7 @@ def _synth(arguments: argparse.Namespace) -> int:
     if arguments.sweep:
         return _sweep(arguments, array)
     folder = arguments.out or Path(OUT) / f"{arguments.block}-{arguments.target}"
+    no_run(folder)
     folder.mkdir(parents=True, exist_ok=True)
     result = report(
         config, arguments.target, folder,
@@ -116,6 +117,7 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
         raise ValueError(f"block must be array with --sweep, not {arguments.block!r}")
     if arguments.out:
         raise ValueError(f"out = {str(arguments.out)!r} is for one block; see --results")
+    no_run(arguments.results)
     synth_sweep.recorded(arguments.results)  # if damaged, that is told before the hours to follow
     for point in synth_sweep.points(array):
         result = synth_sweep.run(

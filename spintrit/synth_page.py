@@ -8,7 +8,7 @@ from spintrit.units import si
 
 Entry = dict[str, Any]
 
-_COLUMNS = {
+COLUMNS = {
     "lut4": "LUT4",
     "ff": "FF",
     "bram": "block RAM",
@@ -64,15 +64,15 @@ def _each(values: Iterable[Any]) -> list[Any]:
 
 def _table(entries: list[Entry], labels: dict[str, str]) -> list[str]:
     lines = [
-        f"| | {' | '.join(_COLUMNS.values())} |",
-        f"|---|{'---|' * len(_COLUMNS)}",
+        f"| | {' | '.join(COLUMNS.values())} |",
+        f"|---|{'---|' * len(COLUMNS)}",
     ]
     for entry in entries:
         config = entry["config"]
         name = f"{config['rows']} x {config['cols']}"
         if entry["sweep"] != "rows":
             name += f", {labels[entry['sweep']]} {entry['x']}"
-        lines.append(f"| {name} | {' | '.join(_cell(entry, column) for column in _COLUMNS)} |")
+        lines.append(f"| {name} | {' | '.join(_cell(entry, column) for column in COLUMNS)} |")
     return lines
 
 

@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
+from golden import checks, jsonfile
 from golden.checkpoint import alone, write_atomically
 from golden.config import DRAW_BITS, ArrayConfig
 from spintrit.figures import SERIES
-from spintrit.synth_page import page
+from spintrit.synth_page import COLUMNS, page
 from synth.report import key, report
 
 RESULTS, PICTURE, PAGE = "synth.json", "synth.png", "synth.md"
@@ -34,6 +35,10 @@ _DOT: Any = {"ls": ":", "lw": 1, "marker": "s"}  # of the dot product
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 Entry = dict[str, Any]
+_KINDS = {
+    "target": str, "sweep": str, "device": str, "x": int, "config": dict, "first": dict,
+    "versions": dict,
+}  # fmt: skip
 _SETTINGS = ("target", "sweep", "config", "first", "seed", "freq_mhz")
 
 
@@ -103,7 +108,7 @@ def run(
 def _read(path: Path) -> Any:
     """What a file of JSON holds; None if there is none, or it is damaged."""
     try:
-        return json.loads(path.read_text())
+        return jsonfile.read(path)
     except (FileNotFoundError, ValueError):
         return None
 
@@ -155,16 +160,41 @@ def recorded(folder: Path) -> list[Entry]:
     """
     path = folder / RESULTS
     try:
-        found = json.loads(path.read_text())
+        found = jsonfile.read(path, list)
     except FileNotFoundError:
         return []
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(found, list) or not all(
-        isinstance(entry, dict) and entry.keys() >= {*_SETTINGS, "x"} for entry in found
-    ):
-        raise ValueError(f"{path} is damaged: it is no list of points")
+    for number, point in enumerate(found):
+        try:
+            _check(point)
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is damaged: point {number}: {error}") from None
     return found
+
+
+def _check(point: Any) -> None:
+    """Refuse what cannot be sorted, listed and drawn."""
+    if not isinstance(point, dict):
+        raise ValueError(f"must be an object, not {type(point).__name__}")
+    for name, kind in _KINDS.items():
+        jsonfile.entry(point, name, kind, "it")
+    checks.choice("sweep", point["sweep"], tuple(VALUES))
+    for name in ("config", "first"):
+        for field in dataclasses.fields(ArrayConfig):
+            if field.name not in point[name]:
+                raise ValueError(f"{name} must hold {field.name!r}")
+        try:
+            ArrayConfig(**point[name])
+        except TypeError as error:
+            raise ValueError(f"{name}: {error}") from None
+    for name in ("seed", *COLUMNS, "freq_mhz"):
+        if name not in point:
+            raise ValueError(f"it must hold {name!r}")
+        if point[name] is not None:
+            checks.real(name, point[name], 0)
+    if not isinstance(point.get("misfit", ""), str | None):
+        raise ValueError(f"misfit must be a text, not {point['misfit']!r}")
+    if not all(isinstance(each, str) for each in point["versions"].values()):
+        raise ValueError("versions must be texts")
 
 
 def publish(folder: Path) -> None:

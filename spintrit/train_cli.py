@@ -165,7 +165,12 @@ def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse
     from spintrit.run import RUN_FILES, run
 
     inputs = [arguments.out / name for name in RUN_FILES]
-    writable(arguments.json, [*inputs, getattr(arguments, "table", None)])
+    given = [getattr(arguments, name, None) for name in ("table", "device", "network")]
+    files = [Path(each) for each in given if each]
+    writable(arguments.json, [*inputs, *files])
+    if arguments.overwrite:
+        for each in inputs:
+            writable(each, files)
     summary = run(
         kind, options.pop("source"), config, array, arguments.out,
         resume=arguments.resume, overwrite=arguments.overwrite,

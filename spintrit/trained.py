@@ -1,7 +1,6 @@
 """The network that a run has left in its folder."""
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checks, spec
+from golden import checks, jsonfile, spec
 from golden.config import ArrayConfig
 from golden.network import Network
 from golden.nonideal import NonIdealities
@@ -145,8 +144,8 @@ def load(folder: Path, which: str = "best") -> Trained:
     name = FILES[checks.choice("weights", which, tuple(FILES))]
     if not (folder / name).is_file():
         raise ValueError(f"{folder} holds no {name}: its run is not finished")
+    told = jsonfile.read(path)
     try:
-        told = json.loads(path.read_bytes())
         data = told["data"]
         source = Source.like(data)
         shape = tuple(checks.integer("shape", n, 1) for n in data["shape"])

@@ -187,5 +187,5 @@ def test_missing_file_is_named(folder, name):
 
 def test_summary_that_is_no_json_is_named(folder):
     (folder[0] / "summary.json").write_text("{")
-    with pytest.raises(ValueError, match=r"summary\.json is not a JSON file"):
+    with pytest.raises(ValueError, match=r"summary\.json is damaged: "):
         presentation.report(folder[0])

@@ -249,7 +249,7 @@ def line_of(layers=2, **changes):
         ("{]", "is damaged: Expecting property name"),
         ("", "is damaged: Expecting value"),
         ("[" * 100_000, "is damaged: maximum recursion depth"),
-        ("7", ": must hold a JSON object"),
+        ("7", " must hold a JSON object"),
         ('{"epoch": 2}', ": must hold 'loss'"),
         (line_of(epoch=1), ": epoch must be in 2 to "),
         (line_of(epoch="2"), ": epoch must be an integer, not '2'"),
@@ -275,7 +275,7 @@ def test_damaged_metrics_are_named_by_line(line, message, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("summary", "message"),
     [
-        ("{", "{path} is not a JSON file: Expecting"),
+        ("{", "{path} is damaged: Expecting"),
         ("[]", "{path} must hold a JSON object"),
         ('{"test_accuracy": 2}', "test_accuracy in {path} must be finite and in 0 to 1, not 2"),
         ('{"last_test_accuracy": "1"}', "last_test_accuracy in {path} must be a number, not '1'"),

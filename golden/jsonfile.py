@@ -1,0 +1,54 @@
+"""JSON files, read with checks: what is wrong with one is a ValueError that names it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+_DIGITS = 300  # of an integer that a float can hold
+_KINDS = {dict: "a JSON object", list: "a JSON array", str: "a text", int: "an integer"}
+
+
+def read(path: Path, kind: type = dict) -> Any:
+    """The content of a JSON file, a dict or a list.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, holds an integer beyond all floats, or something else than ``kind``.
+    OSError
+        If the file cannot be read.
+    """
+    return parse(path.read_bytes(), str(path), kind)
+
+
+def parse(text: bytes, where: str, kind: type = dict) -> Any:
+    """The same of a text; ``where`` names it in errors."""
+    try:
+        value = json.loads(text.decode(), parse_int=_integer)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where} is damaged: {error}") from None
+    if not isinstance(value, kind):
+        raise ValueError(f"{where} must hold {_KINDS[kind]}, not {type(value).__name__}")
+    return value
+
+
+def entry(document: dict[str, Any], name: str, kind: type, where: str, default: Any = None) -> Any:
+    """An entry of a JSON object, of the type ``kind``.
+
+    Raises
+    ------
+    ValueError
+        If it has another type, or is missing and has no ``default``.
+    """
+    if name not in document and default is not None:
+        return default
+    value = document.get(name)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{where} must hold {name!r}, {_KINDS[kind]}")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > _DIGITS:
+        raise ValueError(f"an integer of {len(text)} digits is too large")
+    return int(text)
