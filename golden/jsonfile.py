@@ -28,7 +28,7 @@ def parse(text: bytes, where: str, kind: type = dict) -> Any:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where} is damaged: {error}") from None
     if not isinstance(value, kind):
-        raise ValueError(f"{where} must hold {_KINDS[kind]}, not {type(value).__name__}")
+        raise ValueError(f"{where} is damaged: it must hold {_KINDS[kind]}, not {value!r:.20}")
     return value
 
 

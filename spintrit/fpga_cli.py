@@ -42,9 +42,10 @@ def add(commands: Any) -> None:
 
 
 def _fpga(arguments: argparse.Namespace) -> int:
+    from golden import checks
     from synth.bitstream import TimingError, build
     from synth.boards import BOARDS, Workload, board
-    from synth.flow import DoesNotFitError
+    from synth.flow import MOST_SEED, DoesNotFitError
 
     if arguments.list:
         for found in BOARDS.values():
@@ -54,6 +55,7 @@ def _fpga(arguments: argparse.Namespace) -> int:
                 f"{found.hertz / 1e6:g} MHz, {found.baud} baud"
             )
         return 0
+    checks.integer("seed", arguments.seed, 1, MOST_SEED)
     work = Workload(
         network=arguments.network, inputs=shape_of(arguments.inputs),
         classes=arguments.classes,

@@ -1,6 +1,5 @@
 """The data set of a run, and of a run that goes on or is evaluated."""
 
-import json
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from golden import checks, data
+from golden import checks, data, jsonfile
 from golden.checks import InputWarning
 from golden.data import Split
 from golden.data.pixels import INPUT_BITS
@@ -97,7 +96,7 @@ class Source:
 def resumed(source: Source, config: Path) -> Source:
     """``source`` with the classes and channels of the run that is to go on."""
     try:
-        earlier = Source.like(json.loads(config.read_bytes())["data"])
+        earlier = Source.like(jsonfile.read(config)["data"])
     except (OSError, KeyError, TypeError, ValueError):  # the checkpoint decides
         return source
     if earlier.dataset != source.dataset:

@@ -276,7 +276,7 @@ def test_damaged_metrics_are_named_by_line(line, message, tmp_path, capsys):
     ("summary", "message"),
     [
         ("{", "{path} is damaged: Expecting"),
-        ("[]", "{path} must hold a JSON object"),
+        ("[]", "{path} is damaged: it must hold a JSON object"),
         ('{"test_accuracy": 2}', "test_accuracy in {path} must be finite and in 0 to 1, not 2"),
         ('{"last_test_accuracy": "1"}', "last_test_accuracy in {path} must be a number, not '1'"),
         ('{"chosen_epoch": 5}', "chosen_epoch in {path} must be in 1 to 4, not 5"),
