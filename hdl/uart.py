@@ -28,12 +28,13 @@ from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import In, Out
 
+from golden import checks
 from golden.registers import DATA_BITS
 from hdl.controller import word_layout
 from hdl.registers import register_bus
 
 BYTE_BITS = 8
-LEAST_DIVISOR = 4
+LEAST_DIVISOR, MOST_DIVISOR = 4, 2**24 - 1
 COUNT_BITS = 16  # of n in ``S``
 QUEUE_BYTES = 8
 PAUSE_BITS = 20
@@ -70,11 +71,11 @@ def checked(divisor: int) -> int:
     Raises
     ------
     ValueError
-        If it is not.
+        If it is not, or longer than ``MOST_DIVISOR``.
     """
-    if divisor < LEAST_DIVISOR:
-        raise ValueError(f"divisor must be at least {LEAST_DIVISOR}, not {divisor!r}")
-    return divisor
+    if divisor > MOST_DIVISOR:
+        raise ValueError(f"divisor must be at most {MOST_DIVISOR}, not {checks.shown(divisor)}")
+    return checks.integer("divisor", divisor, LEAST_DIVISOR)
 
 
 def advance(m, timer, divisor):
