@@ -39,8 +39,7 @@ class SynapseArray(ABC):
     def program(self, bits: np.ndarray, first: int = 0) -> None:
         """Write cell bits of shape (count, rows, cells), 1 = P, from column ``first`` on; stuck
         cells stay as they are."""
-        shape = (None, self.config.rows, self.config.cells)
-        bits = checks.integers("bits", bits, shape, 0, 1).astype(bool)
+        bits = checks.integers("bits", bits, (None, *self.shape[1:]), 0, 1).astype(bool)
         first, _ = self._range(first, len(bits))
         self._program(bits, first)
 
@@ -175,16 +174,13 @@ class SynapseArray(ABC):
 
     def seed(self, seed: int, first_stream: int = 0) -> None:
         """Give the generators the streams ``first_stream`` ... of ``seed``, one each."""
-        count = self.config.rows * self.config.cells
-        states = lfsr.stream_states(seed, first_stream, count)
-        self.set_generators(states.reshape(self.config.rows, self.config.cells))
+        states = lfsr.stream_states(seed, first_stream, self.config.rows * self.config.cells)
+        self.set_generators(states.reshape(self.shape[1:]))
 
     def set_generators(self, states: np.ndarray) -> None:
         """Set the generators' states, uint64 of shape (rows, cells), none zero."""
-        shape = (self.config.rows, self.config.cells)
-        self._set_generators(
-            checks.integers("states", states, shape, 1, (1 << 64) - 1).astype(np.uint64)
-        )
+        states = checks.integers("states", states, self.shape[1:], 1, (1 << 64) - 1)
+        self._set_generators(states.astype(np.uint64))
 
     def generators(self) -> np.ndarray:
         """The generators' states, uint64 of shape (rows, cells)."""
@@ -194,8 +190,14 @@ class SynapseArray(ABC):
         """Cells and generators, all that commands change but counters, for ``set_state``."""
         return {"cells": self.read(), "generators": self.generators()}
 
+    def check_state(self, state: dict[str, np.ndarray]) -> None:
+        """Raise KeyError, TypeError or ValueError if a ``state`` does not fit."""
+        checks.integers("cells", state["cells"], self.shape, 0, 1)
+        checks.integers("generators", state["generators"], self.shape[1:], 1, (1 << 64) - 1)
+
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``; raises KeyError, TypeError or ValueError if it does not fit."""
+        """Go back to a ``state``; raises as ``check_state``, and changes nothing then."""
+        self.check_state(state)
         self.program(state["cells"])
         self.set_generators(state["generators"])
 

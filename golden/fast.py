@@ -298,8 +298,13 @@ class FastMatrix:
         """What ``set_state`` takes: the cells."""
         return {"cells": self.read()}
 
+    def check_state(self, state: dict[str, np.ndarray]) -> None:
+        """Raise KeyError, TypeError or ValueError if a ``state`` does not fit."""
+        checks.integers("cells", state["cells"], self.shape, 0, 1)
+
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``; raises KeyError, TypeError or ValueError if it does not fit."""
+        """Go back to a ``state``; raises as ``check_state``, and changes nothing then."""
+        self.check_state(state)
         self.program(state["cells"])
 
     def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:

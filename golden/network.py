@@ -81,17 +81,33 @@ class SynapseNetwork(ABC):
         Raises
         ------
         KeyError, TypeError, ValueError
-            Naming the array, if one is missing, of another type or shape, holds what no network
-            has, or belongs to no layer; numbers for columns may be set then.
+            As ``check_weights``; nothing is changed then.
         """
-        self._set_norms(arrays)
+        norms, cells = self._checked(arrays)
+        self._set_norms(norms)
+        for layer in self.weighted:
+            layer.matrix.program(cells[layer.name])
+
+    def check_weights(self, arrays: dict[str, np.ndarray]) -> None:
+        """Check what ``set_weights`` takes.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Naming the array, if one is missing, of another type or shape, holds what no network
+            has, or belongs to no layer.
+        """
+        self._checked(arrays)
+
+    def _checked(self, arrays: dict[str, np.ndarray]) -> tuple[Any, dict[str, np.ndarray]]:
+        """Numbers for columns, and cells by layer, of ``arrays`` that fit."""
+        norms = self._norms(arrays)
         cells = {layer.name: _cells(layer, arrays) for layer in self.weighted}
         known = {f"{layer}.{what}" for layer in cells for what in ("cells", "weights")}
         for name in arrays:
             if name.startswith("layer") and name not in known | self.host_norms().keys():
                 raise ValueError(f"{name} belongs to no layer of the network")
-        for layer in self.weighted:
-            layer.matrix.program(cells[layer.name])
+        return norms, cells
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that ``update`` changes: batch norms, and the state of each array."""
@@ -106,24 +122,46 @@ class SynapseNetwork(ABC):
         Raises
         ------
         KeyError, TypeError, ValueError
-            If a part is missing or does not fit; some may be set then.
+            As ``check_state``; nothing is changed then.
         """
-        self._set_norms(state)
+        self.check_state(state)
+        self._set_norms(self._norms(state))
         for number, array in enumerate(self.pool.arrays):
-            prefix = f"array{number}."
-            parts = {name: part for name, part in state.items() if name.startswith(prefix)}
+            array.set_state(_parts(state, number))
+
+    def check_state(self, state: dict[str, np.ndarray]) -> None:
+        """Check what ``set_state`` takes.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            Naming the part, if one is missing or does not fit.
+        """
+        self._norms(state)
+        for number, array in enumerate(self.pool.arrays):
             try:
-                array.set_state({name.removeprefix(prefix): part for name, part in parts.items()})
+                array.check_state(_parts(state, number))
             except KeyError as missing:
-                raise KeyError(f"{prefix}{missing.args[0]}") from None
+                raise KeyError(f"array{number}.{missing.args[0]}") from None
+            except (TypeError, ValueError) as error:
+                raise type(error)(f"array{number}.{error}") from None
+
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of what an optimiser steps, by name; none where the hardware does that."""
+        return {}
 
     @abstractmethod
     def host_norms(self) -> dict[str, np.ndarray]:
         """Copies of the numbers for each column, "<layer>.<what>"."""
 
     @abstractmethod
-    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
-        """Set what ``host_norms`` gave; raises KeyError or ValueError if a part does not fit."""
+    def _norms(self, arrays: dict[str, np.ndarray]) -> Any:
+        """Check what ``host_norms`` gave, for ``_set_norms``; raises KeyError, TypeError or
+        ValueError if a part is missing or does not fit."""
+
+    @abstractmethod
+    def _set_norms(self, norms: Any) -> None:
+        """Set what ``_norms`` returned."""
 
 
 class Network(SynapseNetwork):
@@ -286,14 +324,27 @@ class Network(SynapseNetwork):
         arrays = self.norm_arrays()
         return {name: self.backend.host(array).copy() for name, array in arrays.items()}
 
-    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
+    def parameters(self) -> dict[str, tuple[int, ...]]:
+        matrices = {layer.name: layer.matrix for layer in self.weighted}
+        weights = {f"{name}.weight": (m.n_out, m.n_in) for name, m in matrices.items()}
+        norms = {
+            f"{norm.name}.{name}": tuple(array.shape)
+            for norm in self.norms
+            for name, array in norm.parameters.items()
+        }
+        return weights | norms
+
+    def _norms(self, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         new = {name: self._norm(name, arrays[name]) for name in self.norm_arrays()}
         for name, array in self.norm_arrays().items():
             if new[name].shape != tuple(array.shape):
                 shape = tuple(array.shape)
                 raise ValueError(f"{name} must have shape {shape}, not {new[name].shape}")
+        return new
+
+    def _set_norms(self, norms: dict[str, np.ndarray]) -> None:
         for name, array in self.norm_arrays().items():
-            array[:] = self.backend.array(new[name])
+            array[:] = self.backend.array(norms[name])
 
     def _norm(self, name: str, value: Any) -> np.ndarray:
         """Numbers for columns in the network's type, checked."""
@@ -307,6 +358,12 @@ class Network(SynapseNetwork):
             at = int(np.argmax(array < 0))
             raise ValueError(f"{name}[{at}] must be at least 0, not {array[at]}")
         return array
+
+
+def _parts(state: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
+    """An array's part of a network's state."""
+    prefix = f"array{number}."
+    return {n.removeprefix(prefix): part for n, part in state.items() if n.startswith(prefix)}
 
 
 def _cells(layer: Any, arrays: dict[str, np.ndarray]) -> np.ndarray:

@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike
 from golden import checks
 from golden.backend import namespace
 
+_MOST_STEPS = (1 << 63) - 1
+
 
 class Optimiser(ABC):
     """Steps for any number of parameter arrays, told apart by name.
@@ -43,6 +45,30 @@ class Optimiser(ABC):
     def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
         """Host memory for each weight."""
         return len(cls.BUFFERS) * np.dtype(dtype).itemsize
+
+    def check_state(self, state: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+        """Check a ``state`` of parameters of these ``shapes``; those without a step so far are not
+        in it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the part, if one is missing, does not fit or belongs to no parameter.
+        """
+        buffers = ("steps", *self.BUFFERS)
+        known = {f"{name}.{buffer}": name for name in shapes for buffer in buffers}
+        for key, value in state.items():
+            if key not in known:
+                raise ValueError(f"{key} belongs to no parameter")
+            for buffer in buffers:
+                if f"{known[key]}.{buffer}" not in state:
+                    raise ValueError(f"{known[key]}.{buffer} is missing")
+            if key.endswith(".steps"):
+                checks.integers(key, value, (), 1, _MOST_STEPS)
+            else:
+                shape = shapes[known[key]]
+                if checks.finite(key, value, len(shape)).shape != shape:
+                    raise ValueError(f"{key} must have shape {shape}, not {value.shape}")
 
     def step(self, name: str, gradient: Any, learning_rate: float) -> Any:
         """The change to add to parameter ``name``, in the gradient's shape and type."""

@@ -30,7 +30,7 @@ from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
 from golden.ptable import ProbabilityTable
 from golden.start import Start
-from golden.trainconfig import TrainConfig
+from golden.trainconfig import TrainConfig, check_metrics
 
 CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
 WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best on validation
@@ -195,19 +195,27 @@ class Trainer:
         path = self.out / CHECKPOINT
         meta, groups = checkpoint.load(path, self._identity)
         try:
-            self.network.set_state(groups["network"])
-            self.optimiser.state = self._kept(groups.get("optimiser", {}))
-            self._best = groups.get("best", {})
+            state, best = groups.get("optimiser", {}), groups.get("best", {})
+            # All is checked before anything changes.
+            check_metrics(meta["metrics"])
             for name, rng in self.rngs.items():
-                rng.bit_generator.state = meta["rngs"][name]
-            self.metrics = meta["metrics"]
-        except (KeyError, TypeError, ValueError) as error:
+                type(rng.bit_generator)().state = meta["rngs"][name]
+            self.optimiser.check_state(state, self.network.parameters())
+            if meta["metrics"]:
+                self.network.check_weights(best)
+            self.network.check_state(groups["network"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"{path} does not fit its own configuration: {error}") from error
-        if self.epoch > self.config.epochs:
+        done = len(meta["metrics"])
+        if done > self.config.epochs:
             raise ValueError(
-                f"epochs = {self.config.epochs} is less than the {self.epoch} that are done in "
-                f"{path}"
+                f"epochs = {self.config.epochs} is less than the {done} that are done in {path}"
             )
+        self.network.set_state(groups["network"])
+        self.optimiser.state, self._best = self._kept(state), best
+        for name, rng in self.rngs.items():
+            rng.bit_generator.state = meta["rngs"][name]
+        self.metrics = meta["metrics"]
         self._started = True
         return self.epoch
 

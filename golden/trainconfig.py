@@ -2,6 +2,7 @@
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 from golden import checks, spec
 from golden.layers import SPREADS
@@ -91,3 +92,14 @@ class TrainConfig:
         checks.choice("rule", self.rule, RULES)
         checks.choice("batch_norm", self.batch_norm, SPREADS)
         checks.choice("activation", self.activation, ACTIVATIONS)
+
+
+def check_metrics(metrics: Any) -> None:
+    """Raise TypeError or ValueError unless a run can go on after these lines of metrics.jsonl."""
+    if not isinstance(metrics, list) or not all(isinstance(entry, dict) for entry in metrics):
+        raise TypeError("metrics must be a list of objects")
+    for number, entry in enumerate(metrics, start=1):
+        checks.integer("epoch", entry["epoch"], number, number)
+        checks.real("val_accuracy", entry["val_accuracy"], 0.0, 1.0)
+        for name in ("cycles", "cells_switched"):
+            checks.integer(name, entry[name], 0)

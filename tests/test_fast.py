@@ -119,7 +119,7 @@ def test_what_does_not_fit_is_refused_and_changes_nothing():
     weights = programmed(matrix, rng)
     with pytest.raises(KeyError, match="cells"):
         matrix.set_state({})
-    with pytest.raises(ValueError, match=r"^bits must have shape \(7, 20, 2\), not \(7, 20, 1\)$"):
+    with pytest.raises(ValueError, match=r"^cells must have shape \(7, 20, 2\), not \(7, 20, 1\)$"):
         matrix.set_state({"cells": np.zeros((7, 20, 1), bool)})
     with pytest.raises(ValueError, match=r"^bits\[0, 0, 0\] must be in 0 to 1, not 2$"):
         matrix.program(np.full(matrix.shape, 2))

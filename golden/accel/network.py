@@ -199,8 +199,9 @@ class ChipNetwork(SynapseNetwork):
             found[f"{layer.name}.thresholds"] = own.reshape(-1, own.shape[-1])[: layer.n_out]
         return found
 
-    def _set_norms(self, arrays: dict[str, np.ndarray]) -> None:
+    def _norms(self, arrays: dict[str, np.ndarray]) -> list[tuple[np.ndarray, int]]:
         tiles = self._accelerator.config.tiles
+        words = []
         for layer in self._plan.layers:
             name = f"{layer.name}.thresholds"
             low, high = self._accelerator.layout(Space.THRESHOLDS)[2:]
@@ -210,14 +211,24 @@ class ChipNetwork(SynapseNetwork):
             checks.integers(f"{name}[:, 3]", new[:, 3], (None,), -top, top - 1)
             full = np.zeros((layer.form.groups * tiles, 4), np.int64)
             full[: layer.n_out] = new
-            self._accelerator.write(
-                Space.THRESHOLDS, full.reshape(-1, tiles, 4), layer.form.thresholds
-            )
+            words.append((full.reshape(-1, tiles, 4), layer.form.thresholds))
+        return words
+
+    def _set_norms(self, norms: list[tuple[np.ndarray, int]]) -> None:
+        for words, first in norms:
+            self._accelerator.write(Space.THRESHOLDS, words, first)
 
     def state(self) -> dict[str, np.ndarray]:
         accelerator = self._accelerator
         own = {"sizes": accelerator.read(Space.STATES), "coders": accelerator.generators()}
         return super().state() | own
+
+    def check_state(self, state: dict[str, np.ndarray]) -> None:
+        super().check_state(state)
+        words, _, low, high = self._accelerator.layout(Space.STATES)
+        checks.integers("sizes", state["sizes"], (words,), low, high)
+        tiles = self._accelerator.config.tiles
+        checks.integers("coders", state["coders"], (tiles,), 1, (1 << 64) - 1)
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
         super().set_state(state)
