@@ -1,101 +1,34 @@
-"""Fetching published files: mirrors, resume, checksums; urllib does the rest."""
+"""Fetching published files: mirrors, resume, sizes, checksums; urllib does the rest."""
 
+import contextlib
 import hashlib
 import http.client
 import os
-import ssl
+import queue
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from golden.checkpoint import alone
+from golden.data.pixels import MAX_BYTES
+from golden.data.sources import SOURCES, Source
+
+__all__ = ["SOURCES", "DownloadError", "Progress", "Source", "fetch"]
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes that are there, and its length if the server tells it."""
+"""Called with a file's name, the bytes that are there, and its length if that is known."""
 
-TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0  # of a connection that sends nothing
+ANSWER_S = 90.0  # until an answer begins, however slowly its head arrives
+WINDOW_S, WINDOW_BYTES = 60.0, 600 * 1024  # a mirror that sends less in that time is given up
 RETRIES = 3
 PAUSE_S = 1.0
 _BLOCK = 1 << 16
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a data set comes from.
-
-    Parameters
-    ----------
-    files : dict of str to str
-        MD5 by file name.
-    mirrors : tuple of str
-        URLs that the names are appended to, in the order in which they are tried.
-    folders : tuple of str
-        Folders that its files are commonly kept in.
-    system : Path
-        Where a package of the system puts it.
-    package : str
-        The command that installs this package.
-    """
-
-    files: dict[str, str]
-    mirrors: tuple[str, ...]
-    folders: tuple[str, ...]
-    system: Path | None = None
-    package: str = ""
-
-    def advice(self, folder: Path, *, system: bool = True) -> str:
-        """What to do without a download, in one line; ``system``: its folder is looked at, too."""
-        package = f"{self.package}, or " if self.package and system else ""
-        return f"{package}put {', '.join(self.files)} from {self.mirrors[0]} into {folder}"
-
-
-# MD5 of the files as they are published, that is, packed: MNIST's, Fashion-MNIST's and SVHN's as
-# torchvision lists them, CIFAR-10's from its page. Of CIFAR-10 the binary version, which needs no
-# unpickling.
-SOURCES = {
-    "mnist": Source(
-        {
-            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
-            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
-            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
-        },
-        (
-            "https://ossci-datasets.s3.amazonaws.com/mnist/",
-            "https://storage.googleapis.com/cvdf-datasets/mnist/",
-        ),
-        ("mnist", "MNIST/raw", "MNIST"),
-    ),
-    "fashion-mnist": Source(
-        {
-            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
-        },
-        ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-        ("fashion-mnist", "FashionMNIST/raw", "FashionMNIST"),
-        Path("/usr/share/datasets/fashion-mnist"),
-        "apt install dataset-fashion-mnist",
-    ),
-    "cifar10": Source(
-        {"cifar-10-binary.tar.gz": "c32a1d4ab5d03f1284b67883e8d87530"},
-        ("https://www.cs.toronto.edu/~kriz/",),
-        ("cifar10", "cifar-10", "CIFAR10"),
-    ),
-    "svhn": Source(
-        {
-            "train_32x32.mat": "e26dedcc434d2e4c54c9b2d4a06d8373",
-            "test_32x32.mat": "eb5a983be6a315427106f1b164d9cef3",
-        },
-        ("http://ufldl.stanford.edu/housenumbers/",),
-        ("svhn", "SVHN"),
-    ),
-}
 
 
 class DownloadError(OSError):
@@ -103,10 +36,11 @@ class DownloadError(OSError):
 
 
 class _Cut(Exception):
-    """The connection ended before the file did."""
+    """The connection ended before the file did; trying again may help."""
 
 
-_BROKEN = (_Cut, TimeoutError, ConnectionError, http.client.HTTPException, ssl.SSLError)
+class _Failed(Exception):
+    """This mirror does not have the file, or is not worth waiting for."""
 
 
 def fetch(name: str, source: Source, folder: Path, progress: Progress | None = None) -> None:
@@ -128,7 +62,8 @@ def fetch(name: str, source: Source, folder: Path, progress: Progress | None = N
                 continue
             reasons = []
             for mirror in source.mirrors:
-                reason = _from_mirror(mirror + file, folder / file, md5, progress)
+                size = source.sizes.get(file)
+                reason = _from_mirror(mirror + file, folder / file, md5, size, progress)
                 if reason is None:
                     os.fsync(descriptor)
                     break
@@ -141,22 +76,23 @@ def fetch(name: str, source: Source, folder: Path, progress: Progress | None = N
                 )
 
 
-def _from_mirror(url: str, target: Path, md5: str, progress: Progress | None) -> str | None:
+def _from_mirror(
+    url: str, target: Path, md5: str, size: int | None, progress: Progress | None
+) -> str | None:
     """Fetch one file from one mirror; returns why that failed, or None."""
     part = target.with_name(target.name + ".part")
     host, cuts = urllib.parse.urlsplit(url).netloc, 0
     while True:
         try:
-            resumed = _transfer(url, part, target.name, progress)
-        except _BROKEN as error:
+            resumed = _transfer(url, part, target.name, size, progress)
+        except _Cut as error:
             if cuts == RETRIES:
-                return f"{host}: {_line(error)}"
+                return f"{host}: {error}"
             cuts += 1
             time.sleep(PAUSE_S * cuts)
             continue
-        except urllib.error.URLError as error:
-            plain = isinstance(error, urllib.error.HTTPError)
-            return f"{host}: {_line(error if plain else error.reason)}"
+        except _Failed as error:
+            return f"{host}: {error}"
         with part.open("rb") as file:
             have = hashlib.file_digest(file, _md5).hexdigest()
         if have == md5:
@@ -176,43 +112,120 @@ def _line(error: object) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _transfer(url: str, part: Path, name: str, progress: Progress | None) -> bool:
+def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progress | None) -> bool:
     """Fetch ``url`` into ``part``, or the rest of it; returns whether there was a beginning.
+
+    What arrived is kept in ``part``, unless it is known to be wrong.
 
     Raises
     ------
     _Cut
-        If less arrived than the server announced; ``part`` keeps it.
+        If less than the file arrived.
+    _Failed
+        If the mirror has no such file, another one, or is too slow.
+    OSError
+        Naming the file, if it cannot be written.
     """
     have = part.stat().st_size if part.exists() else 0
+    if size is not None and have >= size:
+        return True  # nothing is left to fetch; the checksum decides
     request = urllib.request.Request(url, headers={"User-Agent": "spintrit"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    try:
-        answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
-    except urllib.error.HTTPError as error:
-        error.close()
-        if have and error.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
-            return True  # nothing is left to fetch; the checksum decides
-        raise
+    answer = _answer(request)
+    if answer is None:
+        return True
     with answer:
-        wanted = f"bytes {have}-"
-        goes_on = answer.status == http.client.PARTIAL_CONTENT and answer.headers.get(
-            "Content-Range", ""
-        ).startswith(wanted)
-        if not goes_on:
-            have = 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        with part.open("ab" if goes_on else "wb") as file:
-            done = have
-            while block := answer.read(_BLOCK):
-                file.write(block)
+        goes_on = answer.status == http.client.PARTIAL_CONTENT
+        if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            part.unlink(missing_ok=True)  # so that the next request is for all of it
+            raise _Cut(f"sent another range than asked for, from byte {have} on")
+        done = have if goes_on else 0
+        total = size if answer.length is None else done + answer.length
+        bound = MAX_BYTES if size is None else size
+        if total is not None and (total > bound or (size not in (None, total) and not goes_on)):
+            limit = f"more than {bound}" if size is None else f"not {size}"
+            raise _Failed(f"announces {total} bytes, {limit}")
+        total = size or total
+        with _writing(part, "ab" if goes_on else "wb") as file:
+            mark, since = done, time.monotonic()
+            while block := _block(answer):
                 done += len(block)
+                if done > bound:
+                    break
+                file.write(block)
                 if progress is not None:
                     progress(name, done, total)
-            file.flush()
-            os.fsync(file.fileno())
+                if time.monotonic() - since >= WINDOW_S:
+                    if done - mark < WINDOW_BYTES:
+                        raise _Failed(f"sends less than {WINDOW_BYTES} bytes in {WINDOW_S:g} s")
+                    mark, since = done, time.monotonic()
+    if done > bound:
+        part.unlink()
+        raise _Failed(f"sends more than {bound} bytes")
     if total is not None and done < total:
         raise _Cut(f"cut after {done} of {total} bytes")
     return goes_on
+
+
+@contextlib.contextmanager
+def _writing(part: Path, mode: str) -> Any:
+    """The file ``part``; what is written is kept, whatever happens. Errors name it."""
+    try:
+        with part.open(mode) as file:
+            try:
+                yield file
+            finally:
+                file.flush()
+                os.fsync(file.fileno())
+    except OSError as error:
+        error.filename = error.filename or str(part)
+        raise
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """The head of the answer to a request, or None if it is for a range past the end.
+
+    A thread of its own waits for it, since looking up a name or a slow head may take for ever.
+    """
+    result: queue.Queue[Any] = queue.Queue()
+    late = threading.Event()
+
+    def ask() -> None:
+        try:
+            answer = urllib.request.urlopen(request, timeout=TIMEOUT_S)
+        except Exception as error:
+            result.put(error)
+            return
+        result.put(answer)
+        if late.is_set():
+            answer.close()
+
+    threading.Thread(target=ask, daemon=True).start()
+    try:
+        answer = result.get(timeout=ANSWER_S)
+    except queue.Empty:
+        late.set()
+        raise _Failed(f"no answer in {ANSWER_S:g} s") from None
+    if isinstance(answer, urllib.error.HTTPError):
+        answer.close()
+        if request.has_header("Range") and (
+            answer.code == http.client.REQUESTED_RANGE_NOT_SATISFIABLE
+        ):
+            return None  # nothing is left to fetch; the checksum decides
+        raise _Failed(_line(answer))
+    if isinstance(answer, urllib.error.URLError):
+        raise _Failed(_line(answer.reason))
+    if isinstance(answer, OSError | http.client.HTTPException):
+        raise _Cut(_line(answer))
+    if isinstance(answer, Exception):  # a Location that is no address, for example
+        raise _Failed(_line(answer))
+    return answer
+
+
+def _block(answer: Any) -> bytes:
+    """What has arrived, at most a block; nothing at the end."""
+    try:
+        return answer.read1(_BLOCK)
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _Cut(_line(error)) from error
