@@ -61,7 +61,9 @@ class FittedCurve:
     dispersion : float
         Pearson chi^2 / ``freedom``.
     freedom : int
-        Points less coefficients.
+        Points less coefficients; with the rows that repeat a point, if they differ.
+    voltage_tolerance : float
+        Relative difference below which voltages are one.
     voltages_v, shortest_s, longest_s : ndarray of shape (voltages,), float
         Measured amplitudes, rising, and the ends of the lengths measured at each.
     facts : dict
@@ -74,6 +76,7 @@ class FittedCurve:
     covariance: np.ndarray
     dispersion: float
     freedom: int
+    voltage_tolerance: float
     voltages_v: np.ndarray
     shortest_s: np.ndarray
     longest_s: np.ndarray
@@ -98,7 +101,8 @@ class FittedCurve:
     def at(self, pulse_s: np.ndarray, voltage_v: float, shift: float) -> np.ndarray:
         """P with the linear predictor moved by ``shift`` standard errors; 0 at length 0."""
         voltages = self.voltages_v
-        if len(voltages) == 1 and not np.isclose(voltage_v, voltages[0], rtol=1e-9, atol=0):
+        near = max(1e-9, self.voltage_tolerance)
+        if len(voltages) == 1 and not np.isclose(voltage_v, voltages[0], rtol=near, atol=0):
             raise ValueError(
                 f"voltage_v must be {voltages[0]:g}, the only one measured for {self.name}, "
                 f"not {voltage_v:g}"

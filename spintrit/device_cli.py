@@ -23,6 +23,7 @@ from spintrit.options import (
     writable,
     write_json,
 )
+from spintrit.repeats import TOLERANCE
 
 PLOT_TRIALS = 1024
 _NAME = "a device by name (spintrit device list), or a .toml file"
@@ -99,7 +100,8 @@ def _add_fit(group: Any) -> None:
         "fit",
         help="fit measured switching, and make its table",
         description="Fit the switching probabilities in a CSV file (columns direction, voltage_v, "
-        "pulse_s, and switched and trials, or probability), and make a table from the fit.",
+        "pulse_s, and switched and trials, or probability; with other units as in 'pulse (ns)'), "
+        "and make a table from the fit.",
     )
     fit.add_argument("file", type=path, metavar="FILE.csv", help="the measurement")
     add_out(fit, "make this table file", "TABLE.json")
@@ -109,6 +111,11 @@ def _add_fit(group: Any) -> None:
         "--device", metavar="NAME",
         help=f"keep a device in the table file, for reads, ageing and energy: {_NAME}",
     )  # fmt: skip
+    for what in ("voltage", "length"):
+        fit.add_argument(
+            f"--{what}-tolerance", type=float, default=TOLERANCE, metavar="X",
+            help=f"{what}s that differ by less than this share are one [{TOLERANCE}]",
+        )  # fmt: skip
     _add_coder(fit, "the highest/longest measured in both directions", "table, with -o")
     fit.set_defaults(act=_fit)
 
@@ -254,7 +261,10 @@ def _fit(arguments: argparse.Namespace) -> int:
     device = devices.load(arguments.device) if arguments.device else None
     if device and not arguments.out:
         raise ValueError(f"device = {arguments.device!r} goes into a table file: give -o, too")
-    points = measured.read_csv(arguments.file)
+    points = measured.read_csv(
+        arguments.file,
+        voltage_tolerance=arguments.voltage_tolerance, length_tolerance=arguments.length_tolerance,
+    )  # fmt: skip
     found = fit.fit(points)
     summary = found.summary()
     file, warning = None, ""
@@ -271,8 +281,8 @@ def _fit(arguments: argparse.Namespace) -> int:
         device_report.show_fit(summary, Console())
         if file:
             device_report.show_table(file, Console())
-    if warning:
-        print(f"spintrit: warning: extrapolated: {warning}", file=sys.stderr)
+    for text in (*points.notes, *([f"extrapolated: {warning}"] if warning else [])):
+        print(f"spintrit: warning: {text}", file=sys.stderr)
     return 0
 
 

@@ -12,6 +12,7 @@ from golden.device import DIRECTIONS, Device
 from golden.ptable import ProbabilityTable, code_values
 from golden.tablefile import TableFile
 from spintrit.console import Console
+from spintrit.repeats import ROUNDING
 from spintrit.units import duration, si
 
 _LABELS = {
@@ -235,14 +236,37 @@ def show_fit(summary: dict[str, Any], console: Console) -> None:
             f"{found['dispersion']:.2f}; worst point: line {worst['line']}, "
             f"{worst['standard_errors']:+.1f} standard errors",
             f"Runners-up by {found['criterion']}: {_runners_up(found['candidates'])}",
+            *_repeats(found),
         ):
             console.print(line, highlight=False)
+    spread, facts = summary["spread"], summary["directions"].values()
+    rows, points = (sum(found[name] for found in facts) for name in ("rows", "points"))
+    if rows > points or max(spread.values()) > ROUNDING:
+        console.print(
+            f"{rows} rows at {points} points; voltages that count as one differ by up to "
+            f"{spread['voltage']:.2%}, lengths by up to {spread['length']:.2%}",
+            highlight=False,
+        )
     if summary["assumed_trials"] is not None:
         console.print(
             f"No trials given: {summary['assumed_trials']} a point assumed; the bands are worth as "
             "much as that.",
             highlight=False,
         )
+
+
+def _repeats(found: dict[str, Any]) -> list[str]:
+    """Whether rows that repeat a point differ."""
+    rows, told = found["rows"], found["repeats"]
+    if rows == found["points"] or told["dispersion"] is None:
+        return []
+    text = f"dispersion {told['dispersion']:.2f}, {told['degrees_of_freedom']} degrees of freedom"
+    if told["differ"]:
+        return [
+            f"Rows that repeat a point differ by more than chance ({text}): the bands are those of "
+            "their mean; a single session may lie outside"
+        ]
+    return [f"Rows that repeat a point differ by no more than chance ({text})"]
 
 
 def _runners_up(candidates: list[dict[str, Any]]) -> str:

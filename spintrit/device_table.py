@@ -114,7 +114,8 @@ def of_fit(
     low, high = (
         pick(float(each.voltages_v[end]) for each in curves) for pick, end in ((max, 0), (min, -1))
     )
-    if not low * (1 - 1e-9) <= voltage_v <= high * (1 + 1e-9):
+    near = max(1e-9, *(each.voltage_tolerance for each in curves))
+    if not low * (1 - near) <= voltage_v <= high * (1 + near):
         return file, f"{voltage_v:g} V lies outside of what was measured, {low:g} V to {high:g} V"
     return file, "; ".join(_beyond(found, file.table, voltage_v, coding.coder == "gated"))
 

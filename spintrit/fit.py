@@ -14,8 +14,10 @@ line, exactly or nearly:
 Of the models that do not fall with length or voltage anywhere in the measured range, the one with
 the least AIC is taken (Akaike, IEEE Trans. Autom. Control 19, 716, 1974); where even the best has
 a dispersion c = Pearson chi^2 / degrees of freedom above 1, the quasi-AIC, deviance / c + 2 k
-(Lebreton et al., Ecol. Monogr. 62, 67, 1992). Bands are normal on the link scale (delta method); a
-dispersion above 1 widens them by its root, and Student's t takes the normal's place.
+(Lebreton et al., Ecol. Monogr. 62, 67, 1992). Rows that repeat a point are pooled before the fit,
+so the dispersion is that of points, and rows that differ independently from point to point show in
+it. Bands are normal on the link scale (delta method); a dispersion above 1 widens them by its root,
+and Student's t takes the normal's place.
 """
 
 import warnings
@@ -23,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 from statsmodels.genmod.families import Binomial
 from statsmodels.genmod.generalized_linear_model import GLM
 from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
@@ -31,7 +33,7 @@ from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 from golden import checks
 from golden.device import DIRECTIONS
 from spintrit.curves import LENGTHS, LINKS, FittedCurve, Model
-from spintrit.measured import Measured
+from spintrit.measured import ALPHA, Measured
 
 ASSUMED_TRIALS = 100  # a point, where only probabilities are given
 LEAST_POINTS = 4  # a direction
@@ -54,11 +56,14 @@ class SwitchingFit:
         What was fitted.
     assumed_trials : int or None
         Trials a point where the measurement gives none.
+    spread : dict of str to float
+        "voltage" and "length": largest relative difference between values that counted as one.
     """
 
     curves: dict[int, FittedCurve]
     source: str
     assumed_trials: int | None
+    spread: dict[str, float]
 
     def probability(self, direction: int, pulse_s: np.ndarray, voltage_v: float) -> np.ndarray:
         """Probability that pulses switch a cell that is yet to switch in ``direction``.
@@ -105,22 +110,25 @@ class SwitchingFit:
         """
         curve, pulse_s, voltage_v = self._query(direction, pulse_s, voltage_v)
         slack = 1 + 1e-9  # the ends themselves, rounded
+        volts = 1 + max(1e-9, curve.voltage_tolerance)
         low, high = curve.reach_s(voltage_v)
         inside = (pulse_s >= low / slack) & (pulse_s <= high * slack)
-        known = curve.voltages_v[0] / slack <= voltage_v <= curve.voltages_v[-1] * slack
+        known = curve.voltages_v[0] / volts <= voltage_v <= curve.voltages_v[-1] * volts
         return (pulse_s == 0) | (inside & known)
 
     def summary(self) -> dict[str, Any]:
         """What was fitted and how well, as JSON can hold it.
 
         By direction: family, link, form of the length and how it reads; coefficients with standard
-        errors (widened as the bands are; nanoseconds and volts); dispersion, points, trials and
-        range; ``criterion`` and the table of ``candidates``, best first, those refused last with
-        the reason; and the worst Pearson residual, in binomial standard errors, with its line.
+        errors (widened as the bands are; nanoseconds and volts); dispersion, points, rows, trials
+        and range; ``repeats``, how rows that repeat a point scatter; ``criterion`` and the table of
+        ``candidates``, best first, those refused last with the reason; and the worst Pearson
+        residual, in binomial standard errors, with the line of the first row of its point.
         """
         return {
             "source": self.source,
             "assumed_trials": self.assumed_trials,
+            "spread": self.spread,
             "directions": {curve.name: curve.summary() for curve in self.curves.values()},
         }
 
@@ -164,7 +172,8 @@ def fit(measured: Measured, *, trials: int = ASSUMED_TRIALS) -> SwitchingFit:
         for name, code in DIRECTIONS.items()
         if (measured.direction == code).any()
     }
-    return SwitchingFit(curves, measured.source, trials if measured.trials is None else None)
+    assumed = trials if measured.trials is None else None
+    return SwitchingFit(curves, measured.source, assumed, measured.spread)
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +192,10 @@ def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int
     trials = np.full(len(p), assumed) if measured.trials is None else measured.trials[mask]
     where = f"{measured.source}: {name}"
     if len(p) < LEAST_POINTS:
-        raise ValueError(f"{where}: at least {LEAST_POINTS} points are needed, not {len(p)}")
+        raise ValueError(
+            f"{where}: at least {LEAST_POINTS} points are needed, not {len(p)}; rows with the same "
+            "voltage and length are one"
+        )
     lengths = len(np.unique(pulse_s))
     if lengths < LEAST_LENGTHS:
         raise ValueError(f"{where}: at least {LEAST_LENGTHS} lengths are needed, not {lengths}")
@@ -216,12 +228,15 @@ def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int
         covariance=found.covariance,
         dispersion=found.chi2 / (len(p) - model.terms),
         freedom=len(p) - model.terms,
+        voltage_tolerance=measured.voltage_tolerance,
         voltages_v=voltages,
         shortest_s=np.array([group.min() for group in groups]),
         longest_s=np.array([group.max() for group in groups]),
         facts={
             "points": len(p),
+            "rows": int(measured.rows[mask].sum()),
             "trials": int(trials.sum()),
+            "repeats": _repeats(measured, mask),
             "worst_residual": {
                 "standard_errors": float(found.residuals[worst]),
                 "line": int(measured.lines[mask][worst]),
@@ -230,6 +245,19 @@ def _fit_direction(measured: Measured, name: str, mask: np.ndarray, assumed: int
             "candidates": table,
         },
     )
+
+
+def _repeats(measured: Measured, mask: np.ndarray) -> dict[str, Any]:
+    """How rows that repeat a point scatter about it; it changes nothing in the fit, which is the
+    same however shots are cut into rows."""
+    chi2, freedom = float(measured.chi2[mask].sum()), int(measured.freedom[mask].sum())
+    chance = float(stats.chi2.sf(chi2, freedom)) if freedom else None
+    return {
+        "degrees_of_freedom": freedom,
+        "dispersion": chi2 / freedom if freedom else None,
+        "chance": chance,
+        "differ": chance is not None and chance < ALPHA,
+    }
 
 
 def _candidates(
@@ -287,7 +315,12 @@ def _refusal(model: Model, pulse_s: np.ndarray, voltage_v: np.ndarray, p: np.nda
         bounds=(-1, 1),
     )
     separated = found.status != 0 or -found.fun > 1e-7
-    return "perfect separation of what switched from what did not" if separated else ""
+    return (
+        "perfect separation of what switched from what did not (measure more lengths or voltages "
+        "at which some pulses switch and some do not)"
+        if separated
+        else ""
+    )
 
 
 def _maximise(

@@ -55,3 +55,26 @@ def shots(rng, law=precessional, pulse_ns=None, voltage_v=(0.9, 1.0, 1.1), trial
 def text_of(rows, header="direction,voltage_v,pulse_s,switched,trials"):
     """A CSV file's text."""
     return "\n".join([header, *(",".join(map(str, row)) for row in rows)]) + "\n"
+
+
+def cut(rows, size, rng=None):
+    """The same shots in rows of ``size``; with ``rng`` in another order."""
+    parts = []
+    for *point, switched, trials in rows:
+        shots = np.arange(trials) < switched
+        if rng is not None:
+            rng.shuffle(shots)
+        for part in np.split(shots, range(size, trials, size)):
+            parts.append((*point, int(part.sum()), len(part)))
+    if rng is not None:
+        rng.shuffle(parts)
+    return [(name, float(v), float(s), int(k), int(n)) for name, v, s, k, n in parts]
+
+
+def noisy(rows, rng, volts=1e-3, lengths=0.0):
+    """The rows with voltages and lengths as meters of these relative errors read them back."""
+    return [
+        (name, v * (1 + volts * rng.standard_normal()), s * (1 + lengths * rng.standard_normal()),
+         *counts)
+        for name, v, s, *counts in rows
+    ]  # fmt: skip
