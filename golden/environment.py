@@ -1,6 +1,7 @@
 """The world around the arrays of a run: their table, their unequal cells, and what time does to
 them."""
 
+import functools
 from dataclasses import asdict
 from typing import Any
 
@@ -95,7 +96,10 @@ class Environment:
         self.steepness = coding.steepness
         entropy = np.random.SeedSequence(seed if draws is None else draws, spawn_key=(1,))
         self.rng = np.random.default_rng(entropy)
-        self._disturb = self._read_disturb() if settings.read_disturb else np.zeros(2)
+        self._disturb = np.zeros(2)
+        if settings.read_disturb:
+            assert self._device is not None
+            self._disturb = _read_disturb(self._device, _READ_TRIALS)
         self._lost = self._retention() if settings.retention_s else np.zeros((1, 2))
 
     @property
@@ -154,10 +158,17 @@ class Environment:
         if not self.disturbs:
             return
         for matrix in pool.matrices:
-            reads = matrix.reads.take()
-            thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
-            if thresholds.any():
-                matrix.age(thresholds)
+            self._disturbed(matrix, matrix.reads.take())
+
+    def disturb(self, pool: ArrayPool, reads: float) -> None:
+        """Let every cell be read ``reads`` times at once, as ``after_batch`` takes reads."""
+        for matrix in pool.matrices:
+            self._disturbed(matrix, reads)
+
+    def _disturbed(self, matrix: Any, reads: float) -> None:
+        thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
+        if thresholds.any():
+            matrix.age(thresholds)
 
     def store(self, pool: ArrayPool) -> None:
         """Let the time between training and test pass."""
@@ -197,17 +208,17 @@ class Environment:
             lost.append((-np.expm1(-2 * rate * settings.retention_s) / 2).mean(axis=-1))
         return np.stack(lost, axis=-1)
 
-    def _read_disturb(self) -> np.ndarray:
-        """Probability that one read switches a cell, by direction: simulated, or the formula's
-        where that is more. The relative standard error of p is 1 / sqrt(p trials)."""
-        device = self._device
-        assert device is not None
-        p = []
-        for direction in (AP_TO_P, P_TO_AP):
-            length = np.array([device.t_read_s])
-            drive = switching.drive(device, direction, device.v_read_v)
-            simulated = macrospin.probability(
-                device, direction, length, voltage_v=device.v_read_v, trials=_READ_TRIALS
-            )
-            p.append(max(float(simulated[0]), float(switching.probability(drive, length)[0])))
-        return np.minimum(p, 1 - 1e-12)
+
+@functools.cache
+def _read_disturb(device: Device, trials: int) -> np.ndarray:
+    """Probability that one read switches a cell, by direction: simulated, or the formula's where
+    that is more. The relative standard error of p is 1 / sqrt(p trials)."""
+    p = []
+    for direction in (AP_TO_P, P_TO_AP):
+        length = np.array([device.t_read_s])
+        drive = switching.drive(device, direction, device.v_read_v)
+        simulated = macrospin.probability(
+            device, direction, length, voltage_v=device.v_read_v, trials=trials
+        )
+        p.append(max(float(simulated[0]), float(switching.probability(drive, length)[0])))
+    return np.minimum(p, 1 - 1e-12)

@@ -1,6 +1,7 @@
 """What a network that was trained on chip makes of samples, on an accelerator of any kind."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ def classify_on_chip(
     x: np.ndarray,
     console: Console,
     around: Environment | None = None,
+    age: Callable[[Environment, Any], None] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Classify samples by a network that an accelerator has trained.
@@ -42,7 +44,9 @@ def classify_on_chip(
     x : ndarray
         Samples.
     around : Environment, optional
-        What happens to the cells before they are read.
+        Makes cells that are unequal or stuck.
+    age : callable, optional
+        Lets time and reads change the cells of a pool, before they are read.
     seed : int
         Of what time does to them.
 
@@ -78,8 +82,8 @@ def classify_on_chip(
                 around.equip(tile, number)
         with trained.fitting():
             made.set_weights(weights)
-        if around:
-            around.store(made.pool)
+        if around and age:
+            age(around, made.pool)
         return made
 
     with console.status("compiling and programming the accelerator ..."):

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from golden import curve, tablefile
+from golden import checks, curve, device, tablefile
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.environment import Environment
@@ -28,6 +28,7 @@ HELP = {
     "retention_s": "time between training and test in all, seconds; what the run itself let pass "
     "has passed already",
     "retention_k": "temperature of the rest of that time, kelvin; 0 is that of operation",
+    "reads": "reads of every cell before the test that may switch it, half driving either way",
     "stuck_p": "share of cells that get stuck at P after training, beside those of the run",
     "stuck_ap": "share of cells that get stuck at AP after training",
 }
@@ -50,21 +51,30 @@ class Conditions:
     trained : Trained
     settings : NonIdealities
         What acts on the cells as they lie in the run's files, and on their reads.
-    changed : tuple of str
-        Fields that are not the run's own.
-    wanted : NonIdealities
-        With what has been done to the run's cells already.
+    changed : dict
+        Conditions that are not the run's own, by name.
+    reads : float
+        Of every cell, before the test.
+    device : str
+        Name or file of the device of reads and ageing; empty for the run's own.
     """
 
     trained: Trained
     settings: NonIdealities
-    changed: tuple[str, ...]
-    wanted: NonIdealities
+    changed: dict[str, Any]
+    reads: float = 0.0
+    device: str = ""
 
     @property
     def ageing(self) -> bool:
-        """Whether time passes between the run's files and the reads."""
-        return bool(self.settings.retention_s)
+        """Whether cells change between the run's files and the test."""
+        return bool(self.settings.retention_s or self.reads)
+
+    def age(self, around: Environment, pool: Any) -> None:
+        """Let time and reads change the cells of ``pool``, whose environment is ``around``."""
+        around.store(pool)
+        if self.reads:
+            around.disturb(pool, self.reads)
 
     @property
     def stuck(self) -> bool:
@@ -112,22 +122,41 @@ class Conditions:
         own, settings = self.own_cells(kind, array), self.settings
         if any(getattr(settings, name) and name not in self.changed for name in _STUCK) and not own:
             where = "whole matrices" if self.trained.kind == "fast" else "arrays of its own size"
-            raise ValueError(f"the run's stuck cells under retention need {where}")
-        path = self.trained.folder / TABLE
-        device = tablefile.load(path).device if settings.physical else None
-        if settings.physical and device is None:
-            needing = ", ".join(n for n in FIELDS if n in self.changed and getattr(settings, n))
-            raise ValueError(f"{path} holds no device, which {needing or 'analog reads'} need")
+            raise ValueError(f"the run's stuck cells beside others that age need {where}")
+        path, junction = self.trained.folder / TABLE, None
+        if settings.physical:
+            junction = device.load(self.device) if self.device else tablefile.load(path).device
+        if settings.physical and junction is None:
+            needing = ", ".join(name for name, value in self.changed.items() if value)
+            raise ValueError(
+                f"{path} holds no device, which {needing or 'analog reads'} needs: name one"
+            )
         return Environment(
-            array, curve.formula(device) if device else None, settings, CoderConfig(),
+            array, curve.formula(junction) if junction else None, settings, CoderConfig(),
             # Nothing is written any more, so that any table will do.
             table=None if settings.in_table else tanh_table(array),
             seed=self.trained.config.seed if own else seed, draws=seed,
         )  # fmt: skip
 
 
-def conditions(trained: Trained, changes: Mapping[str, Any] | None = None) -> Conditions:
-    """The run's own conditions with ``changes``, by the names of ``FIELDS``.
+def conditions(
+    trained: Trained,
+    changes: Mapping[str, Any] | None = None,
+    named: str = "",
+    *,
+    strict: bool = True,
+) -> Conditions:
+    """The run's own conditions with some changed.
+
+    Parameters
+    ----------
+    trained : Trained
+    changes : dict, optional
+        By the names of ``FIELDS``.
+    named : str
+        A device of reads and ageing in the place of the run's own.
+    strict : bool
+        Whether what does nothing beside the other conditions is refused.
 
     Raises
     ------
@@ -138,6 +167,7 @@ def conditions(trained: Trained, changes: Mapping[str, Any] | None = None) -> Co
     for name in changes:
         if name not in FIELDS:
             raise ValueError(f"{name} is no condition of an evaluation: {', '.join(FIELDS)} are")
+    reads = checks.real("reads", changes.pop("reads", 0.0), 0.0, 1e18)
     # Checked as a whole, with what the run's own settings add, before the run's share is taken off.
     if not changes.get("adc_bits", own.adc_bits):
         changes.setdefault("adc_range", 0.0)
@@ -145,36 +175,49 @@ def conditions(trained: Trained, changes: Mapping[str, Any] | None = None) -> Co
         changes.setdefault("retention_k", 0.0)
     wanted = replace(own, **changes)
     more_stuck = any(changes.get(name) for name in _STUCK)
-    changed = tuple(
-        name for name in changes
-        if (changes[name] if name in _STUCK else getattr(wanted, name) != getattr(own, name))
-    )  # fmt: skip
+    changed = {
+        name: value for name, value in changes.items()
+        if (value if name in _STUCK else getattr(wanted, name) != getattr(own, name))
+    }  # fmt: skip
     rest_s = wanted.retention_s - own.retention_s
     if rest_s < 0:
         raise ValueError(
             f"retention_s = {wanted.retention_s:g} is less than the {own.retention_s:g} that have "
             "passed in the run's own cells"
         )
-    if rest_s and more_stuck and any(getattr(own, name) for name in _STUCK):
-        raise ValueError("stuck_p and stuck_ap beside the run's own cannot be had with retention_s")
+    ageing = rest_s or reads
+    if ageing and more_stuck and any(getattr(own, name) for name in _STUCK):
+        raise ValueError(
+            "stuck_p and stuck_ap beside the run's own cannot be had with retention_s or reads"
+        )
     kept = {name: getattr(wanted, name) for name in _READS}
     analog = NonIdealities(**kept).analog
     if not analog:
         kept = {}
+    if ageing:
+        kept |= {name: getattr(wanted, name) for name in (*_SPREADS, *_STUCK, "temperature_k")}
+        kept |= {"read_disturb": bool(reads)}
     if rest_s:
-        names = (*_SPREADS, *_STUCK, "temperature_k", "retention_k")
-        kept |= {name: getattr(wanted, name) for name in names} | {"retention_s": rest_s}
+        kept |= {"retention_s": rest_s, "retention_k": wanted.retention_k}
     if more_stuck:
         kept |= {name: changes.get(name, 0.0) for name in _STUCK}
     for name, needed in (
         ("resistance_spread", "converters, their noise or wires" * (not analog)),
-        ("temperature_k", "converters, wires or retention_s" * (not analog and not rest_s)),
+        ("temperature_k", "converters, wires, retention_s or reads" * (not analog and not ageing)),
         ("stability_spread", "retention_s" * (not rest_s)),
         ("retention_k", "more retention_s than the run's own" * (not rest_s)),
     ):
-        if name in changed and changes[name] and needed:
+        if strict and name in changed and changes[name] and needed:
             raise ValueError(
                 f"{name} = {changes[name]:g} changes nothing without {needed}: sums are exact, and "
                 "cells stay as training left them"
             )
-    return Conditions(trained, NonIdealities(**kept), changed, wanted)
+    settings = NonIdealities(**kept)
+    if strict and named and not settings.physical:
+        raise ValueError(
+            f"device = {named!r} changes nothing without converters, wires, retention_s or reads: "
+            "cells stay as training left them"
+        )
+    changed |= {"reads": reads} if reads else {}
+    changed |= {"device": named} if named else {}
+    return Conditions(trained, settings, changed, reads, named)

@@ -76,6 +76,13 @@ def add(commands: Any) -> None:
     )
     add_fields(group, NonIdealities, HELP, FIELDS, own="the run's")
     group.add_argument(
+        "--reads", type=float, metavar="N", help=f"{HELP['reads']}; none of those of eval does [0]"
+    )
+    group.add_argument(
+        "--device", default="", metavar="NAME",
+        help="device of reads and ageing, by name or a TOML file [the run's]",
+    )  # fmt: skip
+    group.add_argument(
         "--repeats", type=int, default=1, metavar="N",
         help="draws of what is random: noise, flips, cells that get stuck, another spread [1]",
     )  # fmt: skip
@@ -138,7 +145,7 @@ def _eval(arguments: argparse.Namespace) -> int:
     changes = {field: getattr(arguments, field) for field in FIELDS}
     changes = {field: value for field, value in changes.items() if value is not None}
     if not name:
-        conditions(trained, changes)  # refused before data are read
+        conditions(trained, changes, arguments.device)  # refused before data are read
     evaluation = Evaluation(
         trained, arguments.array, compute=arguments.backend, root=arguments.data,
         part=arguments.part, first=arguments.first, count=arguments.count or 0,
@@ -149,12 +156,12 @@ def _eval(arguments: argparse.Namespace) -> int:
         from spintrit import figures
         from spintrit.eval_sweep import figure, sweep
 
-        result = sweep(evaluation, name, values, changes, **draws)
+        result = sweep(evaluation, name, values, changes, arguments.device, **draws)
         if arguments.picture:
             title = f"{arguments.run.resolve().name}: {result['dataset']}"
             figures.save(figure(result, title), in_folder(arguments.picture))
     else:
-        under = conditions(trained, changes)
+        under = conditions(trained, changes, arguments.device)
         result = evaluate(evaluation, under, file=arguments.predictions, **draws)
     if not silent(arguments):
         show = eval_report.sweep if name else eval_report.one
@@ -179,7 +186,7 @@ def _sweep(arguments: argparse.Namespace) -> tuple[str, list[float]]:
     checks.choice("sweep", name, FIELDS)
     if not texts:
         raise ValueError(f"sweep over {name} needs values")
-    kind = type(getattr(NonIdealities, name))
+    kind = int if isinstance(getattr(NonIdealities, name, 0.0), int) else float
     try:
         return name, [kind(text) for text in texts]
     except ValueError as error:

@@ -30,7 +30,7 @@ def one(result: dict[str, Any]) -> Table:
         ("samples", f"{first:,} to {first + count - 1:,}"),
     ]
     for name, value in result.get("conditions", {}).items():
-        rows.append((name.replace("_", " "), f"{value:g}"))
+        rows.append((name.replace("_", " "), value if isinstance(value, str) else f"{value:g}"))
     rows += _accuracy(result)
     for key, label in (
         ("values_compared", "values compared"),

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from spintrit.conditions import conditions
 from spintrit.evaluate import Evaluation, evaluate
+from spintrit.trained import Trained
 
 _POINT = (
     "array", "accuracy", "right", "repeats", "accuracy_sd", "accuracy_min", "accuracy_max", "seeds",
@@ -21,6 +22,7 @@ def sweep(
     name: str,
     values: Sequence[float],
     changes: Mapping[str, Any] | None = None,
+    named: str = "",
     *,
     repeats: int = 1,
     seed: int | None = None,
@@ -33,6 +35,8 @@ def sweep(
     ----------
     changes : dict, optional
         Other conditions that are not the run's own.
+    named : str
+        A device in the place of the run's own, see ``spintrit.conditions.conditions``.
     repeats, seed : int
         As ``spintrit.evaluate.evaluate`` takes them; the draws of all points have the same seeds.
 
@@ -56,7 +60,9 @@ def sweep(
         raise ValueError(f"{name} = {changes[name]!r} cannot be had with a sweep over {name}")
     if name == "adc_bits" and 0 in values and "adc_range" in changes:
         raise ValueError("adc_range has no meaning at adc_bits = 0, which is in the sweep")
-    every = [conditions(evaluation.trained, changes | {name: value}) for value in values]
+    each = [changes | {name: value} for value in values]
+    every = [conditions(evaluation.trained, one, named, strict=False) for one in each]
+    _does_something(evaluation.trained, [one for one in each if one[name]], named)
     kinds = {evaluation.kind_for(under) for under in every}
     if len(kinds) > 1:
         evaluation.kind = "golden"
@@ -67,7 +73,20 @@ def sweep(
     for value, under, drawn in zip(values, every, random, strict=True):
         found = evaluate(evaluation, under, repeats=repeats if drawn else 1, seed=seed)
         points.append({"value": value} | {key: found[key] for key in _POINT if key in found})
-    return evaluation.told | {"conditions": changes, "sweep": name, "points": points}
+    others = changes | ({"device": named} if named else {})
+    return evaluation.told | {"conditions": others, "sweep": name, "points": points}
+
+
+def _does_something(trained: Trained, each: Sequence[Mapping[str, Any]], named: str) -> None:
+    """Refuse conditions one of which does nothing in any point."""
+    refused = []
+    for one in each:
+        try:
+            conditions(trained, one, named)
+        except ValueError as error:
+            refused.append(error)
+    if refused and len(refused) == len(each):
+        raise refused[0]
 
 
 def figure(result: Mapping[str, Any], title: str) -> Figure:

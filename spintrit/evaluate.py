@@ -177,7 +177,9 @@ class Evaluation:
         if trained.tiles:
             from spintrit.chip_eval import classify_on_chip
 
-            figures, classes = classify_on_chip(trained, kind, self.array, x, console, around, seed)
+            figures, classes = classify_on_chip(
+                trained, kind, self.array, x, console, around, under.age, seed
+            )
             return Outcome({"array": kind, **figures}, classes)
 
         config, equip = (around.config, around.equip) if around else (self.array, None)
@@ -190,7 +192,7 @@ class Evaluation:
         with console.status("programming the arrays ..."):
             network = trained.network(pool)
             if around:
-                around.store(pool)
+                under.age(around, pool)
         oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
 
         before, start = _rtl(kind, pool), time.perf_counter()
@@ -289,7 +291,7 @@ def evaluate(
     if repeats == 1:
         result["right"] = rights[0]
     if under.changed:
-        result["conditions"] = {name: getattr(under.wanted, name) for name in under.changed}
+        result["conditions"] = dict(under.changed)
     result |= {"classes": classes, "confusion": np.asarray(counts).tolist()}
     if file:
         own = seeds if random else [None]

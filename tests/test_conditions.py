@@ -150,8 +150,57 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
         assert 0.05 < frozen.mean() < 0.15
         assert bits[frozen].all()
     assert np.mean(moved) == pytest.approx(0.45, abs=0.03)
-    with pytest.raises(ValueError, match="stuck cells under retention need arrays of its own size"):
+    with pytest.raises(
+        ValueError, match="stuck cells beside others that age need arrays of its own size"
+    ):
         Evaluation(trained, "fast", console=_quiet()).classify(under, 0)
+
+
+def test_a_device_may_be_named_for_reads_and_ageing(runs, tmp_path):
+    """A run on ideal switching reads like one whose cells are the same."""
+    trained = load(runs / "ideal")
+    evaluation = Evaluation(trained, console=_quiet())
+    changes = {"wire_ohm": 5.0, "temperature_k": 320.0}
+    found = evaluation.classify(conditions(trained, changes, "default"), 7).scores
+    expected = as_in_training(trained, NonIdealities(**changes), "golden", 7)
+    np.testing.assert_array_equal(found, expected)
+    # Of all cells that the default device forgets in a second the other keeps its own.
+    line = f"{runs / 'plain'} --retention-s 1"
+    assert (
+        evaluated(f"{line} --device retention", tmp_path / "x.json")["accuracy"]
+        == (told(runs / "plain")["test_accuracy"])
+    )
+    result = evaluated(f"{line} --device default", tmp_path / "x.json")
+    assert result["conditions"] == {"retention_s": 1.0, "device": "default"}
+    assert result["accuracy"] < 0.3
+    line = f"{runs / 'ideal'} --sweep adc-bits 0 4 --device default --temperature-k 330"
+    assert len(evaluated(line, tmp_path / "x.json")["points"]) == 2
+
+
+def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
+    monkeypatch.setattr("golden.environment._READ_TRIALS", 1 << 12)
+    trained = load(runs / "plain")
+    evaluation = Evaluation(trained, console=_quiet())
+    under = conditions(trained, {"reads": 40_000})
+    assert evaluation.random(under)
+    for kind in ("golden", "fast"):
+        around = under.environment(kind, evaluation.array, 3)
+        pool = (ArrayPool if kind == "golden" else FastPool)(
+            *[GoldenArray] * (kind == "golden"), around.config, around.table, 3, around.equip
+        )
+        network = trained.network(pool)
+        before = network.read()
+        under.age(around, pool)
+        # As if each read were made by itself: of cells in AP and in P.
+        for name, bits in network.read().items():
+            for state, p in enumerate(around._disturb):
+                own = before[name] == state
+                expected = 1 - (1 - p) ** 20_000
+                error = 5 * math.sqrt(expected * (1 - expected) / own.sum()) + 1e-9
+                assert abs((bits != before[name])[own].mean() - expected) < error
+    result = evaluated(f"{runs / 'plain'} --sweep reads 0 1e8 --repeats 2", tmp_path / "x.json")
+    assert result["points"][0]["accuracy"] == told(runs / "plain")["test_accuracy"]
+    assert result["points"][1]["accuracy_max"] < 0.3
 
 
 def test_time_that_has_passed_counts(runs, capsys):
@@ -259,6 +308,10 @@ def test_a_chip_s_network_ages_and_gets_stuck(runs, tmp_path):
     [
         ("plain", "--temperature-k 350", "temperature_k = 350 changes nothing without converters"),
         ("plain", "--resistance-spread 0.1", "changes nothing without converters, their noise"),
+        ("plain", "--sweep temperature-k 0 350", "temperature_k = 350 changes nothing without"),
+        ("plain", "--device retention", "device = 'retention' changes nothing without converters"),
+        ("plain", "--adc-bits 4 --device nothing", "device must be one of default, "),
+        ("plain", "--reads -1", "reads must be finite and in 0 to 1e+18, not -1"),
         ("plain", "--stability-spread 0.1", "changes nothing without retention_s"),
         ("plain", "--adc-bits 40", "adc_bits must be in 0 to"),
         ("plain", "--adc-range 4", "adc_range = 4 does nothing without adc_bits"),
@@ -276,7 +329,7 @@ def test_a_chip_s_network_ages_and_gets_stuck(runs, tmp_path):
         ("plain", "--sweep adc-bits 3 --confusion", "confusion is not for a sweep"),
         ("plain", "--sweep adc-bits 3 --picture x.gif", "suffix of x.gif must be one of"),
         ("analog", "--adc-bits 0 --adc-range 3", "adc_range = 3 does nothing without adc_bits"),
-        ("ideal", "--adc-bits 4", "table.json holds no device, which adc_bits need"),
+        ("ideal", "--adc-bits 4", "table.json holds no device, which adc_bits needs: name one"),
         ("chip", "--adc-bits 4", "analog reads are not for a network that was trained on chip"),
     ],
 )  # fmt: skip

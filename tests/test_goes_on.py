@@ -256,7 +256,7 @@ def test_the_summary_tells_of_both_ends(finished, tmp_path, stopping, capsys):
 # --- given weights ---
 
 
-@pytest.mark.parametrize("kind", ["golden", "fast"])
+@pytest.mark.parametrize("kind", ["golden", "fast", "both"])
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_a_run_starts_from_given_weights(finished, kind, which, tmp_path, monkeypatch):
     seen = []
@@ -267,6 +267,11 @@ def test_a_run_starts_from_given_weights(finished, kind, which, tmp_path, monkey
         return original(self)
 
     monkeypatch.setattr(Trainer, "run", run)
+    if kind == "both":
+        monkeypatch.setattr(
+            "spintrit.run.maker", lambda _: lambda c: LockstepArray(GoldenArray(c), Silent(c))
+        )
+        monkeypatch.setattr("sim.library.build", lambda config: None)
     out = tmp_path / "run"
     line = f"train --array {kind} --device retention --coder linear --rule blind --epochs 1"
     line += f" --network 8FC --init {finished} --init-weights {which} --out {out}"
