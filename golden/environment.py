@@ -158,17 +158,24 @@ class Environment:
         if not self.disturbs:
             return
         for matrix in pool.matrices:
-            self._disturbed(matrix, matrix.reads.take())
+            reads = matrix.reads.take()
+            thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
+            if thresholds.any():
+                matrix.age(thresholds)
 
     def disturb(self, pool: ArrayPool, reads: float) -> None:
-        """Let every cell be read ``reads`` times at once, as ``after_batch`` takes reads."""
-        for matrix in pool.matrices:
-            self._disturbed(matrix, reads)
+        """Let every cell be read ``reads`` times at once, half of the reads driving either way.
 
-    def _disturbed(self, matrix: Any, reads: float) -> None:
-        thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
-        if thresholds.any():
-            matrix.age(thresholds)
+        A cell goes back and forth at the rates a and b of its two states, so it has left a state
+        with probability a / (a + b) (1 - exp(-(a + b) reads)).
+        """
+        rates = -np.log1p(-self._disturb) / 2
+        total = float(rates.sum())
+        left = rates * (-np.expm1(-total * reads) / total if total else 0.0)
+        for matrix in pool.matrices:
+            thresholds = self._thresholds(left)
+            if thresholds.any():
+                matrix.age(thresholds)
 
     def store(self, pool: ArrayPool) -> None:
         """Let the time between training and test pass."""

@@ -178,7 +178,7 @@ def test_a_device_may_be_named_for_reads_and_ageing(runs, tmp_path):
 
 
 def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
-    monkeypatch.setattr("golden.environment._READ_TRIALS", 1 << 12)
+    monkeypatch.setattr("golden.environment._read_disturb", lambda *_: np.array([2e-5, 8e-5]))
     trained = load(runs / "plain")
     evaluation = Evaluation(trained, console=_quiet())
     under = conditions(trained, {"reads": 40_000})
@@ -191,12 +191,16 @@ def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
         network = trained.network(pool)
         before = network.read()
         under.age(around, pool)
-        # As if each read were made by itself: of cells in AP and in P.
+        # Pairs of reads, one driving each way, one after the other: AP to P, then P to AP.
+        up, down = around._disturb
+        step = np.array([[1 - up, up], [0, 1]]) @ np.array([[1, 0], [down, 1 - down]])
+        left = np.linalg.matrix_power(step, 20_000)
+        assert 0.05 < left[0, 1] < left[1, 0] < 0.95
         for name, bits in network.read().items():
-            for state, p in enumerate(around._disturb):
+            for state in (0, 1):
                 own = before[name] == state
-                expected = 1 - (1 - p) ** 20_000
-                error = 5 * math.sqrt(expected * (1 - expected) / own.sum()) + 1e-9
+                expected = left[state, 1 - state]
+                error = 5 * math.sqrt(expected * (1 - expected) / own.sum()) + 1e-3
                 assert abs((bits != before[name])[own].mean() - expected) < error
     result = evaluated(f"{runs / 'plain'} --sweep reads 0 1e8 --repeats 2", tmp_path / "x.json")
     assert result["points"][0]["accuracy"] == told(runs / "plain")["test_accuracy"]
