@@ -1,9 +1,12 @@
 """Speed, measured in one run: ``python -m spintrit.bench`` (one thread: ``spintrit bench``)."""
 
+import argparse
 import importlib.util
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from rich.table import Table
@@ -13,6 +16,9 @@ from golden.config import ArrayConfig
 from golden.optim import OPTIMISERS
 from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
 from spintrit.console import Console
+from spintrit.options import add_json, silent, writable, write_json
+from spintrit.parser import Parser
+from spintrit.status import guarded
 
 DENSE = ((784,), "512FC")
 DENSE_ROWS = (  # batch, optimiser, PyTorch's, learning rates
@@ -25,17 +31,77 @@ CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
 VGG_SHAPE, VGG_BATCH = (32, 32, 3), 100
 CHIP_ARRAY, CHIP_INPUTS, CHIP_HIDDEN, CHIP_BATCH = ArrayConfig(), 64, 128, 200
 SEED = 0
-ROUNDS = 7
-FORWARD_VECTORS = 2000
 
 
-def per_second(step: Callable[[], object], count: int, seconds: float = 1.0) -> float:
-    """``count`` times steps a second: the median of ``ROUNDS`` rounds, after a warm-up."""
+@dataclass(frozen=True)
+class Effort:
+    """How long is measured.
+
+    Parameters
+    ----------
+    seconds : float
+        Of a rate, all rounds together.
+    rounds : int
+        Whose median counts.
+    vectors : int
+        Of a FORWARD command.
+    all : bool
+        With the rows that take long: cifar-vgg at its full width, and cocotb.
+    duration : str
+        What all takes, for the user to know at the start.
+    """
+
+    seconds: float
+    rounds: int
+    vectors: int
+    all: bool
+    duration: str
+
+
+FULL = Effort(1.0, 7, 2000, True, "some minutes")
+QUICK = Effort(
+    0.2, 3, 500, False, "some ten seconds, and a minute more where the RTL has to be compiled first"
+)
+
+
+@dataclass
+class Result:
+    """A table of measured figures: columns with the format of their numbers, and rows of numbers,
+    texts and None."""
+
+    title: str
+    columns: dict[str, str]
+    rows: list[list[Any]] = field(default_factory=list)
+
+    def table(self) -> Table:
+        """For a terminal."""
+        shown = Table(title=self.title)
+        for name, form in self.columns.items():
+            shown.add_column(name, justify="right" if form else "left")
+        for row in self.rows:
+            forms = zip(row, self.columns.values(), strict=True)
+            shown.add_row(
+                *("-" if v is None else v if isinstance(v, str) else f.format(v) for v, f in forms)
+            )
+        return shown
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for programs."""
+        names = list(self.columns)
+        return {
+            "title": self.title,
+            "rows": [dict(zip(names, row, strict=True)) for row in self.rows],
+        }
+
+
+def per_second(step: Callable[[], object], count: int, effort: Effort = FULL) -> float:
+    """``count`` times steps a second: the median of all rounds, after a warm-up."""
     start = time.perf_counter()
     step()
-    repeats = max(1, int(seconds / ROUNDS / (time.perf_counter() - start)))
+    rounds = effort.rounds
+    repeats = max(1, int(effort.seconds / rounds / (time.perf_counter() - start)))
     rates = []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         start = time.perf_counter()
         for _ in range(repeats):
             step()
@@ -43,19 +109,19 @@ def per_second(step: Callable[[], object], count: int, seconds: float = 1.0) -> 
     return statistics.median(rates)
 
 
-def library_rates(config: ArrayConfig) -> tuple[float, float, float]:
+def library_rates(config: ArrayConfig, effort: Effort = FULL) -> tuple[float, float, float]:
     """FORWARD cycles per second of the bare Verilator loop and through the array interface, and
     the median of their ratios, taken in turn."""
     from sim.array import RtlArray
 
     rng = np.random.default_rng(SEED)
     bits = rng.integers(0, 2, (config.cols, config.rows, config.cells))
-    u = rng.integers(-1, 2, (FORWARD_VECTORS, config.rows)).astype(np.int8)
+    u = rng.integers(-1, 2, (effort.vectors, config.rows)).astype(np.int8)
     cycles = protocol.cycles(protocol.Op.FORWARD, config, config.cols, len(u))
     array = RtlArray(config)
     array.program(bits)
     rates = []
-    for _ in range(ROUNDS + 1):
+    for _ in range(effort.rounds + 1):
         bare = RtlArray(config)  # its loop ends within a frame, so it serves once
         bare.program(bits)
         start = time.perf_counter()
@@ -69,59 +135,58 @@ def library_rates(config: ArrayConfig) -> tuple[float, float, float]:
     return bare_rate, library_rate, statistics.median(bare / library for bare, library in rates)
 
 
-def _dense(has_torch: bool) -> Table:
+def _dense(has_torch: bool, effort: Effort) -> Result:
     """Training of 784-512-10."""
-    table = Table(title=f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second")
-    for column in (
-        "batch",
-        "optimiser, learning rate",
-        "golden",
-        "PyTorch fp32",
-        "ratio",
-    ):
-        table.add_column(column, justify="left" if "," in column else "right")
+    found = Result(
+        f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second",
+        {"batch": "{}", "optimiser, learning rate": "", "golden": "{:,.0f}",
+         "PyTorch fp32": "{:,.0f}", "PyTorch's optimiser": "", "ratio": "{:.2f}"},
+    )  # fmt: skip
     for batch, optimiser, other, rates in DENSE_ROWS:
         told = " to ".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
-        step = golden_step(*DENSE, batch, optimiser, rates=rates)
-        ours = per_second(step, batch)
-        row = [str(batch), f"{optimiser}, {told}", f"{ours:,.0f}", "not installed", "-"]
+        ours = per_second(golden_step(*DENSE, batch, optimiser, rates=rates), batch, effort)
+        theirs = None
         if has_torch:
-            theirs = per_second(torch_step(*DENSE, batch, optimiser), batch)
-            row[3:] = [f"{other} {theirs:,.0f}", f"{ours / theirs:.2f}"]
-        table.add_row(*row)
-    return table
+            theirs = per_second(torch_step(*DENSE, batch, optimiser), batch, effort)
+        found.rows.append(
+            [batch, f"{optimiser}, {told}", ours, theirs, other, theirs and ours / theirs]
+        )
+    return found
 
 
-def _convolutions(has_torch: bool) -> Table:
+def _convolutions(has_torch: bool, effort: Effort) -> Result:
     """Training of mnist-cnn with Adam."""
-    table = Table(title=f"Training mnist-cnn, batch {CNN_BATCH}, Adam, one thread")
-    for column in ("", "samples per second", "seconds for 55,000", "of PyTorch fp32"):
-        table.add_column(column, justify="right" if column else "left")
+    found = Result(
+        f"Training mnist-cnn, batch {CNN_BATCH}, Adam, one thread",
+        {"": "", "samples per second": "{:,.0f}", "seconds for 55,000": "{:.1f}",
+         "of PyTorch fp32": "{:.2f}"},
+    )  # fmt: skip
     arguments = (CNN_SHAPE, spec.load("mnist-cnn")[0], CNN_BATCH, "adam")
-    rates = {"golden, numpy": per_second(golden_step(*arguments), CNN_BATCH)}
+    rates = {"golden, numpy": per_second(golden_step(*arguments), CNN_BATCH, effort)}
     if has_torch:
         step = golden_step(*arguments, backend=backend.load("torch"))
-        rates["golden, PyTorch back end"] = per_second(step, CNN_BATCH)
-        rates["PyTorch fp32"] = per_second(torch_step(*arguments), CNN_BATCH)
+        rates["golden, PyTorch back end"] = per_second(step, CNN_BATCH, effort)
+        rates["PyTorch fp32"] = per_second(torch_step(*arguments), CNN_BATCH, effort)
     for name, rate in rates.items():
-        ratio = f"{rate / rates['PyTorch fp32']:.2f}" if has_torch else "not installed"
-        table.add_row(name, f"{rate:,.0f}", f"{55_000 / rate:.1f}", ratio)
-    return table
+        ratio = rate / rates["PyTorch fp32"] if has_torch else None
+        found.rows.append([name, rate, 55_000 / rate, ratio])
+    return found
 
 
-def _full_width(has_torch: bool) -> Table:
+def _full_width(has_torch: bool) -> Result:
     """Training of cifar-vgg at its full width with Adam."""
     network = spec.load("cifar-vgg")[0]
-    table = Table(title=f"Training cifar-vgg, full width, batch {VGG_BATCH}, Adam, one thread")
-    for column in ("", "seconds a step", "peak memory, GiB"):
-        table.add_column(column, justify="right" if column else "left")
+    found = Result(
+        f"Training cifar-vgg, full width, batch {VGG_BATCH}, Adam, one thread",
+        {"": "", "seconds a step": "{:.2f}", "peak memory, GiB": "{:.2f}"},
+    )
     for compute in ("numpy", "torch") if has_torch else ("numpy",):
-        seconds, memory = step_cost(VGG_SHAPE, network, VGG_BATCH, "adam", compute)
-        table.add_row(f"golden, {compute}", f"{seconds:.2f}", f"{memory:.2f}")
-    return table
+        cost = step_cost(VGG_SHAPE, network, VGG_BATCH, "adam", compute)
+        found.rows.append([f"golden, {compute}", *cost])
+    return found
 
 
-def _on_chip() -> Table:
+def _on_chip(effort: Effort) -> Result:
     """Training steps of a dense network by the accelerator: its twin and its RTL."""
     from golden.accel.compiler import Plan, Settings, sized
     from golden.accel.network import ChipNetwork
@@ -136,9 +201,9 @@ def _on_chip() -> Table:
     u = rng.integers(-1, 2, (batch, *shape)).astype(np.int8)
     labels = rng.integers(0, 10, batch)
     title = f"On chip, dense {CHIP_INPUTS}-{CHIP_HIDDEN}-10, batch {batch}, one thread"
-    table = Table(title=title)
-    for column in ("", "samples per second", "clock cycles per second"):
-        table.add_column(column, justify="right" if column else "left")
+    found = Result(
+        title, {"": "", "samples per second": "{:,.0f}", "clock cycles per second": "{:,.0f}"}
+    )
     for kind, name in (("golden", "integer twin, numpy"), ("rtl", "RTL library")):
         block = accelerator(kind, config)
         network = ChipNetwork(block, plan, tanh_table(config.array), SEED)
@@ -150,42 +215,61 @@ def _on_chip() -> Table:
         before = block.counts().cycles
         step()
         cycles = block.counts().cycles - before
-        rate = per_second(step, batch)
-        table.add_row(name, f"{rate:,.0f}", f"{rate / batch * cycles:,.0f}")
-    return table
+        rate = per_second(step, batch, effort)
+        found.rows.append([name, rate, rate / batch * cycles])
+    return found
 
 
-def main(config: ArrayConfig | None = None) -> int:
-    """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
-    console = Console()
+def _rtl(config: ArrayConfig, effort: Effort) -> Result:
+    """Clock cycles of the RTL array by what drives it."""
+    found = Result(
+        f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second",
+        {"driven by": "", "cycles/s": "{:,.0f}", "of the bare loop": "{:.4g}"},
+    )
+    bare, library, ratio = library_rates(config, effort)
+    found.rows += [["bare C++ Verilator loop", bare, 1.0], ["library, from Python", library, ratio]]
+    if not effort.all:
+        return found
+    if importlib.util.find_spec("tb") and importlib.util.find_spec("cocotb"):
+        from tb.rate import measure
+
+        cocotb = measure(config)["cycles_per_second"]
+        found.rows.append(["cocotb", cocotb, cocotb / bare])
+    else:
+        found.rows.append(["cocotb (runs in the source tree, with cocotb)", None, None])
+    return found
+
+
+def measured(config: ArrayConfig, effort: Effort) -> Iterator[Result]:
+    """Every table as soon as it is there; ``config`` is the RTL array's."""
     has_torch = importlib.util.find_spec("torch") is not None
     if has_torch:
         import torch
 
         torch.set_num_threads(1)
-    console.print(_dense(has_torch))
-    console.print(_convolutions(has_torch))
-    console.print(_full_width(has_torch))
-    console.print(_on_chip())
+    yield _dense(has_torch, effort)
+    yield _convolutions(has_torch, effort)
+    if effort.all:
+        yield _full_width(has_torch)
+    yield _on_chip(effort)
+    yield _rtl(config, effort)
 
-    config = config or ArrayConfig()
-    rtl = Table(title=f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second")
-    rtl.add_column("driven by")
-    rtl.add_column("cycles/s", justify="right")
-    rtl.add_column("of the bare loop", justify="right")
-    bare, library, ratio = library_rates(config)
-    rtl.add_row("bare C++ Verilator loop", f"{bare:,.0f}", "1.00")
-    rtl.add_row("library, from Python", f"{library:,.0f}", f"{ratio:.2f}")
-    if importlib.util.find_spec("tb") and importlib.util.find_spec("cocotb"):
-        from tb.rate import measure
 
-        cocotb = measure(config)["cycles_per_second"]
-        rtl.add_row("cocotb", f"{cocotb:,.0f}", f"{cocotb / bare:.4f}")
-    else:
-        rtl.add_row("cocotb", "run in the source tree, with cocotb", "-")
-    console.print(rtl)
+def main(arguments: argparse.Namespace, config: ArrayConfig | None = None) -> int:
+    """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
+    writable(arguments.json)
+    effort, found = QUICK if arguments.quick else FULL, []
+    console = Console(stderr=silent(arguments))
+    console.print(f"This takes {effort.duration}.", highlight=False)
+    for result in measured(config or ArrayConfig(), effort):
+        console.print(result.table())
+        found.append(result.as_json())
+    write_json(arguments, found)
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    parser = Parser(prog="spintrit bench")
+    parser.add_argument("--quick", action="store_true")
+    add_json(parser)
+    raise SystemExit(guarded(lambda: main(parser.parse_args())))

@@ -1,6 +1,7 @@
 """The command ``spintrit``."""
 
 import argparse
+import importlib
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from golden.config import ArrayConfig
+from golden.extras import install
 from spintrit import (
     device_cli,
     eval_cli,
@@ -23,6 +25,7 @@ from spintrit import (
 from spintrit.options import (
     ARRAY_HELP,
     add_fields,
+    add_json,
     add_out,
     fields,
     in_folder,
@@ -31,6 +34,8 @@ from spintrit.options import (
 )
 from spintrit.parser import Parser
 from spintrit.status import Stopped, guarded
+
+SHELLS = ("bash", "zsh", "tcsh")
 
 
 def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
@@ -53,7 +58,20 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         description="Measure, in one run and on one thread: golden training next to PyTorch's if "
         "that is installed, the RTL library next to a bare Verilator loop, and cocotb.",
     )
+    bench.add_argument(
+        "--quick", action="store_true",
+        help="shorter, and without cifar-vgg and cocotb",
+    )  # fmt: skip
+    add_json(bench, "all figures")
     bench.set_defaults(act=_bench)
+    completion = commands.add_parser(
+        "completion",
+        help="completion of options in a shell",
+        description="Print a script that completes commands and options in a shell, such as: "
+        "source <(spintrit completion bash).",
+    )
+    completion.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS), metavar="SHELL")
+    completion.set_defaults(act=_complete)
     return top
 
 
@@ -87,12 +105,42 @@ def _generate(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _bench(_: argparse.Namespace) -> int:
+def _bench(arguments: argparse.Namespace) -> int:
+    importlib.import_module("spintrit.bench")  # a missing package is told here, in one line
     # Thread counts are read when numpy is loaded, so in a process of its own.
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    words = ["--quick"] * arguments.quick
+    words += [] if arguments.json is None else [f"--json={arguments.json}"]
     return subprocess.run(
-        [sys.executable, "-m", "spintrit.bench"], env=os.environ | threads, check=False
+        [sys.executable, "-m", "spintrit.bench", *words], env=os.environ | threads, check=False
     ).returncode
+
+
+def _complete(arguments: argparse.Namespace) -> int:
+    try:
+        import shtab
+    except ImportError:
+        message = f"shtab writes completions: {install('demo')}"
+        raise ModuleNotFoundError(message, name="shtab") from None
+    top = parser()
+    for command in commands(top).values():
+        for action in command._actions:
+            if action.type is path:
+                folder = action.metavar in ("DIR", "RUN", "RUNFOLDER")
+                action.complete = shtab.DIRECTORY if folder else shtab.FILE  # type: ignore[attr-defined]
+    print(shtab.complete(top, arguments.shell))
+    return 0
+
+
+def commands(top: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
+    """The parsers of all commands below a parser, by name: "train", "device list"."""
+    found = {}
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, parser in action.choices.items():
+                whole = f"{name} {word}".strip()
+                found |= commands(parser, whole) or {whole: parser}
+    return found
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:

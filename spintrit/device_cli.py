@@ -48,6 +48,7 @@ def add(commands: Any) -> None:
 def _add_list_and_show(group: Any) -> None:
     text = "the devices that come with spintrit"
     listing = group.add_parser("list", help=text, description=f"List {text}.")
+    add_json(listing, "their parameters and figures, in SI units, null for infinity,")
     listing.set_defaults(act=_list)
 
     show = group.add_parser(
@@ -180,11 +181,15 @@ def _own(name: str) -> list[str]:
     return [name] if name.endswith(".toml") else []
 
 
-def _list(_: argparse.Namespace) -> int:
+def _list(arguments: argparse.Namespace) -> int:
+    from spintrit import device_report
     from spintrit.console import Console
-    from spintrit.device_report import show_list
 
-    show_list([devices.load(name) for name in devices.names()], Console())
+    writable(arguments.json)
+    found = [devices.load(name) for name in devices.names()]
+    write_json(arguments, {each.name: device_report.as_json(each) for each in found})
+    if not silent(arguments):
+        device_report.show_list(found, Console())
     return 0
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from spintrit.ip_cli import shape_of
-from spintrit.options import add_out, no_run
+from spintrit.options import add_json, add_out, no_run, silent, writable, write_json
 
 _CHIPS = "ulx3s-85f, icebreaker"
 
@@ -27,6 +27,7 @@ def add(commands: Any) -> None:
     what.add_argument("--list", action="store_true", help="tell the boards, and make nothing")
     add_out(fpga, "folder [build/fpga/NAME]")
     fpga.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
+    add_json(fpga, "summary.json, or with --list the boards,")
     own = fpga.add_argument_group("instead of the board's own settings")
     own.add_argument("--rows", type=int, metavar="N", help="lanes of the array")
     own.add_argument("--clock", type=float, metavar="MHZ", help="of the design")
@@ -42,13 +43,22 @@ def add(commands: Any) -> None:
 
 
 def _fpga(arguments: argparse.Namespace) -> int:
-    from golden import checks
-    from synth.bitstream import TimingError, build
+    from golden import checks, jsonfile
+    from synth.bitstream import REPORTS, TimingError, build
     from synth.boards import BOARDS, Workload, board
     from synth.flow import MOST_SEED, DoesNotFitError
 
     if arguments.list:
-        for found in BOARDS.values():
+        writable(arguments.json)
+        boards = {
+            found.name: {
+                "title": found.title, "accelerator": found.accelerator,
+                "rows": found.array.rows, "hertz": found.hertz, "baud": found.baud,
+            }
+            for found in BOARDS.values()
+        }  # fmt: skip
+        write_json(arguments, boards)
+        for found in [] if silent(arguments) else BOARDS.values():
             what = "accelerator" if found.accelerator else "array"
             print(
                 f"{found.name}: {found.title}; {what} of {found.array.rows} rows at "
@@ -72,15 +82,20 @@ def _fpga(arguments: argparse.Namespace) -> int:
         )
     folder = arguments.out or Path("build/fpga") / chosen.name
     no_run(folder)
+    writable(arguments.json, [folder / name for name in REPORTS])
+    out = sys.stderr if silent(arguments) else sys.stdout
     try:
-        built = build(chosen, folder, seed=arguments.seed, say=lambda stage: print(f"{stage} ..."))
+        built = build(
+            chosen, folder, seed=arguments.seed, say=lambda stage: print(f"{stage} ...", file=out)
+        )
     except (DoesNotFitError, TimingError) as error:
         print(f"spintrit: {error}", file=sys.stderr)
         return 1
+    write_json(arguments, jsonfile.read(folder / REPORTS[-1]))
     for clock, (achieved, wanted) in built.clocks.items():
-        print(f"{clock}: {achieved:g} MHz, {wanted:g} wanted")
-    print(f"{built.bitstream}; then: {chosen.program.format(file=built.bitstream)}")
-    print(f"spintrit train {chosen.training()}")
+        print(f"{clock}: {achieved:g} MHz, {wanted:g} wanted", file=out)
+    print(f"{built.bitstream}; then: {chosen.program.format(file=built.bitstream)}", file=out)
+    print(f"spintrit train {chosen.training()}", file=out)
     return 0
 
 

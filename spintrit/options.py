@@ -2,6 +2,7 @@
 to be written."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import sys
@@ -148,6 +149,11 @@ def add_json(parser: Any, what: str = "the figures") -> None:
 def silent(arguments: argparse.Namespace) -> bool:
     """Whether standard output is for JSON alone."""
     return arguments.json == STANDARD_OUTPUT
+
+
+def aside(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:
+    """Within this, text for standard output goes to standard error where ``silent`` wants it."""
+    return contextlib.redirect_stdout(sys.stderr) if silent(arguments) else contextlib.nullcontext()
 
 
 def write_json(arguments: argparse.Namespace, value: Any) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
-from spintrit.options import add_out, path
+from spintrit.options import add_json, add_out, aside, path, silent, writable, write_json
 from spintrit.studies import STUDIES, Job
 from spintrit.studyfile import Study
 
@@ -46,6 +46,7 @@ def add(commands: Any) -> None:
         help=f"folder of tables and pictures [{RESULTS}; of FILE.toml {RESULTS}/FILE]",
     )  # fmt: skip
     study.add_argument("--list", action="store_true", help="only show the commands")
+    add_json(study, "the results, or with --list the runs,")
     study.set_defaults(act=_study)
 
 
@@ -70,6 +71,7 @@ def _wanted(text: str) -> tuple[dict[str, Study], dict[str, Study], Path]:
 def _study(arguments: argparse.Namespace) -> int:
     from spintrit import cli, results, studies
 
+    writable(arguments.json)
     wanted, shown, own = _wanted(arguments.study)
     todo = [job for study in wanted.values() for job in studies.jobs(study, arguments.seeds)]
     studies.apart(todo)
@@ -89,17 +91,21 @@ def _study(arguments: argparse.Namespace) -> int:
     for job in todo:
         _checked(job)
     if arguments.list:
-        for job in todo:
+        write_json(arguments, [vars(job) | {"command": job.command} for job in todo])
+        for job in [] if silent(arguments) else todo:
             print(job.command)
         return 0
     out = arguments.out or Path(OUT) / own
     folder = arguments.results or Path(RESULTS) / own
     extra = ["--data", str(arguments.data)] if arguments.data else []
-    for job in todo:
-        [result] = studies.run([job], out, cli.call, extra)
-        studies.record([result], folder, shown)
-    results.write(folder, shown)
-    print(f"results in {folder / results.PAGE}")
+    found = []
+    with aside(arguments):
+        for job in todo:
+            found += studies.run([job], out, cli.call, extra)
+            studies.record(found[-1:], folder, shown)
+        results.write(folder, shown)
+        print(f"results in {folder / results.PAGE}")
+    write_json(arguments, found)
     return 0
 
 

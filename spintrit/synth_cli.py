@@ -10,7 +10,18 @@ from typing import Any
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from spintrit.ip_cli import BLOCK_HELP
-from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, no_run, path
+from spintrit.options import (
+    ARRAY_HELP,
+    add_fields,
+    add_json,
+    add_out,
+    fields,
+    no_run,
+    path,
+    silent,
+    writable,
+    write_json,
+)
 from synth.targets import FREQ_MHZ, TARGETS
 
 OUT = "build/synth"
@@ -56,6 +67,7 @@ def add(commands: Any) -> None:
         "--results", type=path, default=Path(OUT), metavar="DIR",
         help=f"folder of a sweep's table and picture [{OUT}]",
     )  # fmt: skip
+    add_json(synth, "the report, or the points of a sweep,")
     add_fields(synth.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     accelerator = synth.add_argument_group("accelerator, with --block accelerator")
     add_fields(accelerator, AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP))
@@ -81,13 +93,16 @@ def _synth(arguments: argparse.Namespace) -> int:
         return _sweep(arguments, array)
     folder = arguments.out or Path(OUT) / f"{arguments.block}-{arguments.target}"
     no_run(folder)
+    writable(arguments.json, [folder / REPORT])
     folder.mkdir(parents=True, exist_ok=True)
     result = report(
         config, arguments.target, folder,
         seed=arguments.seed, freq_mhz=arguments.clock, placed=arguments.place,
     )  # fmt: skip
     write_atomically(folder / REPORT, (json.dumps(result, indent=1) + "\n").encode())
-    show(result, folder)
+    write_json(arguments, result)
+    if not silent(arguments):
+        show(result, folder)
     if result["misfit"]:
         print(f"spintrit: {result['misfit']}", file=sys.stderr)
         return 1
@@ -118,15 +133,19 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
     if arguments.out:
         raise ValueError(f"out = {str(arguments.out)!r} is for one block; see --results")
     no_run(arguments.results)
+    writable(arguments.json, [arguments.results / synth_sweep.RESULTS])
+    out, found = sys.stderr if silent(arguments) else sys.stdout, []
     synth_sweep.recorded(arguments.results)  # if damaged, that is told before the hours to follow
     for point in synth_sweep.points(array):
         result = synth_sweep.run(
             point, arguments.target, arguments.results,
             seed=arguments.seed, freq_mhz=arguments.clock, placed=arguments.place,
         )  # fmt: skip
-        print(synth_sweep.line(result), flush=True)
+        print(synth_sweep.line(result), file=out, flush=True)
+        found.append(result)
         synth_sweep.record(result, arguments.results)
     synth_sweep.publish(arguments.results)
     files = synth_sweep.RESULTS, synth_sweep.PICTURE, synth_sweep.PAGE
-    print(f"{arguments.results}: {', '.join(files)}")
+    write_json(arguments, found)
+    print(f"{arguments.results}: {', '.join(files)}", file=out)
     return 0
