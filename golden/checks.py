@@ -72,7 +72,7 @@ def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     try:
         number = float(value)
     except OverflowError:
-        number = math.inf if value > 0 else -math.inf
+        number = -math.inf if value < 0 else math.inf
     if not math.isfinite(number) or not low <= number <= high:
         bound = f"at least {low:g}" if math.isinf(high) else f"in {low:g} to {high:g}"
         raise ValueError(f"{name} must be finite and {bound}, not {number!r}")

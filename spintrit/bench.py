@@ -59,9 +59,7 @@ class Effort:
 
 
 FULL = Effort(1.0, 7, 2000, True, "some minutes")
-QUICK = Effort(
-    0.2, 3, 500, False, "some ten seconds, and a minute more where the RTL has to be compiled first"
-)
+QUICK = Effort(0.2, 3, 500, False, "some ten seconds, and more where the RTL has to be compiled")
 
 
 @dataclass

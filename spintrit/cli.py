@@ -134,7 +134,7 @@ def _complete(arguments: argparse.Namespace) -> int:
 
 def commands(top: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
     """The parsers of all commands below a parser, by name: "train", "device list"."""
-    found = {}
+    found: dict[str, argparse.ArgumentParser] = {}
     for action in top._actions:
         if isinstance(action, argparse._SubParsersAction):
             for word, parser in action.choices.items():
