@@ -169,6 +169,8 @@ def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse
     files = [Path(each) for each in given if each]
     writable(arguments.json, [*inputs, *files])
     if arguments.overwrite:
+        if options.get("init"):
+            files += [options["init"].run / name for name in RUN_FILES]
         for each in inputs:
             writable(each, files)
     summary = run(

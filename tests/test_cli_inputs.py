@@ -34,6 +34,8 @@ def contents(folder):
         "eval run --json run/summary.json",
         "eval run --json link/config.json",
         f"{QUICK} --out new --table new/table.json --overwrite",
+        f"{QUICK} --out run --init run --overwrite",
+        f"{QUICK} --out link --init run --overwrite",
         f"{QUICK} --out new --json new/summary.json",
         f"{QUICK} --out new --table run/table.json --json run/table.json",
         "plot run -o run/metrics.jsonl",
