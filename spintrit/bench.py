@@ -58,8 +58,20 @@ class Effort:
     duration: str
 
 
-FULL = Effort(1.0, 7, 2000, True, "some minutes")
-QUICK = Effort(0.2, 3, 500, False, "some ten seconds, and more where the RTL has to be compiled")
+FULL = Effort(
+    seconds=1.0,
+    rounds=7,
+    vectors=2000,
+    all=True,
+    duration="some two minutes on an idle machine, three more where the RTL has to be compiled",
+)
+QUICK = Effort(
+    seconds=0.2,
+    rounds=3,
+    vectors=500,
+    all=False,
+    duration="some 20 seconds on an idle machine, two minutes more where the RTL has to be compiled",
+)
 
 
 @dataclass
