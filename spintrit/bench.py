@@ -63,14 +63,14 @@ FULL = Effort(
     rounds=7,
     vectors=2000,
     all=True,
-    duration="some two minutes on an idle machine, three more where the RTL has to be compiled",
+    duration="some two minutes on an idle machine, three more where RTL is to be compiled",
 )
 QUICK = Effort(
     seconds=0.2,
     rounds=3,
     vectors=500,
     all=False,
-    duration="some 20 seconds on an idle machine, two minutes more where the RTL has to be compiled",
+    duration="some 20 seconds on an idle machine, two minutes more where RTL is to be compiled",
 )
 
 
