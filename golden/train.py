@@ -83,9 +83,10 @@ class Trainer:
         Makes a network that trains by itself, on an accelerator (``golden.accel``), instead.
     start : Start, optional
         Weights to start from, in the place of random ones. The optimiser starts anew.
-    on_batch, on_epoch : callable, optional
-        Called after each batch with (epoch, batch, batches), counted from 1, and after each epoch,
-        once it is on disk, with its metrics.
+    on_batch, on_epoch, on_save : callable, optional
+        Called after each batch with (epoch, batch, batches), counted from 1; after each epoch, once
+        it is on disk, with its metrics; and before a checkpoint is written, with the number of
+        epochs in it.
 
     Raises
     ------
@@ -110,6 +111,7 @@ class Trainer:
         start: Start | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
+        on_save: Callable[[int], None] | None = None,
     ):
         if not isinstance(config, TrainConfig):
             raise TypeError(f"config must be a TrainConfig, not {config!r}")
@@ -155,7 +157,8 @@ class Trainer:
         self.rngs["environment"] = environment.rng
         self.metrics: list[dict[str, Any]] = []
         self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
-        self._on_batch, self._on_epoch = on_batch, on_epoch
+        self._on_batch, self._on_epoch, self._on_save = on_batch, on_epoch, on_save
+        self.resumed = False  # from a checkpoint
         # What a checkpoint must share with the run that resumes it. A run may be given more epochs.
         own = {name: value for name, value in asdict(config).items() if name != "epochs"}
         self._identity = {
@@ -216,7 +219,7 @@ class Trainer:
         for name, rng in self.rngs.items():
             rng.bit_generator.state = meta["rngs"][name]
         self.metrics = meta["metrics"]
-        self._started = True
+        self._started = self.resumed = True
         return self.epoch
 
     def run(self) -> Result:
@@ -233,7 +236,8 @@ class Trainer:
         """
         if not self._started:
             raise ValueError("start has no weights, and there is no checkpoint to go on from")
-        self._save()
+        if not self.resumed:  # else the checkpoint is there, and reading cells takes cycles
+            self._save()
         if self.out:
             text = "".join(_line(entry) for entry in self.metrics)
             checkpoint.write_atomically(self.out / METRICS, text.encode())
@@ -247,10 +251,10 @@ class Trainer:
             if self._on_epoch:
                 self._on_epoch(self.metrics[-1])
 
-        cycles = sum(entry["cycles"] for entry in self.metrics) - self._cycles()
+        cycles = sum(entry["cycles"] for entry in self.metrics) - self.pool.cycles()
         self.environment.store(self.pool)
         last = test = self._accuracy(self.split.x_test, self.split.y_test)
-        cycles += self._cycles()
+        cycles += self.pool.cycles()
         weights = self.network.weights()
         chosen = chosen_epoch(self.metrics)
         if chosen < self.epoch or self.environment.disturbs:
@@ -273,7 +277,7 @@ class Trainer:
     def _train_epoch(self) -> dict[str, Any]:
         config, network, blind = self.config, self.network, self.config.rule == "blind"
         augment = self.split.augment
-        cycles, activity = self._cycles(), self._activity()
+        cycles, activity = self.pool.cycles(), self._activity()
         rate = exponential_decay(
             config.learning_rate, config.final_learning_rate, self.epoch, config.epochs
         )
@@ -302,12 +306,12 @@ class Trainer:
         }
         self._counting(0)
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
-        cycles -= self._cycles()
+        cycles -= self.pool.cycles()
         bits = self._verified()
         self._keep(bits, val_accuracy)
-        cycles += self._cycles()  # reads of cells apart
+        cycles += self.pool.cycles()  # reads of cells apart
         self.environment.after_batch(self.pool)
-        cycles = self._cycles() - cycles
+        cycles = self.pool.cycles() - cycles
         return {
             "epoch": self.epoch + 1,
             "learning_rate": rate,
@@ -370,9 +374,6 @@ class Trainer:
             total = {name: total[name] + counts[name] for name in COUNTERS}
         return total
 
-    def _cycles(self) -> int:
-        return self.pool.cycles()
-
     def _save(self) -> None:
         if self.out:
             rngs = {name: rng.bit_generator.state for name, rng in self.rngs.items()}
@@ -383,6 +384,8 @@ class Trainer:
                 for name, part in self.optimiser.state.items()
             }
             groups = {"network": self.network.state(), "optimiser": state, "best": self._best}
+            if self._on_save:
+                self._on_save(self.epoch)
             checkpoint.save(self.out / CHECKPOINT, self._identity, meta, groups)
 
 

@@ -1,7 +1,7 @@
 """Training on the accelerator: which one, and what it has done."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from golden import checks, spec
@@ -121,33 +121,3 @@ def agree(asked: ArrayConfig, found: ArrayConfig) -> None:
         wanted, has = getattr(asked, name), getattr(found, name)
         if wanted != has:
             raise ValueError(f"{name} must be the board's {has}, not {wanted}")
-
-
-def report(kind: str, block: Accelerator) -> dict[str, Any]:
-    """What an accelerator has done since it was made, for a run's summary."""
-    both: Any = block
-    try:
-        counts = asdict((both.reference if kind == "both" else block).counts())
-    except (RuntimeError, OSError):  # it is of no further use, which has been told
-        return {}
-    summary: dict[str, Any] = {
-        "accelerator_config": {
-            f.name: getattr(block.config, f.name) for f in fields(block.config) if f.name != "array"
-        },
-        "accelerator": counts,
-        "lanes_busy": {
-            phase: round(counts[f"{phase}_busy"] / max(counts[f"{phase}_cycles"], 1), 6)
-            for phase in ("forward", "backward", "update")
-        },
-    }
-    if kind not in ("rtl", "both"):
-        return summary
-    rtl = both.other if kind == "both" else both
-    if kind == "both":
-        summary["values_compared"] = both.compared
-    cycles, seconds = rtl.transport.cycles, rtl.transport.seconds
-    return summary | {
-        "rtl_cycles": cycles,
-        "rtl_seconds": round(seconds, 3),
-        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
-    }

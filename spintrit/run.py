@@ -43,9 +43,10 @@ from spintrit.settings import CONFIG, TABLE, Init
 from spintrit.source import Source, resumed
 from spintrit.spent import COUNTED
 from spintrit.status import Stopped
+from spintrit.work import Work
 
-CLOCK = "seconds.json"
-RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, CHECKPOINT, METRICS, WEIGHTS, BEST)
+CLOCK, WORK = "seconds.json", "work.json"
+RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, WORK, CHECKPOINT, METRICS, WEIGHTS, BEST)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +168,8 @@ def run(
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
-    learning.png and table.json are added here. ``compute`` is the back end of whole
+    work.json (cycles and comparisons likewise, of RTL and accelerators), learning.png and
+    table.json are added here. ``compute`` is the back end of whole
     matrices, kind "fast" (see ``golden.backend``). ``init`` names a run whose weights this one
     starts from. A run that is resumed takes table and device from its own table.json, and may go on
     with more epochs than it had.
@@ -262,9 +264,11 @@ def run(
                 backend=backend.load(compute) if kind == "fast" else None,
                 chip=onchip.network(kind, chip) if chip else None,
                 start=beginning,
-                on_batch=on_batch, on_epoch=on_epoch,
+                on_batch=on_batch, on_epoch=on_epoch, on_save=lambda epoch: work.save(epoch),
             )  # fmt: skip
         first_epoch = trainer.resume() if resume else 0
+        work = Work(out / WORK, kind, trainer.pool)
+        work.start(first_epoch if trainer.resumed else None)
         seconds = spent.seconds(out / CLOCK, first_epoch)
         earlier = settings.earlier(out, told, config.epochs) if resume else []
         # What an earlier run came to must not stand beside the files of this one.
@@ -332,10 +336,7 @@ def run(
             }
             raise
         finally:
-            if chip:
-                summary |= onchip.report(kind, trainer.pool.accelerator)
-            else:
-                summary |= spent.activity(kind, trainer.pool.arrays)
+            summary |= work.report()
             summary["seconds"] = round(seconds[first_epoch] + time.perf_counter() - start, 3)
             write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
         draw_run(Run(out.name, result.metrics, summary), out / PICTURE)

@@ -4,11 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from golden import costs, device, energy, jsonfile
-from golden.array import SynapseArray
 from golden.nonideal import NonIdealities
 from golden.tablefile import TableFile
 from golden.train import Trainer
-from spintrit import onchip
 
 COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
 
@@ -41,21 +39,4 @@ def spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[st
         "activity": activity,
         "array_j_per_train_sample": energy.total(joules, periphery=False) / samples,
         "total_j_per_train_sample": energy.total(joules) / samples,
-    }
-
-
-def activity(kind: str, arrays: list[SynapseArray]) -> dict[str, Any]:
-    """What the arrays have done in this process, by hardware cycles and comparisons."""
-    if kind in COUNTED or kind.startswith(onchip.SERIAL):
-        return {}
-    found: dict[str, Any] = {}
-    if kind == "both":
-        found["values_compared"] = sum(array.compared for array in arrays)  # type: ignore[attr-defined]
-        arrays = [array.other for array in arrays]  # type: ignore[attr-defined]
-    cycles = sum(array.counters.cycles for array in arrays)
-    seconds = sum(array.seconds for array in arrays)  # type: ignore[attr-defined]
-    return found | {
-        "rtl_cycles": cycles,
-        "rtl_seconds": round(seconds, 3),
-        "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
     }

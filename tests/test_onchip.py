@@ -58,8 +58,13 @@ def test_a_killed_run_goes_on_to_the_same_bits(tmp_path):
         patch.setattr(Trainer, "_save", stop)
         assert spintrit(f"{line} --overwrite --out {tmp_path / 'parts'}") == 130
     assert spintrit(f"{line} --resume --out {tmp_path / 'parts'}") == 0
-    for name in ("metrics.jsonl", "weights.npz", BEST):
+    for name in ("metrics.jsonl", "weights.npz", BEST, "work.json"):
         assert (tmp_path / "parts" / name).read_bytes() == (whole / name).read_bytes(), name
+    one, other = summary_of(whole), summary_of(tmp_path / "parts")
+    for name in ("seconds", "resumed_after_epoch"):
+        del one[name], other[name]
+    assert one == other
+    assert other["accelerator"]["switched"] == other["cells_switched"]
 
 
 def test_tiles_change_nothing_in_what_is_read(tmp_path):

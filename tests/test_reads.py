@@ -1,10 +1,12 @@
 """Reads of cells: counted by closed formulas, the same on arrays of any size and whole matrices."""
 
 import dataclasses
+import json
 import math
 
 import numpy as np
 import pytest
+from commands import spintrit
 from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
 
 from golden import curve, data, device, energy, switching
@@ -253,3 +255,14 @@ def test_arrays_and_whole_matrices_lose_as_many_cells_and_learn_alike(monkeypatc
         error = math.sqrt((np.var(first, ddof=1) + np.var(second, ddof=1)) / 8)
         assert abs(np.mean(first) - np.mean(second)) < 4.5 * error
     assert min(flips[ArrayPool]) > 20
+
+
+@pytest.mark.parametrize("kind", ["golden", "fast"])
+def test_eval_on_validation_tells_the_run_s_validation_accuracy(tmp_path, kind):
+    line = f"train --array {kind} --network 8FC --epochs 2 --read-disturb --seed 1"
+    assert spintrit(f"{line} --out {tmp_path / 'run'}") == 0
+    told = json.loads((tmp_path / "run/summary.json").read_text())
+    for part, name in (("val", "val_accuracy"), ("test", "test_accuracy")):
+        found = tmp_path / f"{part}.json"
+        assert spintrit(f"eval {tmp_path / 'run'} --part {part} --json {found}") == 0
+        assert json.loads(found.read_text())["accuracy"] == told[name]

@@ -219,6 +219,7 @@ class ChipNetwork(SynapseNetwork):
             self._accelerator.write(Space.THRESHOLDS, words, first)
 
     def state(self) -> dict[str, np.ndarray]:
+        self._loaded.clear()  # a resumed run must load its programs, so an unbroken one does too
         accelerator = self._accelerator
         own = {"sizes": accelerator.read(Space.STATES), "coders": accelerator.generators()}
         return super().state() | own

@@ -1,0 +1,125 @@
+"""What the arrays or the accelerator of a run have done, all processes of the run together."""
+
+import contextlib
+import json
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from golden import jsonfile
+from golden.checkpoint import write_atomically
+
+PHASES = ("forward", "backward", "update")
+_COUNTS = "accelerator."  # before the names of an accelerator's own counters
+
+
+class Work:
+    """The totals of a run, kept in a file by epoch so that a resumed run goes on with them.
+
+    Parameters
+    ----------
+    path : Path
+        A list of totals, one for each epoch from 0 on.
+    kind : str
+        Of the arrays, see ``spintrit.run.maker``, or the port of a board.
+    pool : ArrayPool or golden.accel.network.ChipPool
+    """
+
+    def __init__(self, path: Path, kind: str, pool: Any):
+        self._path, self._kind, self._pool = path, kind, pool
+        self._block = getattr(pool, "accelerator", None)
+        self._epochs: list[dict[str, float]] = []
+        self._earlier: dict[str, float] = {}
+
+    def start(self, epoch: int | None) -> None:
+        """Go on from the totals after ``epoch``, None for a new run; those of a lost file are not
+        known.
+
+        What this process has done so far does not count then: it set up what was there already. A
+        board's counters run on from one run to the next, so those of a new run count from here.
+        """
+        try:
+            now = self._now()
+        except (RuntimeError, OSError):  # training will tell
+            now = {}
+        if epoch is None:
+            self._path.unlink(missing_ok=True)
+        else:
+            with contextlib.suppress(OSError, ValueError, TypeError, AttributeError):
+                kept = jsonfile.read(self._path, list)[: epoch + 1]
+                self._epochs = [{str(k): v + 0 for k, v in entry.items()} for entry in kept]
+            if len(self._epochs) == epoch + 1:
+                last = self._epochs[epoch]
+                self._earlier = {name: last.get(name, 0) - now[name] for name in now}
+                return
+            self._epochs = [{}] * epoch
+        self._earlier = {name: -now[name] for name in now if name.startswith(_COUNTS)}
+
+    def save(self, epoch: int) -> None:
+        """Keep the totals after ``epoch``; before its checkpoint is written, which may then be
+        resumed."""
+        total = self._total()
+        if not total:  # numpy's arrays have nothing to tell
+            return
+        self._epochs = [*self._epochs[:epoch], total]
+        write_atomically(self._path, json.dumps(self._epochs).encode())
+
+    def report(self) -> dict[str, Any]:
+        """The totals, by the names of a run's summary."""
+        try:
+            total = self._total()
+        except (RuntimeError, OSError):  # it is of no further use, which has been told
+            return {}
+        summary: dict[str, Any] = {}
+        if self._block:
+            config = self._block.config
+            counts = {
+                name.removeprefix(_COUNTS): value
+                for name, value in total.items()
+                if name.startswith(_COUNTS)
+            }
+            summary = {
+                "accelerator_config": {
+                    f.name: getattr(config, f.name) for f in fields(config) if f.name != "array"
+                },
+                "accelerator": counts,
+                "lanes_busy": {
+                    phase: round(counts[f"{phase}_busy"] / max(counts[f"{phase}_cycles"], 1), 6)
+                    for phase in PHASES
+                },
+            }
+        if "values_compared" in total:
+            summary["values_compared"] = total["values_compared"]
+        if "rtl_cycles" in total:
+            cycles, seconds = total["rtl_cycles"], total["rtl_seconds"]
+            summary |= {
+                "rtl_cycles": cycles,
+                "rtl_seconds": round(seconds, 3),
+                "rtl_cycles_per_second": round(cycles / seconds) if seconds else 0,
+            }
+        return summary
+
+    def _total(self) -> dict[str, float]:
+        return {name: value + self._earlier.get(name, 0) for name, value in self._now().items()}
+
+    def _now(self) -> dict[str, float]:
+        """What has been done in this process."""
+        kind, block, arrays = self._kind, self._block, self._pool.arrays
+        now: dict[str, float] = {}
+        if block:
+            counted = block.reference if kind == "both" else block
+            now = {f"{_COUNTS}{name}": n for name, n in asdict(counted.counts()).items()}
+        if kind == "both":
+            now["values_compared"] = (
+                block.compared if block else sum(array.compared for array in arrays)
+            )
+        if kind not in ("rtl", "both"):
+            return now
+        if block:
+            transport = (block.other if kind == "both" else block).transport
+            return now | {"rtl_cycles": transport.cycles, "rtl_seconds": transport.seconds}
+        rtl = [array.other for array in arrays] if kind == "both" else arrays
+        return now | {
+            "rtl_cycles": sum(array.counters.cycles for array in rtl),
+            "rtl_seconds": sum(array.seconds for array in rtl),
+        }
