@@ -26,7 +26,8 @@ def test_commands_run(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("line", re.findall(r"`spintrit ([^`]*)`", PAGE))
 def test_inline_commands_exist(line):
-    cli.parser().parse_args(shlex.split(line.replace("CODER", "inverse")))
+    if line not in cli.commands(cli.parser()):  # a command's name alone is none to run
+        cli.parser().parse_args(shlex.split(line.replace("CODER", "inverse")))
 
 
 def test_example_is_a_device(tmp_path):
