@@ -173,10 +173,10 @@ def test_cache_is_the_users(monkeypatch, tmp_path):
 def test_unreadable_file_is_not_called_damaged(root, monkeypatch):
     write_idx(root)
 
-    def denied(path):
+    def denied(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "read_bytes", denied)
+    monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(PermissionError, match=r"Permission denied: '.*-ubyte\.gz'$"):
         load("mnist", root=root)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.data.pixels import Raw
-from golden.data.places import reading
+from golden.data.pixels import MAX_BYTES, Raw
+from golden.data.places import read_up_to, reading
 
 _STEMS = (
     "train-images-idx3-ubyte", "train-labels-idx1-ubyte",
@@ -43,11 +43,35 @@ def find(folder: Path) -> list[Path] | None:
     return found
 
 
-def unpack(path: Path) -> bytes:
-    """The content of a file, without gzip around it."""
-    with reading(path, "a gzip file"):
-        content = path.read_bytes()
-        return gzip.decompress(content) if path.suffix == ".gz" else content
+def unpack(path: Path, ndim: int) -> bytes:
+    """The content of a file, without gzip around it; of one that is longer than its head says, or
+    whose head is wrong, the beginning."""
+    with path.open("rb") as file, reading(path, "a gzip file"):
+        unpacked = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+        head = read_up_to(unpacked, _head(ndim) - 1)
+        try:
+            due = _head(ndim) + math.prod(_shape(head, ndim))
+        except ValueError:
+            return head  # ``array`` says what is wrong
+        if due > MAX_BYTES:
+            raise ValueError(f"its head announces {due:,} bytes, more than {MAX_BYTES:,}")
+        return head + read_up_to(unpacked, due - len(head))
+
+
+def _head(ndim: int) -> int:
+    """Bytes before the numbers."""
+    return 4 + 4 * ndim
+
+
+def _shape(content: bytes, ndim: int) -> tuple[int, ...]:
+    """The shape in the head of a file; raises ValueError if it has not ``ndim`` dimensions."""
+    if len(content) < _head(ndim) or content[:2] != b"\0\0":
+        raise ValueError(f"it starts with {content[:4].hex() or 'nothing'}")
+    if content[2] != _UBYTE:
+        raise ValueError(f"its type code is {content[2]:#04x}, not {_UBYTE:#04x}")
+    if content[3] != ndim:
+        raise ValueError(f"it has {content[3]} dimensions, not {ndim}")
+    return tuple(int(n) for n in np.frombuffer(content, ">u4", ndim, 4))
 
 
 def array(path: Path, content: bytes, ndim: int) -> np.ndarray:
@@ -60,14 +84,7 @@ def array(path: Path, content: bytes, ndim: int) -> np.ndarray:
         length than its head says.
     """
     with reading(path, "an IDX file"):
-        head = 4 + 4 * ndim
-        if len(content) < head or content[:2] != b"\0\0":
-            raise ValueError(f"it starts with {content[:4].hex() or 'nothing'}")
-        if content[2] != _UBYTE:
-            raise ValueError(f"its type code is {content[2]:#04x}, not {_UBYTE:#04x}")
-        if content[3] != ndim:
-            raise ValueError(f"it has {content[3]} dimensions, not {ndim}")
-        shape = tuple(int(n) for n in np.frombuffer(content, ">u4", ndim, 4))
+        shape, head = _shape(content, ndim), _head(ndim)
         due = head + math.prod(shape)
         if len(content) != due:
             raise ValueError(f"shape {shape} takes {due} bytes, {len(content)} are there")
@@ -75,12 +92,12 @@ def array(path: Path, content: bytes, ndim: int) -> np.ndarray:
 
 
 def _part(images: Path, labels: Path, train_of: str = "") -> tuple[np.ndarray, np.ndarray]:
-    content = unpack(labels)
+    content = unpack(labels, 1)
     y = array(labels, content, 1)
     for name, digest in _TRAIN_LABELS.items():
         if train_of not in ("", name) and _md5(content) == digest:
             raise ValueError(f"{labels} belongs to {name}, not to {train_of}")
-    x = array(images, unpack(images), 3)
+    x = array(images, unpack(images, 3), 3)
     if len(x) != len(y):
         raise ValueError(f"{images} holds {len(x)} images, {labels} {len(y)} labels")
     if y.size and y.max() >= CLASSES:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from golden.data.pixels import MAX_BYTES
+
 _HEAD = 128
 _MATRIX, _COMPRESSED = 14, 15
 _COMPLEX = 0x800
@@ -41,12 +43,27 @@ def loads(content: bytes) -> dict[str, np.ndarray]:
     if version != 0x100:
         raise ValueError(f"its version is {version:#06x}, not 0x0100 (MATLAB's -v6 and -v7)")
     arrays: dict[str, np.ndarray] = {}
+    left = MAX_BYTES  # of unpacked bytes, and of the arrays themselves
     for kind, body in _elements(memoryview(content)[_HEAD:], order):
         if kind == _COMPRESSED:
-            [(kind, body)] = _elements(memoryview(zlib.decompress(body)), order)
+            unpacked = _unpacked(body, left)
+            left -= len(unpacked)
+            [(kind, body)] = _elements(memoryview(unpacked), order)
         if kind == _MATRIX:
-            arrays |= _matrix([*_elements(body, order)], order)
+            found = _matrix([*_elements(body, order)], order, left)
+            left -= sum(array.nbytes for array in found.values())
+            arrays |= found
     return arrays
+
+
+def _unpacked(content: memoryview, limit: int) -> bytes:
+    unpacker = zlib.decompressobj()
+    unpacked = unpacker.decompress(content, limit + 1)
+    if len(unpacked) > limit:
+        raise ValueError(f"it unpacks to more than {MAX_BYTES:,} bytes")
+    if not unpacker.eof:
+        raise ValueError("a compressed element is incomplete")
+    return unpacked
 
 
 def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview]]:
@@ -67,7 +84,7 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
         yield kind, content[start : start + size]
 
 
-def _matrix(parts: list[tuple[int, memoryview]], order: str) -> dict[str, np.ndarray]:
+def _matrix(parts: list[tuple[int, memoryview]], order: str, limit: int) -> dict[str, np.ndarray]:
     """Name and array, if it is a plain one of real numbers: flags, shape, name, numbers."""
     flags = int(np.frombuffer(parts[0][1], f"{order}u4", 1)[0])
     kind = _CLASSES.get(flags & 0xFF)
@@ -80,5 +97,7 @@ def _matrix(parts: list[tuple[int, memoryview]], order: str) -> dict[str, np.nda
     values = np.frombuffer(numbers, order + _STORED[stored])
     if min(lengths, default=-1) < 0 or math.prod(lengths) != len(values):
         raise ValueError(f"an array of shape {tuple(lengths)} has {len(values)} numbers")
+    if len(values) * np.dtype(kind).itemsize > limit:
+        raise ValueError(f"an array of shape {tuple(lengths)} takes too much memory")
     array = values.astype(kind, copy=False).reshape(lengths, order="F")
     return {bytes(name).decode("latin1"): array}

@@ -4,10 +4,13 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from golden.data.download import Progress, Source, fetch
 from golden.data.pixels import MAX_BYTES
 from golden.extras import install
+
+_BLOCK = 1 << 20
 
 Finder = Callable[[Path], list[Path] | None]
 """The files of a data set in a folder, or None if they are not all there."""
@@ -34,6 +37,15 @@ def content_of(path: Path, limit: int = MAX_BYTES) -> bytes:
     if size > limit:
         raise ValueError(f"{path} has {size:,} bytes, more than {limit:,}")
     return path.read_bytes()
+
+
+def read_up_to(file: Any, limit: int) -> bytes:
+    """The content of an open file, or a byte more than ``limit`` of it if it is longer."""
+    parts, left = [], limit + 1
+    while left and (part := file.read(min(left, _BLOCK))):
+        parts.append(part)
+        left -= len(part)
+    return b"".join(parts)
 
 
 def given_root(root: Path | None) -> Path | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from golden.data import matfile
 from golden.data.pixels import Raw
-from golden.data.places import reading
+from golden.data.places import content_of, reading
 
 FILES = ("train_32x32.mat", "test_32x32.mat")
 CLASSES = 10
@@ -25,7 +25,7 @@ def find(folder: Path) -> list[Path] | None:
 def part(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, 32, 32, 3) uint8 and labels of one file, whose label 10 is digit 0."""
     with reading(path, "a file of SVHN"):
-        content = matfile.loads(path.read_bytes())
+        content = matfile.loads(content_of(path))
         if not {"X", "y"} <= content.keys():
             raise ValueError("it has no X and y")
         x, y = content["X"], content["y"].reshape(-1)

@@ -47,7 +47,8 @@ class _Name:
         raise pickle.UnpicklingError("a name has no state")
 
 
-class _Unpickler(pickle.Unpickler):
+# The one in Python: that in C makes room for as many objects as a damaged pickle announces.
+class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
@@ -92,7 +93,10 @@ def loads(content: bytes) -> Any:
     Exception
         Of nearly any kind, if it is damaged or asks for anything else.
     """
-    value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+    try:
+        value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+    except EOFError:
+        raise ValueError("Ran out of input") from None
     if isinstance(value, dict):
         return {_plain(key): _plain(entry) for key, entry in value.items()}
     return _plain(value)
