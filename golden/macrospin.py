@@ -80,7 +80,6 @@ class Macrospin:
 
         ``voltage_v`` drives towards P along +e (``AP_TO_P``) or towards AP along -e.
         """
-        one = np.float32(1)
         alpha, half = np.float32(self.device.damping), np.float32(0.5)
         bk = np.float32(self.device.mu0_hk_t)
         bd = np.float32(self.device.demagnetising_t)
@@ -90,32 +89,76 @@ class Macrospin:
         sign = 1 if direction == AP_TO_P else -1
         drive = np.float32(sign * voltage_v * self._torque_t_per_a)
         access = np.float32(self.device.r_access_ohm)
+        m = np.array(m, order="C")  # rows in a piece: equilibrium gives columns
+        thermal, scaled, first, second, middle = (np.empty_like(m) for _ in range(5))
+        a, bx, bz, px, qz, ux, uy, uz, free = np.empty((9, m.shape[1]), np.float32)
 
-        def slope(m: np.ndarray, thermal: np.ndarray) -> np.ndarray:
+        def slope(m: np.ndarray, out: np.ndarray) -> None:
+            # Each line is one operation into a buffer: allocating takes longer than computing.
             x, y, z = m
-            by = thermal[1]
-            bz = thermal[2] - bd * z
-            bx = bk * x + thermal[0]
+            by, qy = thermal[1], scaled[1]
+            np.multiply(bk, x, bx)
+            np.add(bx, thermal[0], bx)
+            if bd:
+                np.multiply(bd, z, bz)
+                np.subtract(thermal[2], bz, bz)
+                np.multiply(alpha, bz, qz)
+            else:
+                bz[:], qz[:] = thermal[2], scaled[2]
             # Torques m x (B - alpha a p) and m x (m x (alpha B + a p)) hold all four terms.
-            a = drive / (access + one / (mean + swing * x)) if voltage_v else np.float32(0)
-            px, qx, qy, qz = bx - alpha * a, alpha * bx + a, alpha * by, alpha * bz
-            ux, uy, uz = y * qz - z * qy, z * qx - x * qz, x * qy - y * qx
-            out = np.empty_like(m)
-            out[0] = z * (by + uy) - y * (bz + uz)
-            out[1] = x * (bz + uz) - z * (px + ux)
-            out[2] = y * (px + ux) - x * (by + uy)
-            out *= self._step
-            return out
+            np.multiply(alpha, bx, ux)
+            if voltage_v:
+                np.multiply(swing, x, a)
+                np.add(mean, a, a)
+                np.reciprocal(a, a)
+                np.add(access, a, a)
+                np.divide(drive, a, a)
+                np.multiply(alpha, a, px)
+                np.subtract(bx, px, px)
+                np.add(ux, a, a)
+            else:
+                px[:], a[:] = bx, ux
+            qx = a
+            # u = m x q
+            np.multiply(y, qz, ux)
+            np.multiply(z, qy, free)
+            np.subtract(ux, free, ux)
+            np.multiply(z, qx, uy)
+            np.multiply(x, qz, free)
+            np.subtract(uy, free, uy)
+            np.multiply(x, qy, uz)
+            np.multiply(y, qx, free)
+            np.subtract(uz, free, uz)
+            np.add(px, ux, ux)
+            np.add(by, uy, uy)
+            np.add(bz, uz, uz)
+            # m x (b + u), with the signs turned round
+            np.multiply(z, uy, out[0])
+            np.multiply(y, uz, free)
+            np.subtract(out[0], free, out[0])
+            np.multiply(x, uz, out[1])
+            np.multiply(z, ux, free)
+            np.subtract(out[1], free, out[1])
+            np.multiply(y, ux, out[2])
+            np.multiply(x, uy, free)
+            np.subtract(out[2], free, out[2])
+            np.multiply(out, self._step, out)
 
         for _ in range(steps):
-            thermal = rng.standard_normal(m.shape, np.float32)
-            thermal *= self._noise
-            first = slope(m, thermal)
-            second = slope(m + first, thermal)
-            first += second
-            first *= half
-            m = m + first
-            m /= np.sqrt(np.square(m).sum(axis=0))
+            rng.standard_normal(m.shape, np.float32, thermal)
+            np.multiply(thermal, self._noise, thermal)
+            np.multiply(alpha, thermal, scaled)
+            slope(m, first)
+            np.add(m, first, middle)
+            slope(middle, second)
+            np.add(first, second, first)
+            np.multiply(first, half, first)
+            np.add(m, first, m)
+            np.square(m, middle)
+            np.add(middle[0], middle[1], free)
+            np.add(free, middle[2], free)
+            np.sqrt(free, free)
+            np.divide(m, free, m)
         return m
 
     def energy(self, m: np.ndarray) -> np.ndarray:
