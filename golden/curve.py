@@ -1,15 +1,17 @@
-"""Switching probability against pulse length, held to simulation: what tables are made from.
+"""Switching probability against pulse length and drive, held to simulation: what tables are made
+from.
 
 The formula of ``golden.switching`` is corrected in the exponent, ln(-ln P) = g(ln(-ln P_formula)),
-with a rising broken line g for each direction, fitted to ``golden.macrospin`` at the device's write
-voltage. The formula carries over what the fit does not see: other temperatures and cells, voltages
-near the write voltage (from 0.8 to 1.1 of it P is within 0.05 of simulation), and probabilities
-below one over the number of trials. In the hand-over to thermal switching the correction fades out;
-below it the formula stands alone.
+with rising broken lines g at several levels of overdrive for each direction (``golden.levels``),
+fitted to ``golden.macrospin``. One level is that of the device's write voltage; it has most trials.
+The formula carries over what the fit does not see: other temperatures and stabilities, drives
+beyond the levels, and probabilities below one over the number of trials.
 """
 
 import functools
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -17,33 +19,35 @@ from typing import Any
 
 import numpy as np
 
-from golden import checkpoint, checks, device, macrospin, switching
+from golden import cache, checkpoint, checks, device, levels, macrospin, switching
 from golden.device import DIRECTIONS, Device
+from golden.levels import Levels
 from golden.ptable import AP_TO_P, P_TO_AP
 from golden.switching import Drive
 
 MODELS = ("macrospin", "formula")
 TRIALS = 16384
+_FORMAT = 1  # of cached curves; another one where the same device gets another curve
 _LENGTHS = 24
 _KNOTS = 12
+_FEWER = 2  # times fewer trials at levels beside the write voltage
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """P(pulse length) of a device in both directions.
+    """P(pulse length, drive) of a device in both directions.
 
     Parameters
     ----------
     device : Device
-    knots : ndarray of shape (2, knots, 2)
-        By direction, the formula's exponent and the true one, both rising; g goes on beyond in the
-        line of its ends.
+    levels : tuple of Levels
+        The corrections of the formula, by direction.
     provenance : dict
         How the coefficients came about.
     """
 
     device: Device
-    knots: np.ndarray
+    levels: tuple[Levels, Levels]
     provenance: dict[str, Any]
 
     def probability(
@@ -59,18 +63,7 @@ class Curve:
         """
         checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         drive = drive or switching.drive(self.device, direction)
-        y = switching.exponent(drive, pulse_s)
-        share = switching.precessional_share(drive.overdrive)
-        with np.errstate(invalid="ignore"):
-            mixed = (1 - share) * y + share * self._corrected(direction, y)
-        return switching.probability_of(np.where(np.isinf(y), y, mixed))
-
-    def _corrected(self, direction: int, exponent: np.ndarray) -> np.ndarray:
-        x, y = self.knots[direction].T
-        with np.errstate(invalid="ignore"):
-            low = np.minimum(exponent - x[0], 0) * ((y[1] - y[0]) / (x[1] - x[0]))
-            high = np.maximum(exponent - x[-1], 0) * ((y[-1] - y[-2]) / (x[-1] - x[-2]))
-        return np.interp(exponent, x, y) + low + high
+        return switching.probability_of(self.levels[direction].exponent(drive, pulse_s))
 
     def length(self, direction: int, probability: np.ndarray, longest_s: float) -> np.ndarray:
         """Shortest pulse lengths, in seconds and at most ``longest_s``, that switch with
@@ -95,13 +88,14 @@ class Curve:
 
 def formula(device: Device) -> Curve:
     """The closed formula alone."""
-    return Curve(device, np.tile([[0.0, 0.0], [1.0, 1.0]], (2, 1, 1)), {"model": "formula"})
+    return Curve(device, (levels.uncorrected(), levels.uncorrected()), {"model": "formula"})
 
 
 def calibrated(device: Device, *, trials: int = TRIALS, seed: int = 0) -> Curve:
-    """The formula fitted to a simulation of ``trials`` trials for each direction; some seconds.
+    """The formula fitted to a simulation; takes from ten seconds to minutes.
 
-    Weighted least squares in ln(-ln P), each point with the inverse of its binomial variance.
+    Each direction takes ``trials`` trials at the write voltage and half of them at each other
+    level of overdrive.
 
     Raises
     ------
@@ -111,21 +105,7 @@ def calibrated(device: Device, *, trials: int = TRIALS, seed: int = 0) -> Curve:
     """
     trials = checks.integer("trials", trials, 1000)
     seed = checks.integer("seed", seed, 0)
-    knots = []
-    for name, direction in DIRECTIONS.items():
-        pulse_s = _informative(device, direction)
-        p = macrospin.probability(device, direction, pulse_s, trials=trials, seed=seed + direction)
-        # Below ten events a count says little; the formula's shape takes over there.
-        seen = (p * trials >= 10) & ((1 - p) * trials >= 10)
-        if np.count_nonzero(seen) < _KNOTS:
-            raise ValueError(
-                f"device {device.name}: pulses of v_write_v = {device.v_write_v:g} up to t_write_s "
-                f"= {device.t_write_s:g} do not cover the range of {name} switching"
-            )
-        x = switching.exponent(switching.drive(device, direction), pulse_s)[seen]
-        p = p[seen]
-        weights = np.sqrt(trials * p / (1 - p)) * -np.log(p)
-        knots.append(_rising_line(x, np.log(-np.log(p)), weights))
+    knots = [_at_write_voltage(device, name, trials, seed) for name in DIRECTIONS]
     provenance = {
         "model": "macrospin",
         "trials": trials,
@@ -133,7 +113,31 @@ def calibrated(device: Device, *, trials: int = TRIALS, seed: int = 0) -> Curve:
         "dt_s": macrospin.DT_S,
         "v_write_v": device.v_write_v,
     }
-    return Curve(device, np.array(knots), provenance)
+    # The same random numbers at all levels: what is left of chance hardly differs between them.
+    to_p, to_ap = (
+        levels.simulated(
+            device, direction, knots[direction], trials=max(trials // _FEWER, 1000),
+            seed=(1 << 32) + 2 * seed + direction,
+        )
+        for direction in DIRECTIONS.values()
+    )  # fmt: skip
+    return Curve(device, (to_p, to_ap), provenance)
+
+
+def _at_write_voltage(device: Device, name: str, trials: int, seed: int) -> np.ndarray:
+    """Knots of the correction at the write voltage."""
+    direction = DIRECTIONS[name]
+    pulse_s = _informative(device, direction)
+    p = macrospin.probability(device, direction, pulse_s, trials=trials, seed=seed + direction)
+    # Below that the formula's shape takes over.
+    seen = (p * trials >= levels.EVENTS) & ((1 - p) * trials >= levels.EVENTS)
+    if np.count_nonzero(seen) < _KNOTS:
+        raise ValueError(
+            f"device {device.name}: pulses of v_write_v = {device.v_write_v:g} up to t_write_s "
+            f"= {device.t_write_s:g} do not cover the range of {name} switching"
+        )
+    x = switching.exponent(switching.drive(device, direction), pulse_s)[seen]
+    return levels.rising_line(x, p[seen], trials, _KNOTS)
 
 
 def _informative(device: Device, direction: int) -> np.ndarray:
@@ -148,24 +152,21 @@ def _informative(device: Device, direction: int) -> np.ndarray:
     return steps[steps > 0] * macrospin.DT_S
 
 
-def _rising_line(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Knots (knots, 2) of the broken line nearest to the points, made to rise."""
-    x, order = np.unique(x, return_index=True)
-    y, weights = y[order], weights[order]
-    rising = np.maximum.accumulate(y) + np.arange(len(y)) * 1e-9
-    at = np.interp(np.linspace(rising[0], rising[-1], _KNOTS), rising, x)
-    # Hat functions: the line's value at each x is a weighted mean of its values at the knots.
-    hats = np.stack([np.interp(x, at, unit) for unit in np.eye(_KNOTS)], axis=1)
-    # A knot that no point decides stays on the way from end to end.
-    way = np.linspace(rising[0], rising[-1], _KNOTS)
-    missing = (y - hats @ way) * weights
-    values = way + np.linalg.lstsq(hats * weights[:, None], missing, rcond=None)[0]
-    values = np.maximum.accumulate(values) + np.arange(_KNOTS) * 1e-9
-    return np.stack([at, values], axis=1)
+def load(
+    device: Device,
+    model: str = "macrospin",
+    *,
+    simulating: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Curve:
+    """The curve of a device: kept for the devices that come with spintrit, else simulated once and
+    then kept in the user's cache folder.
 
-
-def load(device: Device, model: str = "macrospin") -> Curve:
-    """The curve of a device: kept for the devices that come with spintrit, else simulated.
+    Parameters
+    ----------
+    device : Device
+    model : {"macrospin", "formula"}
+    simulating : callable
+        Makes the context in which a simulation runs, which may take minutes.
 
     Raises
     ------
@@ -175,27 +176,48 @@ def load(device: Device, model: str = "macrospin") -> Curve:
     if checks.choice("model", model, MODELS) == "formula":
         return formula(device)
     kept = _kept().get(identity(device))
-    if kept is None:
-        return calibrated(device)
-    return Curve(device, np.array(kept["knots"]), kept["provenance"])
+    if kept is not None:
+        return from_dict(device, kept)
+    key = {"format": _FORMAT, "device": physics(device), "trials": TRIALS, "seed": 0}
+    found = cache.load("curves", key)
+    if found is not None:
+        return from_dict(device, found)
+    with simulating():
+        made = calibrated(device)
+    cache.save("curves", key, as_dict(made))
+    return made
+
+
+def physics(device: Device) -> dict[str, Any]:
+    """The parameters that decide the device's switching."""
+    values = asdict(device)
+    for name in ("name", "source", "v_read_v", "t_read_s"):
+        del values[name]
+    return values
 
 
 def identity(device: Device) -> str:
     """Digest of what decides the device's switching."""
-    values = asdict(device)
-    for name in ("name", "source", "v_read_v", "t_read_s"):
-        del values[name]
-    text = json.dumps(values, sort_keys=True)
+    text = json.dumps(physics(device), sort_keys=True)
     return checkpoint.digest(np.frombuffer(text.encode(), np.uint8))[:16]
 
 
 def as_dict(curve: Curve) -> dict[str, Any]:
-    """What ``golden/curves.json`` keeps of a curve."""
+    """A curve as JSON can hold it."""
     return {
         "device": curve.device.name,
-        "knots": curve.knots.round(9).tolist(),
+        "levels": [part.as_list() for part in curve.levels],
         "provenance": curve.provenance,
     }
+
+
+def from_dict(device: Device, kept: dict[str, Any]) -> Curve:
+    """What ``as_dict`` made, of a device that switches alike."""
+    to_p, to_ap = (
+        levels.from_list(device, direction, kept["levels"][direction])
+        for direction in DIRECTIONS.values()
+    )
+    return Curve(device, (to_p, to_ap), kept["provenance"])
 
 
 @functools.cache
@@ -206,8 +228,14 @@ def _kept() -> dict[str, Any]:
 
 def keep() -> None:
     """Simulate the devices that come with spintrit and write ``golden/curves.json``."""
-    curves = [calibrated(device.load(name), trials=2 * TRIALS) for name in device.names()]
-    kept = {identity(curve.device): as_dict(curve) for curve in curves}
+    kept = {}
+    for name in device.names():
+        made = calibrated(device.load(name), trials=2 * TRIALS)
+        document = as_dict(made)
+        for part in document["levels"]:
+            for level in part:
+                level["knots"] = np.round(level["knots"], 9).tolist()
+        kept[identity(made.device)] = document
     content = json.dumps(kept, indent=1) + "\n"
     checkpoint.write_atomically(Path(__file__).with_name("curves.json"), content.encode())
 

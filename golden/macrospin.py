@@ -24,6 +24,7 @@ from golden.device import ELECTRON, GAMMA, HBAR, Device
 from golden.ptable import AP_TO_P, P_TO_AP
 
 DT_S = 1e-12
+_SEEDS = 1 << 65  # more than those that users give, see golden.devicecheck
 _BLOCK = 4096  # trials that fit a core's cache together
 _SETTLED = 0.8  # of the barrier: a cell below it is taken to stay where it is
 _LONGEST_SETTLING_S = 10e-9
@@ -191,6 +192,7 @@ def probability(
     trials: int = 16384,
     seed: int = 0,
     dt_s: float = DT_S,
+    at_once: int = _BLOCK,
 ) -> np.ndarray:
     """Share of trials that switch, by pulse length.
 
@@ -205,6 +207,8 @@ def probability(
     voltage_v : float
         ``device.v_write_v`` by default.
     trials, seed : int
+    at_once : int
+        States that settle side by side. More are faster, with other random numbers.
 
     Returns
     -------
@@ -221,7 +225,7 @@ def probability(
     checks.integer("direction", direction, AP_TO_P, P_TO_AP)
     trials = checks.integer("trials", trials, 1)
     volts = checks.real("voltage_v", device.v_write_v if voltage_v is None else voltage_v, 0)
-    seed = checks.integer("seed", seed, 0)
+    seed = checks.integer("seed", seed, 0, _SEEDS - 1)
     model = Macrospin(device, dt_s)
     ends = np.rint(pulse_s / dt_s).astype(int)
     hits = np.zeros(len(ends), np.int64)
@@ -237,13 +241,13 @@ def probability(
             m = model.run(m, int(steps), rng, volts, direction)
             states.append(m)
         settling = np.concatenate([m[:, :0], *states], axis=1)
-        in_p = _in_blocks(model, settling, rng)
+        in_p = _in_blocks(model, settling, rng, at_once)
         switched = in_p if direction == AP_TO_P else ~in_p
         hits += switched.reshape(len(ends), m.shape[1]).sum(axis=1)
     return hits / trials
 
 
-def _in_blocks(model: Macrospin, m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    edges = [*range(0, m.shape[1], _BLOCK), m.shape[1]]
+def _in_blocks(model: Macrospin, m: np.ndarray, rng: np.random.Generator, block: int) -> np.ndarray:
+    edges = [*range(0, m.shape[1], block), m.shape[1]]
     parts = [model.switched(m[:, a:b], rng) for a, b in itertools.pairwise(edges)]
     return np.concatenate([np.zeros(0, bool), *parts])

@@ -1,5 +1,7 @@
 """Where commands print."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import rich.console
@@ -28,3 +30,19 @@ class Console(rich.console.Console):
     def on_broken_pipe(self) -> None:
         """Let it pass: the command line knows what to do."""
         raise BrokenPipeError
+
+
+def simulating(name: str, console: Console) -> Callable[[], AbstractContextManager[Any]]:
+    """What shows on ``console`` while ``golden.curve.load`` simulates device ``name``.
+
+    A line that moves on a terminal. Elsewhere the line is printed once, at the start.
+    """
+    text = f"simulating device {name}: up to some minutes, once for each device ..."
+
+    def show() -> AbstractContextManager[Any]:
+        if console.is_terminal:
+            return console.status(text)
+        console.print(text, soft_wrap=True, highlight=False)
+        return nullcontext()
+
+    return show

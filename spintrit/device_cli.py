@@ -2,6 +2,8 @@
 
 import argparse
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from golden import checks, curve, devicecheck
@@ -125,15 +127,17 @@ def _add_check(group: Any) -> None:
     check = group.add_parser(
         "check",
         help="hold a device's curve and its simulation to account",
-        description="Compare the curve that tables are made from, and the closed formula, with a "
-        "fresh simulation; compare the simulation at rest with the Boltzmann distribution and with "
-        "itself at half the time step. Exit status 1 if a figure is out of its bound. Takes about "
-        "15 s for the default device, longer for longer pulses.",
+        description="Compare the curve that tables are made from with a fresh simulation, at the "
+        "write voltage and over the plane of voltage and length. Compare the closed formula, too, "
+        "and the simulation at rest with the Boltzmann distribution and with itself at half the "
+        "time step. Exit status 1 if a figure is out of its bound. Takes about half a minute for "
+        "the default device, longer for longer pulses.",
     )
     check.add_argument("name", metavar="NAME", help=_NAME)
     check.add_argument(
         "--trials", type=int, default=devicecheck.TRIALS, metavar="N",
-        help=f"simulated trials a direction [{devicecheck.TRIALS}]",
+        help="simulated trials a direction; a quarter of that at other voltages "
+        f"[{devicecheck.TRIALS}]",
     )  # fmt: skip
     check.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
     add_json(check)
@@ -212,8 +216,10 @@ def _status(text: str) -> Any:
     return Console(stderr=True).status(text)
 
 
-def _simulating(device: devices.Device) -> str:
-    return f"{device.name}: a curve that is not kept is simulated first, up to minutes ..."
+def _simulating(device: devices.Device) -> Callable[[], AbstractContextManager[Any]]:
+    from spintrit.console import Console, simulating
+
+    return simulating(device.name, Console(stderr=True))
 
 
 def _plot(arguments: argparse.Namespace) -> int:
@@ -223,8 +229,7 @@ def _plot(arguments: argparse.Namespace) -> int:
     trials = checks.integer("trials", arguments.trials, 1)
     seed = checks.integer("seed", arguments.seed, 0)
     writable(arguments.picture, _own(arguments.name), PICTURES)
-    with _status(_simulating(device)):
-        designed = curve.load(device)
+    designed = curve.load(device, simulating=_simulating(device))
     with _status(f"{device.name}: simulating {trials} trials a point ..."):
         device_picture.draw(designed, in_folder(arguments.picture), trials=trials, seed=seed)
     print(arguments.picture)
@@ -240,11 +245,11 @@ def _table(arguments: argparse.Namespace) -> int:
     coder, array = _coding(arguments)
     writable(arguments.out, _own(arguments.name))
     writable(arguments.json, [*_own(arguments.name), arguments.out])
-    with _status(_simulating(device)):
-        file = device_table.of_device(
-            device, coder, array,
-            model=arguments.model, voltage_v=arguments.voltage, full_s=arguments.full_s,
-        )  # fmt: skip
+    file = device_table.of_device(
+        device, coder, array,
+        model=arguments.model, voltage_v=arguments.voltage, full_s=arguments.full_s,
+        simulating=_simulating(device),
+    )  # fmt: skip
     if arguments.out:
         tablefile.save(file, in_folder(arguments.out))
     write_json(arguments, tablefile.dumps(file))
@@ -297,8 +302,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
     device = devices.load(arguments.name)
     writable(arguments.json, _own(arguments.name))
-    with _status(_simulating(device)):
-        designed = curve.load(device)
+    designed = curve.load(device, simulating=_simulating(device))
     with _status(f"{device.name}: simulating ..."):
         figures = devicecheck.check(device, designed, trials=arguments.trials, seed=arguments.seed)
     write_json(arguments, figures)

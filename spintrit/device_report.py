@@ -205,6 +205,13 @@ def show_check(figures: dict[str, Any], console: Console) -> None:
         errors = (f"{figures[which][name]:.4f}" for name in DIRECTIONS)
         shown.add_row(f"largest |P - P simulated|, {label}", *errors, bound)
     console.print(shown)
+    for name, worst in figures["plane"].items():
+        console.print(
+            f"largest of it at other voltages, {_arrow(name)}: {worst['error']:.4f}, at "
+            f"{worst['voltage_v']:.3g} V and {si(worst['pulse_s'], 's')}: {worst['curve']:.3f}, "
+            f"simulated {worst['simulated']:.3f} (bound {devicecheck.plane_bound(figures):.3f})",
+            highlight=False,
+        )
     bound = f"within {devicecheck.LARGEST_DEVIATION:.0%} of 1"
     for name, label in (
         ("boltzmann_ratio", "mean sin^2 of the angle at rest, simulated / exact"),

@@ -1,5 +1,7 @@
 """Table files from a device's curve and from measured switching, with how they came about."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
 from importlib import metadata
 from typing import Any
@@ -27,6 +29,7 @@ def of_device(
     model: str = "macrospin",
     voltage_v: float | None = None,
     full_s: float | None = None,
+    simulating: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> TableFile:
     """The table of a device; its file's device has these pulses. May simulate for minutes: the
     curve holds at the voltage that it was made for, so another voltage needs another curve.
@@ -40,6 +43,8 @@ def of_device(
     model : {"macrospin", "formula"}
     voltage_v, full_s : float, optional
         Amplitude and length of the full pulse, the device's own by default.
+    simulating : callable
+        See ``golden.curve.load``.
 
     Raises
     ------
@@ -54,7 +59,7 @@ def of_device(
     simulated = device
     if pulses.v_write_v != device.v_write_v:
         simulated = replace(pulses, t_write_s=max(device.t_write_s, pulses.t_write_s))
-    designed = curve.load(simulated, model)
+    designed = curve.load(simulated, model, simulating=simulating)
 
     def probability(direction: int, pulse_s: np.ndarray) -> np.ndarray:
         return designed.probability(direction, pulse_s)

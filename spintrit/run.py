@@ -34,7 +34,7 @@ from golden.ptable import tanh_table
 from golden.tablefile import TableFile
 from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
 from spintrit import onchip, settings, spent
-from spintrit.console import Console
+from spintrit.console import Console, simulating
 from spintrit.onchip import Chip
 from spintrit.options import IDEAL
 from spintrit.picture import draw_run
@@ -117,10 +117,7 @@ def environment(
         provenance = {"coder": IDEAL, "steepness": coder.steepness}
     else:
         junction = _device(cells.device or "default")
-        with console.status(
-            f"simulating device {junction.name} (those of spintrit's are kept) ..."
-        ):
-            shape = curve.load(junction)
+        shape = curve.load(junction, simulating=simulating(junction.name, console))
         provenance |= {"curve": shape.provenance}
     around = Environment(array, shape, settings, coder, table=table, seed=seed)
     return around, TableFile(around.table, junction, provenance)

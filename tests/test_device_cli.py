@@ -96,8 +96,9 @@ def test_table_json_is_the_file(tmp_path, capsys):
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch, tmp_path):
     """Few trials where a curve is simulated."""
+    monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path / "cache"))
     calibrated = curve.calibrated
     monkeypatch.setattr(curve, "calibrated", lambda junction: calibrated(junction, trials=1000))
 
@@ -128,8 +129,12 @@ def test_table_far_below_the_write_voltage_is_as_simulated(quick, tmp_path):
 
 def test_table_of_a_pulse_that_hardly_switches_is_refused(quick, tmp_path, capsys):
     line = f"device table default --voltage 0.01 -o {tmp_path / 't.json'}"
-    assert error_of(line, capsys).startswith(
-        "spintrit: error: device default: pulses of v_write_v = 0.01 up to t_write_s = 2e-09 do"
+    assert spintrit(line) == 2
+    simulating, told = capsys.readouterr().err.splitlines()
+    assert simulating.startswith("simulating device default: ")
+    assert told == (
+        "spintrit: error: device default: pulses of v_write_v = 0.01 up to t_write_s = 2e-09 do "
+        "not cover the range of AP_to_P switching"
     )
     assert error_of(f"{line} --model formula", capsys).startswith(
         "spintrit: error: a full pulse of 0.01 V and 2e-09 s switches AP_to_P with a probability of"

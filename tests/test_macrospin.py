@@ -307,7 +307,7 @@ def test_energy_is_one_on_top_of_the_barrier():
         ({"pulse_s": 1e-9}, ValueError, r"^pulse_s must have 1 dimensions, not shape \(\)$"),
         ({"trials": 0}, ValueError, r"^trials must be at least 1, not 0$"),
         ({"trials": 1.5}, TypeError, r"^trials must be an integer, not 1\.5$"),
-        ({"seed": -1}, ValueError, r"^seed must be at least 0, not -1$"),
+        ({"seed": -1}, ValueError, r"^seed must be in 0 to 36893488147419103231, not -1$"),
         ({"seed": None}, TypeError, r"^seed must be an integer, not None$"),
         ({"voltage_v": -0.1}, ValueError, r"^voltage_v must be finite and at least 0, not -0\.1$"),
         ({"dt_s": 2e-11}, ValueError, r"^dt_s must be finite and in 1e-16 to 1e-11, not 2e-11$"),

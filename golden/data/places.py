@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from golden import cache
 from golden.data.download import Progress, Source, fetch
 from golden.data.pixels import MAX_BYTES
-from golden.extras import install
 
 _BLOCK = 1 << 20
 
@@ -58,18 +58,7 @@ def given_root(root: Path | None) -> Path | None:
 
 def cache_root() -> Path:
     """The folder of downloads: below SPINTRIT_CACHE, or below the user's cache folder."""
-    named = os.environ.get("SPINTRIT_CACHE")
-    if named:
-        return Path(named) / "data"
-    try:
-        import platformdirs
-    except ImportError:
-        raise ModuleNotFoundError(
-            f"platformdirs knows the cache folder: {install('demo')}, or give --data or "
-            "SPINTRIT_DATA",
-            name="platformdirs",
-        ) from None
-    return Path(platformdirs.user_cache_dir("spintrit")) / "data"
+    return cache.folder(", or give --data or SPINTRIT_DATA") / "data"
 
 
 def locate(

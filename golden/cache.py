@@ -1,0 +1,64 @@
+"""Results that take long to compute, kept in files of the user's cache folder.
+
+A file that is missing, damaged or cannot be written costs time and nothing else.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from golden.checkpoint import write_atomically
+from golden.extras import install
+
+
+def folder(otherwise: str = "") -> Path:
+    """The cache folder of spintrit: SPINTRIT_CACHE, or the user's.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If platformdirs, which knows the user's, is not installed; ``otherwise`` ends the message.
+    """
+    named = os.environ.get("SPINTRIT_CACHE")
+    if named:
+        return Path(named)
+    try:
+        import platformdirs
+    except ImportError:
+        raise ModuleNotFoundError(
+            f"platformdirs knows the cache folder: {install('demo')}{otherwise}",
+            name="platformdirs",
+        ) from None
+    return Path(platformdirs.user_cache_dir("spintrit"))
+
+
+def load(kind: str, key: dict[str, Any]) -> Any:
+    """What ``save`` kept under ``key``, or None."""
+    try:
+        document = json.loads(_path(kind, key).read_bytes())
+        value = document["value"]
+        if document["key"] == key and document["digest"] == _digest(value):
+            return value
+    except (ImportError, OSError, ValueError, TypeError, LookupError, RecursionError):
+        pass
+    return None
+
+
+def save(kind: str, key: dict[str, Any], value: Any) -> None:
+    """Keep ``value`` as JSON, if the folder can be written."""
+    with contextlib.suppress(ImportError, OSError):
+        path = _path(kind, key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        document = {"key": key, "value": value, "digest": _digest(value)}
+        write_atomically(path, json.dumps(document).encode())
+
+
+def _path(kind: str, key: dict[str, Any]) -> Path:
+    return folder() / kind / f"{_digest(key)}.json"
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
