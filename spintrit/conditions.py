@@ -14,14 +14,12 @@ from golden.config import ArrayConfig
 from golden.environment import Environment
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
+from spintrit.options import NONIDEAL_HELP
 from spintrit.run import TABLE
 from spintrit.trained import Trained
 
 HELP = {
-    "adc_bits": "resolution of the column converters; 0 is exact",
-    "adc_range": "where they saturate, in products; 0 is the number of rows",
-    "adc_noise": "their noise, in products",
-    "wire_ohm": "wire from cell to cell, ohm",
+    **{name: NONIDEAL_HELP[name] for name in ("adc_bits", "adc_range", "adc_noise", "wire_ohm")},
     "resistance_spread": "device to device, standard deviation of ln R; changes analog reads alone",
     "stability_spread": "device to device, of ln Delta; changes retention alone",
     "temperature_k": "kelvin, of reads and of retention; 0 is the device's",

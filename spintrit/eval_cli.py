@@ -5,15 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from golden import checks
-from golden.backend import BACKENDS
 from golden.data.split import PARTS
 from golden.nonideal import NonIdealities
-from golden.train import BEST, WEIGHTS
 from spintrit.conditions import FIELDS, HELP
 from spintrit.options import (
     ARRAYS,
     PICTURES,
     STANDARD_OUTPUT,
+    add_backend,
+    add_data,
     add_fields,
     add_json,
     add_out,
@@ -25,8 +25,7 @@ from spintrit.options import (
     writable,
     write_json,
 )
-
-_CHOICES = ("best", "last")
+from spintrit.settings import FILES
 
 
 def add(commands: Any) -> None:
@@ -44,14 +43,8 @@ def add(commands: Any) -> None:
         "compared with the golden model's, or RTL and golden in lock step, which compares all sums "
         "[fast; golden if the run's reads are analog]",
     )  # fmt: skip
-    evaluate.add_argument(
-        "--backend", choices=BACKENDS, default="numpy",
-        help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
-    )  # fmt: skip
-    evaluate.add_argument(
-        "--data", type=path, metavar="DIR",
-        help="where the data set's files are [SPINTRIT_DATA, or a cache that downloads fill]",
-    )  # fmt: skip
+    add_backend(evaluate)
+    add_data(evaluate)
     evaluate.add_argument(
         "--part", choices=PARTS[::-1], default="test", help="part of the data set [test]"
     )
@@ -114,8 +107,9 @@ def add(commands: Any) -> None:
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
-        "--weights", choices=_CHOICES, default="best",
-        help=f"of the epoch best on validation ({BEST}) or of the last ({WEIGHTS}) [best]",
+        "--weights", choices=tuple(FILES), default="best",
+        help=f"of the epoch best on validation ({FILES['best']}) or of the last ({FILES['last']}) "
+        "[best]",
     )  # fmt: skip
     parser.add_argument("--rows", type=int, metavar="N", help="of an array [the run's]")
     parser.add_argument("--cols", type=int, metavar="N", help="of an array [the run's]")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from golden import checks
+from golden.backend import BACKENDS
 from golden.checkpoint import write_atomically
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
@@ -135,6 +136,22 @@ def add_picture(parser: Any, default: str = "", *, short: bool, required: bool =
     parser.add_argument(
         *["-o"] * short, "--picture", type=path, required=required, metavar="FILE",
         help=f"draw this {', '.join(PICTURES[:-1])} or {PICTURES[-1]} file{default}",
+    )  # fmt: skip
+
+
+def add_data(parser: Any) -> None:
+    """``--data DIR``."""
+    parser.add_argument(
+        "--data", type=path, metavar="DIR",
+        help="where the data set's files are [SPINTRIT_DATA, or a cache that downloads fill]",
+    )  # fmt: skip
+
+
+def add_backend(parser: Any) -> None:
+    """``--backend``, of one training or evaluation."""
+    parser.add_argument(
+        "--backend", choices=BACKENDS, default="numpy",
+        help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
-from spintrit.options import add_json, add_out, aside, path, silent, writable, write_json
+from spintrit.options import add_data, add_json, add_out, aside, path, silent, writable, write_json
 from spintrit.studies import STUDIES, Job
 from spintrit.studyfile import Study
 
@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
         "--only", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
     )
     study.add_argument("--epochs", type=int, metavar="N", help="replace each row's own epochs")
-    study.add_argument("--data", type=path, metavar="DIR", help="where the data set's files are")
+    add_data(study)
     study.add_argument("--dataset", metavar="NAME", help="replace the study's data set")
     study.add_argument(
         "--backend", choices=BACKENDS, help="what computes whole matrices [the study's own]"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from golden import defaults, spec
-from golden.backend import BACKENDS
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import DATASETS
@@ -23,6 +22,8 @@ from spintrit.options import (
     IDEAL,
     NONIDEAL_HELP,
     TRAIN_HELP,
+    add_backend,
+    add_data,
     add_fields,
     add_json,
     add_out,
@@ -100,17 +101,11 @@ def _add_train(commands: Any, training: dict[str, Any]) -> None:
         "--tiles", type=int, metavar="N",
         help="arrays of the accelerator that work side by side, a power of two [1]",
     )  # fmt: skip
-    train.add_argument(
-        "--backend", choices=BACKENDS, default="numpy",
-        help="what computes with --array fast: numpy, PyTorch, PyTorch on a GPU [numpy]",
-    )  # fmt: skip
+    add_backend(train)
     train.add_argument(
         "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
     )
-    train.add_argument(
-        "--data", type=path, metavar="DIR",
-        help="where its files are [SPINTRIT_DATA, or a cache that downloads fill]",
-    )  # fmt: skip
+    add_data(train)
     train.add_argument(
         "--input-bits", type=int, default=0, metavar="N",
         help="width of a signed input, 2 for trits; 0 is the data set's own [0]",
