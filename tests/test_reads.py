@@ -28,7 +28,6 @@ from golden.spec import Block, parse
 from golden.train import BEST, TrainConfig, Trainer
 
 CURVE = curve.load(device.load("default"))
-DISTURB = NonIdealities(read_disturb=True)
 
 
 @pytest.fixture(autouse=True)
