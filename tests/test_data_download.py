@@ -11,6 +11,7 @@ from commands import spintrit
 from datafiles import STEMS, write_idx
 from rich.console import Console
 from rich.progress import Progress
+from servers import serving
 
 from golden.data import SOURCES, download, load
 from golden.data.download import DownloadError, Source, fetch
@@ -69,21 +70,16 @@ def serve(monkeypatch):
     """``serve(ranges=True, cuts=0)`` starts a server."""
     monkeypatch.setattr(download, "PAUSE_S", 0.0)
     monkeypatch.setattr(download, "TIMEOUT_S", 5.0)
-    started = []
 
-    def start(**options):
-        server = Server(**options)
-        server.files["file"] = CONTENT
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        started.append((server, thread))
-        return server
+    with serving() as begin:
 
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        def start(**options):
+            server = Server(**options)
+            server.files["file"] = CONTENT
+            begin(server)
+            return server
+
+        yield start
 
 
 def source(*servers, content=CONTENT):

@@ -7,10 +7,10 @@ import http.client
 import os
 import re
 import socketserver
-import threading
 import time
 
 import pytest
+from servers import serving
 
 from golden.data import download
 from golden.data.download import SOURCES, DownloadError, Source, fetch
@@ -118,20 +118,15 @@ def loop(handler, _):
 def serve(monkeypatch):
     for name, value in {"PAUSE_S": 0.0, "TIMEOUT_S": 0.3, "ANSWER_S": 1.0}.items():
         monkeypatch.setattr(download, name, value)
-    started = []
 
-    def start(*acts):
-        server = Server(*acts)
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        started.append((server, thread))
-        return server
+    with serving() as begin:
 
-    yield start
-    for server, thread in started:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+        def start(*acts):
+            server = Server(*acts)
+            begin(server)
+            return server
+
+        yield start
 
 
 def source(*servers, sizes=True):
