@@ -30,7 +30,7 @@ DIRECTIONS = {"AP_to_P": AP_TO_P, "P_to_AP": P_TO_AP}
 # By unit, far beyond any junction and what surrounds it: what lies outside was meant in another.
 _LIMITS = {
     "m": (1e-12, 1e-5), "t": (1e-9, 20.0), "v": (1e-6, 10.0), "s": (1e-18, 1.0),
-    "ohm": (1e-3, 1e12), "k": (1e-3, 1e4), "j": (0.0, 1.0), "f": (0.0, 1.0),
+    "ohm": (1e-3, 1e12), "k": (1e-6, 1e4), "j": (0.0, 1.0), "f": (0.0, 1.0),
 }  # fmt: skip
 
 
@@ -229,7 +229,7 @@ class Device:
         TypeError, ValueError
             If ``temperature_k`` is not a temperature between 0 and ``curie_k``.
         """
-        temperature_k = checks.real("temperature_k", temperature_k, 1e-3)
+        temperature_k = checks.real("temperature_k", temperature_k, limits("temperature_k")[0])
         if temperature_k >= self.curie_k:
             raise ValueError(
                 f"temperature_k must be below curie_k = {self.curie_k:g}, not {temperature_k:g}"

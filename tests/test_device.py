@@ -124,8 +124,8 @@ def test_temperature_scales_magnetisation_and_barrier():
     [
         (1120.0, ValueError, "temperature_k must be below curie_k = 1120, not 1120"),
         (2000.0, ValueError, "temperature_k must be below curie_k = 1120, not 2000"),
-        (0.0, ValueError, "temperature_k must be finite and at least 0.001, not 0.0"),
-        (math.nan, ValueError, "temperature_k must be finite and at least 0.001, not nan"),
+        (0.0, ValueError, "temperature_k must be finite and at least 1e-06, not 0.0"),
+        (math.nan, ValueError, "temperature_k must be finite and at least 1e-06, not nan"),
         ("hot", TypeError, "temperature_k must be a number, not 'hot'"),
         (1100.0, ValueError, "a barrier of at least 1 kT"),
     ],
