@@ -244,38 +244,41 @@ def switched_bounds(
     return seconds * ap_w, seconds * p_w
 
 
-def operations(activity: Mapping[str, float], array: ArrayConfig) -> dict[str, dict[str, float]]:
+def operations(
+    activity: Mapping[str, float], array: ArrayConfig, used: Mapping[str, float] | None = None
+) -> dict[str, dict[str, float]]:
     """Operations by phase, ``all`` and ``done``.
 
     Forward and backward: a synapse's multiplication and its addition are two. ``all`` has those
-    that a zero gates off, too, as published figures usually do, and those of an array's unused
-    rows; ``done`` has not. Backward ``all`` is not known from the counters. Update: each synapse
-    considered is one of ``all``; ``done`` has those with pulses, one on each cell (by the exact
-    rule some get one on one cell only, which counts half).
+    that a zero gates off, too, as published figures usually do; ``done`` has not. Backward ``all``
+    is not known from the counters. Update: each synapse considered is one of ``all``; ``done`` has
+    those with pulses, one on each cell (by the exact rule some get one on one cell only, which
+    counts half). Only the share ``used`` of the synapses counts, see ``golden.usage``.
     """
-    count = checked(activity)
+    count, share = checked(activity), {"forward": 1.0, "update": 1.0} | dict(used or {})
     return {
         "forward": {
-            "all": 2 * count["forward_conversions"] * array.rows,
+            "all": 2 * count["forward_conversions"] * array.rows * share["forward"],
             "done": 2 * count["forward_products"],
         },
         "backward": {"done": 2 * count["backward_products"]},
         "update": {
-            "all": count["columns_updated"] * array.rows,
+            "all": count["columns_updated"] * array.rows * share["update"],
             "done": pulse_count(count) / array.cells,
         },
     }
 
 
 def efficiency(
-    activity: Mapping[str, float], energies: Energies, array: ArrayConfig
-) -> dict[str, dict[str, dict[str, float]]]:
+    activity: Mapping[str, float], energies: Energies, array: ArrayConfig,
+    used: Mapping[str, float] | None = None,
+) -> dict[str, dict[str, dict[str, float]]]:  # fmt: skip
     """Operations per second and watt: phase, "array" or "periphery" (included), "all" or "done".
 
     A phase without energy or operations is left out.
     """
     result: dict[str, dict[str, dict[str, float]]] = {}
-    for phase, counts in operations(activity, array).items():
+    for phase, counts in operations(activity, array, used).items():
         for accounting, periphery in (("array", False), ("periphery", True)):
             joules = total(energies, phase, periphery=periphery)
             if joules and any(counts.values()):

@@ -7,12 +7,13 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from rich.table import Table
 
-from golden import checks, device, energy, jsonfile, tablefile
+from golden import checks, device, energy, jsonfile, spec, tablefile, usage
 from golden import costs as cost_table
 from golden.config import ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
+from golden.spec import Block
 from spintrit.console import Console
 from spintrit.figures import save
 from spintrit.run import SUMMARY
@@ -66,8 +67,9 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     dict
         ``per_sample_j`` (joules by phase and part, a training sample), ``efficiency`` (operations
         a joule), ``published`` and ``needed`` (for the published figures), ``shares`` (of zero
-        inputs and weights, and of products gated off), ``sparsity`` (forward joules a sample),
-        ``timing`` (with full and mean pulses), ``costs`` and what the run was.
+        inputs and weights, and of products gated off; rows without weights left out), ``used``
+        (share of the arrays' synapses that hold weights, by phase), ``sparsity`` (forward joules a
+        sample), ``timing`` (with full and mean pulses), ``costs`` and what the run was.
 
     Raises
     ------
@@ -94,6 +96,7 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     spent = energy.energy(
         activity, junction, tick_s, array, surroundings, adc_bits, back_bits, exact=exact
     )  # fmt: skip
+    used = _used(summary, array, str(folder / SUMMARY))
     pulses = energy.pulse_count(activity)
     ticks = sum(number for name, number in activity.items() if name.startswith("ticks"))
     pulse_s = {"full": float(table.table.pulse_s[-1].max())}
@@ -123,11 +126,14 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
         "switched_bounds_j": [
             bound / samples for bound in energy.switched_bounds(activity, junction, tick_s)
         ],
-        "efficiency": energy.efficiency(activity, spent, array),
+        "efficiency": energy.efficiency(activity, spent, array, used),
         "published": energy.PUBLISHED,
         "needed": energy.published(junction, array),
-        "shares": _shares(activity, array),
-        "sparsity": _sparsity(activity, junction, array, surroundings, adc_bits, samples),
+        "used": used,
+        "shares": _shares(activity, array, used["forward"]),
+        "sparsity": _sparsity(
+            activity, junction, array, surroundings, adc_bits, samples, used["forward"]
+        ),
         "pulse_s": pulse_s,
         "timing": {
             name: energy.timing(
@@ -161,9 +167,24 @@ def _summary(path: Path) -> tuple[dict[str, Any], ArrayConfig]:
         raise type(error)(f"{path}: {error}") from None
 
 
-def _shares(activity: dict[str, int], array: ArrayConfig) -> dict[str, float]:
-    """Zeros among the inputs and the weights that forward reads met, and gated products."""
-    pairs = activity["forward_conversions"] * array.rows
+def _used(summary: dict[str, Any], array: ArrayConfig, source: str) -> dict[str, float]:
+    """``golden.usage.used`` of a run; earlier runs do not say what they were trained on."""
+    training, data = summary.get("train_config", {}), summary.get("data") or {}
+    if "network" not in training or "shape" not in data:
+        return {"forward": 1.0, "update": 1.0}
+    try:
+        blocks = [*spec.parse(training["network"]), Block(len(data["classes"]))]
+        planes = max(checks.integer("input_bits", data["input_bits"], 2, 8) - 1, 1)
+        tiles = checks.integer("tiles", summary.get("tiles", 0), 0)
+        return usage.used(blocks, data["shape"], array, planes, tiles)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{source}: data or network cannot be read: {error}") from None
+
+
+def _shares(activity: dict[str, int], array: ArrayConfig, used: float) -> dict[str, float]:
+    """Zeros among the inputs and the weights that forward reads met, and gated products, of the
+    share ``used`` of the synapses."""
+    pairs = activity["forward_conversions"] * array.rows * used
     driven = (activity["forward_cells_p"] + activity["forward_cells_ap"]) / array.cells
     products = activity["forward_products"]
     shares = {}
@@ -176,7 +197,7 @@ def _shares(activity: dict[str, int], array: ArrayConfig) -> dict[str, float]:
 
 def _sparsity(
     activity: dict[str, int], junction: Device, array: ArrayConfig, costs: Costs,
-    adc_bits: int | None, samples: int,
+    adc_bits: int | None, samples: int, used: float,
 ) -> dict[str, Any]:  # fmt: skip
     """Forward joules a sample against the share of zero inputs, for some shares of zero weights.
 
@@ -184,7 +205,7 @@ def _sparsity(
     vector are the run's own, in proportion to the inputs that are not zero.
     """
     vectors = activity["forward_conversions"] / array.cols / samples
-    driven = 1 - _shares(activity, array).get("zero_inputs", 1.0)
+    driven = 1 - _shares(activity, array, used).get("zero_inputs", 1.0)
     drives = activity["forward_drives"] / samples / driven if driven else 0.0
     kinds = [("none", 0.0, 1.0)]
     if array.synapse == "ternary":
@@ -193,7 +214,7 @@ def _sparsity(
     for name, zero_weights, weak in kinds:
         curve: dict[str, Any] = {"name": name, "array": [], "periphery": []}
         for zero_inputs in SPARSITY:
-            each = energy.expected_forward(array, zero_inputs, zero_weights, weak)
+            each = energy.expected_forward(array, 1 - used * (1 - zero_inputs), zero_weights, weak)
             expected = {name: vectors * count for name, count in each.items()}
             expected["forward_drives"] = drives * (1 - zero_inputs)
             spent = energy.energy(expected, junction, 0.0, array, costs, adc_bits)
