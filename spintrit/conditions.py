@@ -31,7 +31,7 @@ HELP = {
     "stuck_ap": "share of cells that get stuck at AP after training",
 }
 FIELDS = tuple(HELP)
-_STUCK = ("stuck_p", "stuck_ap")
+STUCK = ("stuck_p", "stuck_ap")
 # What the run's own reads were made with.
 _READS = (
     "resistance_spread", "temperature_k", "adc_bits", "adc_range", "adc_noise",
@@ -77,7 +77,7 @@ class Conditions:
     @property
     def stuck(self) -> bool:
         """Whether more cells get stuck than those of the run."""
-        return any(name in self.changed and getattr(self.settings, name) for name in _STUCK)
+        return any(name in self.changed and getattr(self.settings, name) for name in STUCK)
 
     @property
     def plain(self) -> bool:
@@ -118,7 +118,7 @@ class Conditions:
             cells lie elsewhere.
         """
         own, settings = self.own_cells(kind, array), self.settings
-        if any(getattr(settings, name) and name not in self.changed for name in _STUCK) and not own:
+        if any(getattr(settings, name) and name not in self.changed for name in STUCK) and not own:
             where = "whole matrices" if self.trained.kind == "fast" else "arrays of its own size"
             raise ValueError(f"the run's stuck cells beside others that age need {where}")
         path, junction = self.trained.folder / TABLE, None
@@ -172,10 +172,10 @@ def conditions(
     if not changes.get("retention_s", own.retention_s):
         changes.setdefault("retention_k", 0.0)
     wanted = replace(own, **changes)
-    more_stuck = any(changes.get(name) for name in _STUCK)
+    more_stuck = any(changes.get(name) for name in STUCK)
     changed = {
         name: value for name, value in changes.items()
-        if (value if name in _STUCK else getattr(wanted, name) != getattr(own, name))
+        if (value if name in STUCK else getattr(wanted, name) != getattr(own, name))
     }  # fmt: skip
     rest_s = wanted.retention_s - own.retention_s
     if rest_s < 0:
@@ -184,7 +184,7 @@ def conditions(
             "passed in the run's own cells"
         )
     ageing = rest_s or reads
-    if ageing and more_stuck and any(getattr(own, name) for name in _STUCK):
+    if ageing and more_stuck and any(getattr(own, name) for name in STUCK):
         raise ValueError(
             "stuck_p and stuck_ap beside the run's own cannot be had with retention_s or reads"
         )
@@ -193,12 +193,12 @@ def conditions(
     if not analog:
         kept = {}
     if ageing:
-        kept |= {name: getattr(wanted, name) for name in (*_SPREADS, *_STUCK, "temperature_k")}
+        kept |= {name: getattr(wanted, name) for name in (*_SPREADS, *STUCK, "temperature_k")}
         kept |= {"read_disturb": bool(reads)}
     if rest_s:
         kept |= {"retention_s": rest_s, "retention_k": wanted.retention_k}
     if more_stuck:
-        kept |= {name: changes.get(name, 0.0) for name in _STUCK}
+        kept |= {name: changes.get(name, 0.0) for name in STUCK}
     for name, needed in (
         ("resistance_spread", "converters, their noise or wires" * (not analog)),
         ("temperature_k", "converters, wires, retention_s or reads" * (not analog and not ageing)),

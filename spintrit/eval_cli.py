@@ -7,7 +7,7 @@ from typing import Any
 from golden import checks
 from golden.data.split import PARTS
 from golden.nonideal import NonIdealities
-from spintrit.conditions import FIELDS, HELP
+from spintrit.conditions import FIELDS, HELP, STUCK
 from spintrit.options import (
     ARRAYS,
     PICTURES,
@@ -67,7 +67,9 @@ def add(commands: Any) -> None:
         "Cells stay as training left them: no option here changes how they were written. "
         "Converters and wires need --array golden.",
     )
-    add_fields(group, NonIdealities, HELP, FIELDS, own="the run's")
+    own = [name for name in FIELDS if name not in STUCK]
+    add_fields(group, NonIdealities, HELP, own, own="the run's")
+    add_fields(group, NonIdealities, HELP, STUCK, own="none")
     group.add_argument(
         "--reads", type=float, metavar="N", help=f"{HELP['reads']}; none of those of eval does [0]"
     )
