@@ -24,7 +24,7 @@ MEANING = {
     DIFFERENCE: "RTL and golden model differ, a check failed, or a design does not fit its FPGA",
     REFUSED: "it cannot be done: a wrong argument, a damaged file, a missing package or tool",
     INTERRUPTED: "stopped by Ctrl-C",
-    CLOSED: "the reader of standard output is gone, as in `spintrit device list | head -1`",
+    CLOSED: "the reader of standard output, such as `head -1`, was gone before all was written",
 }
 
 
