@@ -40,9 +40,15 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
 
 def boolean(name: str, value: Any) -> bool:
     """``value`` as a bool; raises TypeError if it is none of Python's or numpy's."""
+    value = _scalar(value)
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {value!r}")
     return bool(value)
+
+
+def _scalar(value: Any) -> Any:
+    """The number that an array without dimensions holds; anything else as it is."""
+    return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
 def keep(config: Any, **values: Any) -> None:
@@ -67,6 +73,7 @@ def real(name: str, value: Any, low: float, high: float = math.inf) -> float:
     ValueError
         If it is not finite or lies outside the range.
     """
+    value = _scalar(value)
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a number, not {value!r}")
     try:

@@ -32,6 +32,7 @@ _LIMITS = {
     "m": (1e-12, 1e-5), "t": (1e-9, 20.0), "v": (1e-6, 10.0), "s": (1e-18, 1.0),
     "ohm": (1e-3, 1e12), "k": (1e-6, 1e4), "j": (0.0, 1.0), "f": (0.0, 1.0),
 }  # fmt: skip
+LEAST_K = 1e-3  # of operation
 
 
 def limits(name: str) -> tuple[float, float]:

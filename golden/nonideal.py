@@ -18,7 +18,7 @@ import numpy as np
 from golden import checks, switching
 from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.curve import Curve
-from golden.device import Device, highest
+from golden.device import LEAST_K, Device, highest
 from golden.ptable import AP_TO_P, P_TO_AP
 
 VARIANT_BITS = 4  # with spread: 15 groups, and the frozen cells
@@ -93,6 +93,9 @@ class NonIdealities:
                     raise ValueError(f"{field.name} must be 0 (exact) or at least 2, not 1")
             else:
                 value = checks.real(field.name, value, 0.0, _HIGHEST[field.name])
+                least = _LEAST.get(field.name, 0.0)
+                if 0 < value < least:
+                    raise ValueError(f"{field.name} must be 0 or at least {least:g}, not {value:g}")
             checks.keep(self, **{field.name: value})
         for name, needed in (
             ("adc_range", "adc_bits"),
@@ -158,6 +161,11 @@ _HIGHEST = {
     "backward_adc_range": LARGEST_SUM,
     "backward_adc_noise": LARGEST_SUM,
     "wire_ohm": 1e6,
+}
+# Other than 0: a range of which single precision still has all levels, and the least temperature.
+_LEAST = {
+    **dict.fromkeys(("adc_range", "backward_adc_range"), 1e-6),
+    **dict.fromkeys(("temperature_k", "retention_k"), LEAST_K),
 }
 _ANALOG = ("adc_bits", "adc_noise", "backward_adc_bits", "backward_adc_noise", "wire_ohm")
 

@@ -5,6 +5,7 @@ import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from golden import device
@@ -12,6 +13,7 @@ from golden.config import MOST_ADC_BITS
 from golden.costs import NAMES
 from golden.costs import load as load_costs
 from golden.nonideal import NonIdealities
+from golden.reading import converted
 from spintrit import cli
 
 QUICK = "train --network 4FC --epochs 1 --rows 64 --cols 16"
@@ -52,6 +54,27 @@ def test_settings_far_beyond_any_array_are_refused(capsys):
             NonIdealities(**{name: 1e300})
     assert call(f"{QUICK} --wire-ohm 1e300 --out run") == 2
     assert "wire_ohm must be finite and in 0 to 1e+06, not 1e+300" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [
+        ("adc_range", 1e-300, 1e-6), ("backward_adc_range", 1e-7, 1e-6),
+        ("temperature_k", 1e-9, 1e-3), ("retention_k", 1e-9, 1e-3),
+    ],
+)  # fmt: skip
+def test_settings_next_to_nothing_are_refused(name, value, least):
+    beside = {"adc_bits": 2, "backward_adc_bits": 2, "retention_s": 1.0}
+    message = rf"^{name} must be 0 or at least {least:g}, not {value:g}$"
+    with pytest.raises(ValueError, match=message):
+        NonIdealities(**beside, **{name: value})
+    assert getattr(NonIdealities(**beside, **{name: least}), name) == least
+
+
+def test_the_least_range_of_a_converter_saturates():
+    sums = np.array([[-3, 0, 2]], np.float32)
+    assert (converted(sums, 1, 64, 2, 1e-6) == 0).all()
+    assert (converted(sums * 127, 127, 64, 2, 1e-6) == 0).all()
 
 
 def test_millivolts_are_no_volts(capsys):

@@ -106,6 +106,16 @@ def test_booleans():
         NonIdealities(read_disturb=1)
 
 
+def test_arrays_without_dimensions_are_the_numbers_that_they_hold():
+    settings = NonIdealities(
+        adc_bits=np.array(9), adc_noise=np.array(0.5), read_disturb=np.array(True)
+    )
+    assert plain(settings) == plain(NonIdealities(adc_bits=9, adc_noise=0.5, read_disturb=True))
+    for value in (np.array([0.5]), np.array(True), np.array("1"), np.array(None)):
+        with pytest.raises(TypeError, match=r"^adc_noise must be a number, not "):
+            NonIdealities(adc_noise=value)
+
+
 ARRAY = ArrayConfig(rows=200, cols=256, columns_per_cycle=4, variant_bits=1)
 
 
