@@ -170,6 +170,11 @@ def _read(path: Path, text: _Text) -> Table:
     header = [cell.strip() for cell in next(rows, [])]
     while header and not header[-1]:  # a separator at the end of each line
         header.pop()
+    if len(header) == 1:
+        raise ValueError(
+            f"{where}: only one column, {header[0]!r}; separate columns by commas, semicolons or "
+            "tabs"
+        )
     units = [_column(where, title) for title in header]
     _check_header(where, [name for name, _ in units])
     titles = {name: title for (name, _), title in zip(units, header, strict=True)}

@@ -155,6 +155,9 @@ def _summary(path: Path) -> tuple[dict[str, Any], ArrayConfig]:
         summary = jsonfile.read(path)
     except FileNotFoundError:
         raise ValueError(f"{path} must exist; it comes with a finished run") from None
+    config = summary.get("array_config")
+    if isinstance(config, dict) and config.get("counters") is False:
+        raise ValueError(f"{path}: a run with --no-counters has no energy to report")
     for name, kind in (("activity", dict), ("train_samples", int), ("array_config", dict)):
         jsonfile.entry(summary, name, kind, str(path))
     for name in ("train_config", "nonideal"):  # earlier runs may lack them

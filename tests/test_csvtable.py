@@ -146,6 +146,10 @@ GROUPED = r" must be a .*number without thousands separators, not "
         ),
         (HEADER + ",V [mV]", r"line 1: column voltage_v is there twice"),
         (
+            "direction|voltage_v|pulse_s|switched|trials\n",
+            r"line 1: only one column, 'direction\|.*'; separate columns by commas",
+        ),
+        (
             HEADER + ",date",
             r"line 1: unknown column 'date'; known are direction, voltage_v, pulse_s",
         ),

@@ -154,6 +154,15 @@ def test_idle_run_can_be_shown(folder, tmp_path):
     presentation.draw(report, tmp_path / "idle.svg")
 
 
+def test_a_run_without_counters_is_refused_by_its_cause(folder):
+    path, summary, _ = folder
+    del summary["activity"]
+    summary["array_config"]["counters"] = False
+    (path / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(ValueError, match=r"summary\.json: a run with --no-counters has no energy"):
+        presentation.report(path)
+
+
 @pytest.mark.parametrize("name", ["activity", "train_samples", "array_config"])
 def test_incomplete_summary_is_named(folder, name):
     path, summary, _ = folder
