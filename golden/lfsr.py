@@ -36,7 +36,7 @@ def leap_matrix(steps: int, *, taps: tuple[int, ...] = TAPS, bits: int = STATE_B
     Parameters
     ----------
     steps : int
-        Number of single steps, >= 0.
+        Number of single steps, 0 to 2^128; the sequence repeats after 2^bits - 1.
     taps : tuple of int
         Positions whose exclusive-or is the next bit; the polynomial's exponents below ``bits``.
     bits : int
@@ -46,7 +46,7 @@ def leap_matrix(steps: int, *, taps: tuple[int, ...] = TAPS, bits: int = STATE_B
     -------
     ndarray of shape (bits, bits), uint8
     """
-    steps = checks.integer("steps", steps, 0)
+    steps = checks.integer("steps", steps, 0, 1 << 128)
     square: np.ndarray = np.eye(bits, k=1, dtype=np.uint8)
     square[-1, list(taps)] = 1
     matrix: np.ndarray = np.eye(bits, dtype=np.uint8)
