@@ -19,7 +19,6 @@ from spintrit.options import (
     add_out,
     add_picture,
     in_folder,
-    no_run,
     path,
     silent,
     writable,
@@ -193,7 +192,6 @@ def _export(arguments: argparse.Namespace) -> int:
     from spintrit.export import LAYOUT, export
     from spintrit.trained import load
 
-    no_run(arguments.out)
     trained = load(arguments.run, arguments.weights)
     layout = export(trained, arguments.out, rows=arguments.rows, cols=arguments.cols)
     count = len(layout["arrays"])

@@ -14,6 +14,7 @@ from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv
 from spintrit.memory import mem_text
+from spintrit.options import no_run
 from spintrit.trained import Trained
 
 LAYOUT = "layout.json"
@@ -43,10 +44,12 @@ def export(
     Raises
     ------
     ValueError
-        If an argument is wrong, or the run's files do not fit each other.
+        If an argument is wrong, ``out`` is the folder of a run, or the run's files do not fit each
+        other.
     OSError
         If a file cannot be written.
     """
+    no_run(out)
     if trained.tiles:
         raise ValueError(f"{trained.folder} was trained on chip: export is for arrays under a host")
     config = trained.resized(rows, cols)

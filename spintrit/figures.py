@@ -1,6 +1,7 @@
 """Figures as files."""
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from golden import checks
 from golden.checkpoint import write_atomically
+from golden.checks import InputWarning
 from spintrit.options import PICTURES
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart.
@@ -40,7 +42,16 @@ def save(figure: Figure, path: Path) -> None:
     """
     checks.choice(f"suffix of {path}", path.suffix, PICTURES)
     buffer = io.BytesIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(_STYLE), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
         metadata = _METADATA.get(path.suffix)
         figure.savefig(buffer, format=path.suffix[1:], dpi=150, metadata=metadata)
     write_atomically(path, buffer.getvalue())
+    lacking = [each for each in caught if "missing from" in str(each.message)]
+    for each in caught:
+        if each not in lacking:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if lacking:
+        warnings.warn(
+            InputWarning(f"{path}: its font has no signs for some of the text"), stacklevel=2
+        )

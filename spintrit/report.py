@@ -59,7 +59,7 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     console.print(shown)
     if "accelerator" in summary:
         console.print(_utilisation(summary))
-    console.print(f"files in {out}/", highlight=False)
+    console.print(f"files in {out}/", highlight=False, soft_wrap=True)
 
 
 def _utilisation(summary: dict[str, Any]) -> Table:

@@ -1,6 +1,7 @@
 """Tables and pictures of the studies' results."""
 
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,14 @@ from matplotlib.figure import Figure
 
 from golden.checkpoint import write_atomically
 from spintrit.figures import SERIES, save
-from spintrit.studies import STUDIES, jobs, recorded
+from spintrit.options import no_run, writable
+from spintrit.studies import ACCURACY, STUDIES, jobs, recorded
 from spintrit.studyfile import Study
 
 PAGE = "README.md"
 _STYLE = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 _TITLE_CHARACTERS = 95  # in a line of the figure's width
+_LABEL_CHARACTERS = 45  # in a line of a panel's width
 
 Entries = list[dict[str, Any]]
 
@@ -27,9 +30,12 @@ def write(folder: Path, studies: dict[str, Study] = STUDIES) -> None:
 
     Raises
     ------
+    ValueError
+        See ``not_of_others``.
     OSError
         If a file cannot be read or written.
     """
+    not_of_others(folder)
     entries: Entries = recorded(folder)
     others = dict.fromkeys(e["study"] for e in entries if e["study"] not in studies)
     parts = []
@@ -51,9 +57,27 @@ def write(folder: Path, studies: dict[str, Study] = STUDIES) -> None:
     write_atomically(folder / PAGE, text.encode())
 
 
-_HEAD = """# Results of the studies
+def not_of_others(folder: Path) -> None:
+    """Refuse a folder that cannot take results, or with a page that no study wrote.
 
-Written by `spintrit study`. All figures are in accuracy.json and accuracy.csv.
+    Raises
+    ------
+    ValueError
+        Naming the page or the folder, or if accuracy.json is damaged.
+    OSError
+        If a file cannot be read.
+    """
+    no_run(folder)
+    page = folder / PAGE
+    writable(page)
+    if (folder / ACCURACY).exists():
+        recorded(folder)
+    if page.exists() and not page.read_bytes().startswith(_MARK.encode()):
+        raise ValueError(f"{page} was not written by a study: name another folder for results")
+
+
+_MARK = "# Results of the studies\n\nWritten by `spintrit study`."
+_HEAD = f"""{_MARK} All figures are in accuracy.json and accuracy.csv.
 The epoch is chosen on the validation samples. The test is made with the weights of that epoch and
 with those of the last one. A row with several seeds shows mean and standard deviation over the
 seeds; a row with one seed shows that single run. One standard error of 10,000 test samples is 0.10
@@ -94,8 +118,8 @@ def section(study: Study, entries: Entries, pictures: list[str]) -> str:
         command = " ".join(mine[0]["command"].split()[:-1]) + " N"
         cells = [_summary(mine, "test_accuracy"), _summary(mine, "last_test_accuracy"), seeds]
         cells += [str(mine[0]["epochs"]), str(mine[0]["optimiser_bytes_per_weight"])]
-        row = row.replace("|", "\\|")
-        lines.append(f"| {row} | {' | '.join(cells)} | `{command}` |")
+        cells = [cell.replace("|", "\\|") for cell in (row, *cells, f"`{command}`")]
+        lines.append(f"| {' | '.join(cells)} |")
     shown = [f"![{title}]({picture})" for picture in pictures]
     return "\n".join([*lines, "", *shown, ""])
 
@@ -143,7 +167,7 @@ def _caption(entries: Entries) -> str:
 
 
 def _head(figure: Figure, title: str, entries: Entries) -> None:
-    figure.suptitle(textwrap.fill(title, _TITLE_CHARACTERS), fontsize=9)
+    figure.suptitle(textwrap.fill(title, _TITLE_CHARACTERS), fontsize=9, parse_math=False)
     figure.supxlabel(_caption(entries), fontsize=8, color="#666666")
 
 
@@ -178,12 +202,17 @@ def _curves(title: str, entries: Entries, sweeps: list[str]) -> Figure:
         for x, values in zip(xs, found, strict=True):
             _points(axis, x, values, SERIES[0], across=False)
         positive = [x for x in xs if x > 0]
-        if positive and xs[0] == 0 and positive[-1] / positive[0] >= 100:
-            axis.set_xscale("symlog", linthresh=positive[0])
-        axis.set(xlabel=sweep, ylabel="test accuracy (%)" if axis in axes[::columns] else None)
+        if positive and xs[0] >= 0 and positive[-1] / positive[0] >= 100:
+            scale = (
+                {"value": "symlog", "linthresh": positive[0]} if xs[0] == 0 else {"value": "log"}
+            )
+            axis.set_xscale(**scale)
+        axis.set_xlabel(textwrap.fill(sweep, _LABEL_CHARACTERS), parse_math=False)
+        axis.set(ylabel="test accuracy (%)" if axis in axes[::columns] else None)
         # Each has its own range, but none so small that chance looks like a trend.
-        dots = _percent(mine)
-        middle, half = (max(dots) + min(dots)) / 2, max((max(dots) - min(dots)) * 0.55, 1.5)
+        bars = [np.mean(v) + sign * _deviation(v) for v in found for sign in (-1, 1)]
+        low, high = (end([*_percent(mine), *bars]) for end in (min, max))
+        middle, half = (high + low) / 2, max((high - low) * 0.55, 1.5)
         axis.set_ylim(middle - half, middle + half)
         axis.grid(axis="y", color="#DDDDDD", lw=0.6)
     for axis in axes[len(sweeps) :]:
@@ -194,19 +223,22 @@ def _curves(title: str, entries: Entries, sweeps: list[str]) -> Figure:
 
 def _rows(title: str, entries: Entries) -> Figure:
     rows = list(dict.fromkeys(entry["row"] for entry in entries))
-    shown = Figure(figsize=(7, 1.4 + 0.42 * len(rows)), layout="constrained")
-    axis = shown.subplots()
-    for place, row in enumerate(rows):
-        values = _percent([entry for entry in entries if entry["row"] == row])
-        _points(axis, place, values, SERIES[place % len(SERIES)], across=True)
-        axis.annotate(f"{np.mean(values):.2f}", (float(np.mean(values)), place), (0, 8),
-                      textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
     memory = {entry["row"]: entry["optimiser_bytes_per_weight"] for entry in entries}
     differ = len(set(memory.values())) > 1
     added = [f"\n({memory[row]} bytes a weight)" if differ else "" for row in rows]
     labels = [textwrap.fill(row, 50) + more for row, more in zip(rows, added, strict=True)]
-    axis.set_yticks(range(len(rows)), labels)
-    axis.set_ylim(len(rows) - 0.4, -0.8)
+    heights = [max(1.0, 0.25 + 0.4 * len(label.split("\n"))) for label in labels]
+    steps = [(above + below) / 2 for above, below in pairwise(heights)]
+    places = [sum(steps[:number]) for number in range(len(rows))]
+    shown = Figure(figsize=(7, 1.4 + 0.42 * sum(heights)), layout="constrained")
+    axis = shown.subplots()
+    for number, (place, row) in enumerate(zip(places, rows, strict=True)):
+        values = _percent([entry for entry in entries if entry["row"] == row])
+        _points(axis, place, values, SERIES[number % len(SERIES)], across=True)
+        axis.annotate(f"{np.mean(values):.2f}", (float(np.mean(values)), place), (0, 8),
+                      textcoords="offset points", ha="center", fontsize=8)  # fmt: skip
+    axis.set_yticks(places, labels, parse_math=False)
+    axis.set_ylim(places[-1] + heights[-1] / 2 + 0.1, -heights[0] / 2 - 0.3)
     axis.margins(x=0.15)
     axis.set_xlim(right=min(axis.get_xlim()[1], 100.5))
     axis.set(xlabel="test accuracy at the epoch chosen on validation (%)")

@@ -22,6 +22,7 @@ STUDIES = {
     for name, study in read(Path(__file__).parent / "studies.toml").items()
 }
 ACCURACY = "accuracy.json"
+_NAME_BYTES = 160  # of a row in the name of its folder
 COMMAND = "command"  # file of a run's folder: what the study called, see ``Job.identity``
 
 
@@ -43,7 +44,11 @@ class Job:
     def folder(self) -> str:
         """Name of the run's folder within the study's."""
         kept = "".join(c if c.isalnum() or c in ".+-" else "-" for c in self.row)
-        return f"{'-'.join(filter(None, kept.split('-')))}-seed{self.seed}"
+        name = "-".join(filter(None, kept.split("-")))
+        if len(name.encode()) > _NAME_BYTES:  # file systems take 255
+            digest = hashlib.sha256(self.row.encode()).hexdigest()[:12]
+            name = f"{name.encode()[:_NAME_BYTES].decode(errors='ignore')}-{digest}"
+        return f"{name}-seed{self.seed}"
 
     @property
     def command(self) -> str:

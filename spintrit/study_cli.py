@@ -7,7 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
-from spintrit.options import add_data, add_json, add_out, aside, path, silent, writable, write_json
+from spintrit.options import (
+    IDEAL,
+    add_data,
+    add_json,
+    add_out,
+    aside,
+    path,
+    silent,
+    writable,
+    write_json,
+)
 from spintrit.studies import STUDIES, Job
 from spintrit.studyfile import Study
 
@@ -71,8 +81,9 @@ def _wanted(text: str) -> tuple[dict[str, Study], dict[str, Study], Path]:
 def _study(arguments: argparse.Namespace) -> int:
     from spintrit import cli, results, studies
 
-    writable(arguments.json)
     wanted, shown, own = _wanted(arguments.study)
+    file = [Path(arguments.study)] if own.name else []
+    writable(arguments.json, file)
     todo = [job for study in wanted.values() for job in studies.jobs(study, arguments.seeds)]
     studies.apart(todo)
     for option in ("backend", "epochs", "dataset"):
@@ -97,6 +108,7 @@ def _study(arguments: argparse.Namespace) -> int:
         return 0
     out = arguments.out or Path(OUT) / own
     folder = arguments.results or Path(RESULTS) / own
+    results.not_of_others(folder)
     extra = ["--data", str(arguments.data)] if arguments.data else []
     found = []
     with aside(arguments):
@@ -110,14 +122,19 @@ def _study(arguments: argparse.Namespace) -> int:
 
 
 def _checked(job: Job) -> None:
-    """Raises ValueError, before anything is trained, if the options of ``job`` are no options of
-    ``spintrit train``."""
-    from spintrit import cli
+    """Raises ValueError, before anything is trained, if the options of ``job`` or their values are
+    not those of ``spintrit train``."""
+    from golden import device, tablefile
+    from spintrit import cli, train_cli
 
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            cli.parse(job.arguments)
+            cells = train_cli.settings(cli.parse(job.arguments))["cells"]
+            if cells.device not in ("", IDEAL):
+                device.load(cells.device)
+            if cells.table:
+                tablefile.load(cells.table)
     except SystemExit:
         message = said.getvalue().strip().partition("error: ")[2]
     except (TypeError, ValueError, OSError) as error:

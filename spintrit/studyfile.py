@@ -37,7 +37,8 @@ class Sweep:
         """Name, value (None if it is no number) and options of each training."""
         for value in self.values:
             number = None if isinstance(value, str) else value
-            text = value if isinstance(value, str) else f"{value:g}"
+            short = value if isinstance(value, str) else f"{value:g}"
+            text = short if number is None or float(short) == number else str(value)
             word = shlex.quote(value) if isinstance(value, str) else str(value)
             yield f"{self.label} {text}", number, self.options.format(word)
 
@@ -98,7 +99,7 @@ def _study(name: str, source: str, entry: Any) -> Study:
     return Study(
         name,
         source,
-        _text(f"{name}.title", entry.get("title", name)),
+        _line(f"{name}.title", entry.get("title", name)),
         _text(f"{name}.note", entry.get("note", "")),
         _options(f"{name}.common", entry.get("common", "")),
         tuple(_row(f"{name}.rows", row, each, seeds) for row, each in rows.items()),
@@ -107,6 +108,7 @@ def _study(name: str, source: str, entry: Any) -> Study:
 
 
 def _row(where: str, row: str, entry: Any, seeds: tuple[int, ...]) -> Row:
+    _line(f"a name in {where}", row)
     where = f"{where}.{row}"
     if isinstance(entry, str):
         return Row(row, _options(where, entry), seeds)
@@ -138,8 +140,11 @@ def _sweep(where: str, entry: Any, seeds: tuple[int, ...]) -> Sweep:
             f"not {options!r}"
         )
     own = _seeds(f"{where}.seeds", entry["seeds"]) if "seeds" in entry else seeds
-    label = _text(f"{where}.label", entry.get("label", _option_of(options)))
-    return Sweep(options, label, tuple(values), own)
+    label = _line(f"{where}.label", entry.get("label", _option_of(options)))
+    found = Sweep(options, label, tuple(values), own)
+    for _, _, each in found.points():
+        _options(f"{where}.options", each)
+    return found
 
 
 def _option_of(options: str) -> str:
@@ -164,6 +169,14 @@ def _text(where: str, value: Any) -> str:
     return value
 
 
+def _line(where: str, value: Any) -> str:
+    """A text of one line, which a table's cell or a heading takes."""
+    text = _text(where, value)
+    if not text.strip() or len(text.splitlines()) > 1:
+        raise ValueError(f"{where} must be one line, not {text!r}")
+    return text
+
+
 def _options(where: str, value: Any) -> str:
     text = _text(where, value)
     try:
@@ -171,7 +184,8 @@ def _options(where: str, value: Any) -> str:
     except ValueError as error:
         raise ValueError(f"{where} = {text!r}: {error}") from None
     for word in words:
-        if word.partition("=")[0] in _RESERVED:
+        short = word[0:1] == "-" and word[1:2] not in ("", "-")  # -oDIR
+        if (word[:2] if short else word.partition("=")[0]) in _RESERVED:
             raise ValueError(f"{where} = {text!r}: {word} is not for a study to set")
     return text
 

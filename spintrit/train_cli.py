@@ -202,32 +202,40 @@ def _demo(arguments: argparse.Namespace) -> int:
     return status
 
 
-def _train(arguments: argparse.Namespace) -> int:
+def settings(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What ``spintrit train`` passes on: its options, checked, but for the run's folder."""
     from spintrit.run import Cells
     from spintrit.source import Source
 
     arguments.network = spec.scaled(spec.load(arguments.network)[0], arguments.width)
-    config, array = fields(TrainConfig, arguments), fields(ArrayConfig, arguments)
-    cells = Cells(
-        device=arguments.device,
-        table=arguments.table,
-        coder=fields(CoderConfig, arguments),
-        nonideal=fields(NonIdealities, arguments),
-    )
+    found: dict[str, Any] = {
+        "config": fields(TrainConfig, arguments),
+        "array": fields(ArrayConfig, arguments),
+        "cells": Cells(
+            device=arguments.device,
+            table=arguments.table,
+            coder=fields(CoderConfig, arguments),
+            nonideal=fields(NonIdealities, arguments),
+        ),
+    }
     if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
     tiles = 1 if arguments.tiles is None else arguments.tiles
-    chip = Chip(tiles=tiles) if arguments.on_chip else None
     source = Source(
         dataset=arguments.dataset, root=arguments.data,
         input_bits=arguments.input_bits or (2 if arguments.on_chip else 0),
         augment=arguments.augment,
     )  # fmt: skip
-    return _run(
-        arguments.array, config, array, arguments,
-        source=source, cells=cells, compute=arguments.backend,
-        chip=chip, init=Init(arguments.init, arguments.init_weights) if arguments.init else None,
-    )  # fmt: skip
+    return found | {
+        "source": source,
+        "compute": arguments.backend,
+        "chip": Chip(tiles=tiles) if arguments.on_chip else None,
+        "init": Init(arguments.init, arguments.init_weights) if arguments.init else None,
+    }
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    return _run(arguments.array, arguments=arguments, **settings(arguments))
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:

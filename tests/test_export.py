@@ -13,7 +13,9 @@ from golden import protocol
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.trit import weights as weights_of
+from spintrit.export import export
 from spintrit.memory import mem_text, read_mem, words
+from spintrit.trained import load
 from synth.generate import array_verilog
 
 
@@ -132,6 +134,10 @@ def test_what_cannot_be_exported(run, tmp_path, capsys):
     assert "not the folder of a run" in error_of(f"export {tmp_path} -o {tmp_path}", capsys)
     assert "cols must be a multiple of" in error_of(f"export {run} -o {tmp_path} --cols 7", capsys)
     assert "required: -o" in error_of(f"export {run}", capsys)
+    before = {path: path.read_bytes() for path in run.iterdir()}
+    with pytest.raises(ValueError, match="is the folder of a run"):
+        export(load(run, "best"), run)
+    assert {path: path.read_bytes() for path in run.iterdir()} == before
     (tmp_path / "file").write_text("mine")
     assert str(tmp_path / "file") in error_of(f"export {run} -o {tmp_path / 'file'}", capsys)
 

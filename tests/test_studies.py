@@ -290,6 +290,17 @@ def test_a_changed_device_file_is_another_run(tmp_path, monkeypatch):
         ('[a]\nrows = {b = "--epoch 1"}',
          "study a, row 'b': unrecognized arguments: --epoch 1"),
         ('[a]\nrows = {b = "--network birds"}', "study a, row 'b': network 'birds': 'birds'"),
+        ('[a]\ntitle = "b\\nc"\nrows = {b = ""}',
+         "own.toml: a.title must be one line, not 'b\\nc'"),
+        ('[a]\nrows = {"b\\nc" = ""}', "own.toml: a name in a.rows must be one line, not 'b\\nc'"),
+        ('[a]\nrows = {b = "-ofolder"}', "own.toml: a.rows.b = '-ofolder': -ofolder is not for a "
+         "study to set"),
+        ('[a]\nsweeps = [{options = "{}", values = ["--read-disturb", "--overwrite"]}]',
+         "own.toml: a.sweeps[0].options = '--overwrite': --overwrite is not for a study to set"),
+        ('[a]\nrows = {b = "", c = "--steepness 0"}', "study a, row 'c': steepness must be finite"),
+        ('[a]\nrows = {b = "", c = "--device birds"}', "study a, row 'c': device must be one of"),
+        ('[a]\nrows = {b = "", c = "--table birds"}', "study a, row 'c': [Errno 2] No such file"),
+        ('[a]\nrows = {b = "", c = "--tiles 2"}', "study a, row 'c': tiles = 2 needs --on-chip"),
         ('[a]\nrows = {"b c" = "", "b-c" = ""}', "study a: rows 'b c' and 'b-c' would share the "
          "folder b-c-seed0: give one another name"),
     ],
