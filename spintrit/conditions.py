@@ -6,7 +6,7 @@ change reads alone. Time and cells that get stuck after training change cells be
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from golden import checks, curve, device, tablefile
 from golden.coder import CoderConfig
@@ -15,8 +15,10 @@ from golden.environment import Environment
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from spintrit.options import NONIDEAL_HELP
-from spintrit.run import TABLE
-from spintrit.trained import Trained
+from spintrit.settings import TABLE
+
+if TYPE_CHECKING:  # the parser needs this file, and a run's folder more packages than the parser
+    from spintrit.trained import Trained
 
 HELP = {
     **{name: NONIDEAL_HELP[name] for name in ("adc_bits", "adc_range", "adc_noise", "wire_ohm")},
@@ -57,7 +59,7 @@ class Conditions:
         Name or file of the device of reads and ageing; empty for the run's own.
     """
 
-    trained: Trained
+    trained: "Trained"
     settings: NonIdealities
     changed: dict[str, Any]
     reads: float = 0.0
@@ -138,7 +140,7 @@ class Conditions:
 
 
 def conditions(
-    trained: Trained,
+    trained: "Trained",
     changes: Mapping[str, Any] | None = None,
     named: str = "",
     *,

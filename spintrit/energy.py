@@ -16,10 +16,10 @@ from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
 from golden.spec import Block
 from spintrit.console import Console
 from spintrit.figures import save
-from spintrit.run import SUMMARY
+from spintrit.records import SUMMARY
+from spintrit.settings import TABLE
 from spintrit.units import scale, si
 
-TABLE = "table.json"
 SPARSITY = tuple(i / 20 for i in range(21))  # shares of zero inputs of the curves
 
 _PARTS = {
