@@ -210,8 +210,9 @@ def _curves(title: str, entries: Entries, sweeps: list[str]) -> Figure:
         axis.set_xlabel(textwrap.fill(sweep, _LABEL_CHARACTERS), parse_math=False)
         axis.set(ylabel="test accuracy (%)" if axis in axes[::columns] else None)
         # Each has its own range, but none so small that chance looks like a trend.
-        bars = [np.mean(v) + sign * _deviation(v) for v in found for sign in (-1, 1)]
-        low, high = (end([*_percent(mine), *bars]) for end in (min, max))
+        ends = [float(np.mean(v)) + sign * _deviation(v) for v in found for sign in (-1, 1)]
+        ends += _percent(mine)
+        low, high = min(ends), max(ends)
         middle, half = (high + low) / 2, max((high - low) * 0.55, 1.5)
         axis.set_ylim(middle - half, middle + half)
         axis.grid(axis="y", color="#DDDDDD", lw=0.6)
