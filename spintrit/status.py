@@ -72,6 +72,9 @@ def guarded(
         return REFUSED
     except KeyboardInterrupt as stop:
         _say(f"stopped{stopped(stop)}")
+        # Python ends by the signal, whatever status we return, if the interrupt has left an exec of
+        # text, as in an import. The next exec makes it forget that.
+        exec("")
         return INTERRUPTED
 
 
