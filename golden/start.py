@@ -1,4 +1,4 @@
-"""Weights that a run starts from in the place of random ones."""
+"""Weights that a run starts from, instead of random ones."""
 
 from dataclasses import dataclass
 

@@ -82,7 +82,7 @@ class Trainer:
     chip : callable, optional
         Makes a network that trains by itself, on an accelerator (``golden.accel``), instead.
     start : Start, optional
-        Weights to start from, in the place of random ones. The optimiser starts anew.
+        Weights to start from, instead of random ones. The optimiser starts without history.
     on_batch, on_epoch, on_save : callable, optional
         Called after each batch with (epoch, batch, batches), counted from 1; after each epoch, once
         it is on disk, with its metrics; and before a checkpoint is written, with the number of
