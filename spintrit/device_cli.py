@@ -315,7 +315,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _energy(arguments: argparse.Namespace) -> int:
-    from spintrit import energy
+    from spintrit import energy, energy_picture
     from spintrit.run import RUN_FILES
 
     inputs = [arguments.costs, *(arguments.folder / name for name in RUN_FILES)]
@@ -324,7 +324,7 @@ def _energy(arguments: argparse.Namespace) -> int:
     report = energy.report(arguments.folder, arguments.costs, arguments.adc_bits)
     write_json(arguments, report)
     if arguments.picture:
-        energy.draw(report, in_folder(arguments.picture))
+        energy_picture.draw(report, in_folder(arguments.picture))
     if not silent(arguments):
         energy.show(report)
     return 0

@@ -1,10 +1,10 @@
-"""Energy, efficiency and speed of a finished run, as a report, tables and a picture."""
+"""Energy, efficiency and speed of a finished run, as a report and as tables."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-from matplotlib.figure import Figure
 from rich.table import Table
 
 from golden import checks, device, energy, jsonfile, spec, tablefile, usage
@@ -15,14 +15,13 @@ from golden.device import Device
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
 from golden.spec import Block
 from spintrit.console import Console
-from spintrit.figures import save
 from spintrit.records import SUMMARY
 from spintrit.settings import TABLE
-from spintrit.units import scale, si
+from spintrit.units import si
 
 SPARSITY = tuple(i / 20 for i in range(21))  # shares of zero inputs of the curves
 
-_PARTS = {
+PARTS = {
     "cells": "cells read",
     "idle": "pulses, idle",
     "failed": "pulses, not switched",
@@ -33,21 +32,8 @@ _PARTS = {
     "supply": "supply losses",
     "digital": "digital periphery",
 }
-# Okabe and Ito's colours, which most colour-blind readers can tell apart, and a grey.
-_COLOURS = {
-    "cells": "#56B4E9",
-    "idle": "#BBBBBB",
-    "failed": "#E69F00",
-    "switched": "#D55E00",
-    "access": "#F0E442",
-    "converters": "#0072B2",
-    "drivers": "#009E73",
-    "supply": "#CC79A7",
-    "digital": "#444444",
-}
-_LINES = ("-", "--", ":")
 _LEAST = {"full": "", "mean": "at least: "}  # a column waits for its longest pulse
-_COUNTED = {"array": "array alone", "periphery": "with periphery"}
+ACCOUNTINGS = {"array": "array alone", "periphery": "with periphery"}
 
 
 def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None) -> dict[str, Any]:
@@ -117,7 +103,7 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
         "rule_reads": exact,
         "samples": samples,
         "total_j": {
-            name: energy.total(spent, periphery=name == "periphery") for name in _COUNTED
+            name: energy.total(spent, periphery=name == "periphery") for name in ACCOUNTINGS
         },
         "per_sample_j": {
             phase: {part: joules / samples for part, joules in parts.items()}
@@ -170,13 +156,22 @@ def _summary(path: Path) -> tuple[dict[str, Any], ArrayConfig]:
         raise type(error)(f"{path}: {error}") from None
 
 
+def _classes(summary: dict[str, Any], hidden: Sequence[Block], shape: Sequence[int]) -> int:
+    """Outputs of a run's last layer; an earlier run's follow from its number of synapses."""
+    if "classes" in summary["data"]:
+        return len(summary["data"]["classes"])
+    before = sum(math.prod(size) for size in spec.matrices(hidden, shape))
+    return (summary["synapses"] - before) // math.prod(spec.shapes(hidden, shape)[-1])
+
+
 def _used(summary: dict[str, Any], array: ArrayConfig, source: str) -> dict[str, float]:
     """``golden.usage.used`` of a run; earlier runs do not say what they were trained on."""
     training, data = summary.get("train_config", {}), summary.get("data") or {}
     if "network" not in training or "shape" not in data:
         return {"forward": 1.0, "update": 1.0}
     try:
-        blocks = [*spec.parse(training["network"]), Block(len(data["classes"]))]
+        hidden = spec.parse(training["network"])
+        blocks = [*hidden, Block(_classes(summary, hidden, data["shape"]))]
         planes = max(checks.integer("input_bits", data["input_bits"], 2, 8) - 1, 1)
         tiles = checks.integer("tiles", summary.get("tiles", 0), 0)
         return usage.used(blocks, data["shape"], array, planes, tiles)
@@ -221,14 +216,14 @@ def _sparsity(
             expected = {name: vectors * count for name, count in each.items()}
             expected["forward_drives"] = drives * (1 - zero_inputs)
             spent = energy.energy(expected, junction, 0.0, array, costs, adc_bits)
-            for accounting in _COUNTED:
+            for accounting in ACCOUNTINGS:
                 joules = energy.total(spent, "forward", periphery=accounting == "periphery")
                 curve[accounting].append(joules)
         curves.append(curve)
     return {"zero_inputs": list(SPARSITY), "curves": curves}
 
 
-def _sum(per_sample: dict[str, Any], phase: str, accounting: str) -> float:
+def summed(per_sample: dict[str, Any], phase: str, accounting: str) -> float:
     return energy.total(per_sample, phase, periphery=accounting == "periphery")
 
 
@@ -257,9 +252,9 @@ def _energy_table(report: dict[str, Any]) -> Table:
     for accounting, parts in (("array", ARRAY_PARTS), ("periphery", PERIPHERY_PARTS)):
         for part in parts:
             values = (per_sample[phase].get(part) for phase in PHASES)
-            shown.add_row(_PARTS[part], *("" if v is None else si(v, "J") for v in values))
-        sums = (si(_sum(per_sample, phase, accounting), "J") for phase in PHASES)
-        shown.add_row(_COUNTED[accounting], *sums, style="bold", end_section=True)
+            shown.add_row(PARTS[part], *("" if v is None else si(v, "J") for v in values))
+        sums = (si(summed(per_sample, phase, accounting), "J") for phase in PHASES)
+        shown.add_row(ACCOUNTINGS[accounting], *sums, style="bold", end_section=True)
     return shown
 
 
@@ -267,7 +262,7 @@ def _efficiency_table(report: dict[str, Any]) -> Table:
     shown = Table("TOPs/W", *PHASES, title="Operations a second and watt")
     for column in shown.columns[1:]:
         column.justify = "right"
-    for accounting, name in _COUNTED.items():
+    for accounting, name in ACCOUNTINGS.items():
         for which, label in (("all", "all operations"), ("done", "those done")):
             found = (report["efficiency"].get(p, {}).get(accounting, {}) for p in PHASES)
             cells = (f"{f[which] / 1e12:.3g}" if which in f else "-" for f in found)
@@ -301,7 +296,7 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     curve = report["sparsity"]["curves"][0]
     if curve["array"][0]:
         half = report["sparsity"]["zero_inputs"].index(0.5)
-        saved = (1 - curve[name][half] / curve[name][0] for name in _COUNTED)
+        saved = (1 - curve[name][half] / curve[name][0] for name in ACCOUNTINGS)
         lines.append(
             "Half of the inputs zero save {:.0%} of the forward energy of the array alone, {:.1%} "
             "with periphery.".format(*saved)
@@ -338,61 +333,3 @@ def _timing_table(report: dict[str, Any]) -> Table:
             cells.append(f"{si(row[f'{phase}_s'], 's')}\n{speed}")
         shown.add_row(*cells)
     return shown
-
-
-def draw(report: dict[str, Any], path: Path) -> None:
-    """Write a picture of a report: energy a training sample by part, and against sparsity.
-
-    Raises
-    ------
-    ValueError
-        If ``path`` ends in neither .png, .svg nor .pdf.
-    """
-    with mpl.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(9, 7), layout="constrained")
-        axes = figure.subplots(2, 2)
-        for column, (accounting, name) in enumerate(_COUNTED.items()):
-            _bars(axes[0, column], report["per_sample_j"], accounting, name.capitalize())
-            _against_sparsity(axes[1, column], report, accounting)
-        # The right-hand bars have all parts that there are.
-        figure.legend(*axes[0, 1].get_legend_handles_labels(), loc="outside upper center",
-                      ncols=5, frameon=False)  # fmt: skip
-        save(figure, path)
-
-
-def _bars(axis: Any, per_sample: dict[str, Any], accounting: str, title: str) -> None:
-    """Shares by part, sums on top: the phases differ by orders of magnitude."""
-    heights = [_sum(per_sample, phase, accounting) for phase in PHASES]
-    bottom = [0.0] * len(PHASES)
-    for part in ARRAY_PARTS if accounting == "array" else ARRAY_PARTS + PERIPHERY_PARTS:
-        values = [
-            100 * per_sample[phase].get(part, 0.0) / (height or 1.0)
-            for phase, height in zip(PHASES, heights, strict=True)
-        ]
-        if any(values):
-            axis.bar(PHASES, values, 0.62, bottom, label=_PARTS[part], color=_COLOURS[part])
-            bottom = [low + value for low, value in zip(bottom, values, strict=True)]
-    for x, height in enumerate(heights):
-        axis.text(x, 102, si(height, "J"), ha="center")
-    axis.set(title=f"{title}: {si(sum(heights), 'J')} a training sample", ylim=(0, 110),
-             ylabel="share of energy (%)")  # fmt: skip
-
-
-def _against_sparsity(axis: Any, report: dict[str, Any], accounting: str) -> None:
-    sparsity, shares = report["sparsity"], report["shares"]
-    prefix, factor = scale(max(curve[accounting][0] for curve in sparsity["curves"]))
-    percent = [100 * share for share in sparsity["zero_inputs"]]
-    colour = _COLOURS["cells" if accounting == "array" else "converters"]
-    for curve, line in zip(sparsity["curves"], _LINES, strict=False):
-        values = [joules / factor for joules in curve[accounting]]
-        axis.plot(percent, values, line, color=colour, label=curve["name"])
-    if "zero_inputs" in shares:
-        joules = _sum(report["per_sample_j"], "forward", accounting)
-        axis.plot(
-            100 * shares["zero_inputs"], joules / factor, "k*", markersize=9, label="this run"
-        )
-    axis.set(xlabel="zero inputs (%)", ylabel=f"forward energy a sample ({prefix}J)",
-             xlim=(0, 100))  # fmt: skip
-    axis.set_ylim(0, 1.08 * axis.get_ylim()[1])
-    place = "upper right" if accounting == "array" else "lower left"
-    axis.legend(frameon=False, title="zero weights", loc=place, alignment="left")

@@ -14,6 +14,7 @@ from golden.config import ArrayConfig
 from golden.energy import PHASES
 from golden.ptable import tanh_table
 from spintrit import energy as presentation
+from spintrit import energy_picture
 from spintrit.units import si
 
 TERNARY = ArrayConfig(rows=8, cols=4)
@@ -132,14 +133,14 @@ def test_prefixes(value, text):
 
 def test_picture_by_suffix(folder, tmp_path):
     report = presentation.report(folder[0])
-    presentation.draw(report, tmp_path / "e.png")
+    energy_picture.draw(report, tmp_path / "e.png")
     assert (tmp_path / "e.png").read_bytes().startswith(b"\x89PNG")
-    presentation.draw(report, tmp_path / "e.svg")
+    energy_picture.draw(report, tmp_path / "e.svg")
     assert b"<svg" in (tmp_path / "e.svg").read_bytes()
-    presentation.draw(report, tmp_path / "e.pdf")
+    energy_picture.draw(report, tmp_path / "e.pdf")
     assert (tmp_path / "e.pdf").read_bytes().startswith(b"%PDF")
     with pytest.raises(ValueError, match=r"suffix of .*e\.bmp must be one of \.png, \.svg, \.pdf"):
-        presentation.draw(report, tmp_path / "e.bmp")
+        energy_picture.draw(report, tmp_path / "e.bmp")
 
 
 def test_idle_run_can_be_shown(folder, tmp_path):
@@ -151,7 +152,7 @@ def test_idle_run_can_be_shown(folder, tmp_path):
     assert (report["shares"], report["efficiency"]) == ({}, {})
     assert "mean" not in report["timing"]
     assert "of all forward products" not in shown(report)
-    presentation.draw(report, tmp_path / "idle.svg")
+    energy_picture.draw(report, tmp_path / "idle.svg")
 
 
 def test_a_run_without_counters_is_refused_by_its_cause(folder):

@@ -1,6 +1,7 @@
 """Rows of an array that hold no weights count as no operations and as no zero inputs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,6 +43,13 @@ def images(tmp_path):
     return tmp_path
 
 
+def _forget_classes(run: Path) -> None:
+    """Leave the summary of a run as earlier versions wrote it."""
+    summary = json.loads((run / "summary.json").read_text())
+    del summary["data"]["classes"], summary["data"]["digests"]
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -57,6 +65,8 @@ def test_shares_and_forward_efficiency_do_not_depend_on_rows(options, images, mo
     for rows in (32, 128):
         train = f"train {options} --epochs 1 --batch 20 --rows {rows} --cols 512 --out run{rows}"
         assert spintrit(train) == 0
+        if rows == 128:
+            _forget_classes(Path(f"run{rows}"))
         assert spintrit(f"energy run{rows} --json energy.json") == 0
         told = json.loads((images / "energy.json").read_text())
         shares, forward = told["shares"], told["efficiency"]["forward"]["array"]
