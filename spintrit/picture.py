@@ -15,7 +15,9 @@ from spintrit.records import Run
 
 _COLOURS = {"+1": "#D55E00", "0w": "#BBBBBB", "0s": "#666666", "-1": "#0072B2"}
 _NAMES = {"0w": "weak 0 (P, P)", "0s": "strong 0 (AP, AP)"}
-_LINES = ("-", "--", ":", "-.", (0, (8, 2)), (0, (3, 1, 1, 1, 1, 1)))
+# By turns a thick line and a thin one with gaps: of two equal lines both show.
+_THICK = ("-", (0, (8, 2)), (0, (3, 1)))
+_THIN = ((0, (4, 4)), (0, (1, 2)), (0, (6, 2, 1, 2)))
 _STYLE = {
     "font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
 }  # fmt: skip
@@ -169,10 +171,11 @@ def comparison_figure(runs: Sequence[Run]) -> Figure:
         (accuracy, loss), (flips, weights) = figure.subplots(2, 2)
         lines = []
         for index, run in enumerate(runs):
+            styles = _THIN if index % 2 else _THICK
             looks = {
                 "color": SERIES[index % len(SERIES)],
-                "linestyle": _LINES[index // len(SERIES) % len(_LINES)],
-                "linewidth": 1.2,
+                "linestyle": styles[index // len(SERIES) // 2 % len(styles)],
+                "linewidth": 1.3 if index % 2 else 2.4,
                 **_dots(run.epochs),
             }
             validation = [100 * entry["val_accuracy"] for entry in run.metrics]
