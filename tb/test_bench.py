@@ -1,5 +1,7 @@
 """The benchmark runs and prints what it promises; a small one, whose figures mean nothing."""
 
+import argparse
+import dataclasses
 import re
 
 import pytest
@@ -20,9 +22,10 @@ def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(bench, "CHIP_INPUTS", 8)
     monkeypatch.setattr(bench, "CHIP_HIDDEN", 8)
     monkeypatch.setattr(bench, "CHIP_BATCH", 4)
-    monkeypatch.setattr(bench, "FORWARD_VECTORS", 50)
-    monkeypatch.setattr(bench, "ROUNDS", 2)
-    assert bench.main(ArrayConfig(rows=8, cols=8)) == 0
+    short = dataclasses.replace(bench.FULL, seconds=0.1, rounds=2, vectors=50)
+    monkeypatch.setattr(bench, "FULL", short)
+    arguments = argparse.Namespace(json=None, quick=False)
+    assert bench.main(arguments, ArrayConfig(rows=8, cols=8)) == 0
     shown = capsys.readouterr().out
     for batch, optimiser, *_ in bench.DENSE_ROWS:
         assert re.search(rf"│ +{batch} │ {optimiser}, [-.e\d to]+ │ +[\d,]+ │", shown), shown
