@@ -42,7 +42,9 @@ def test_training_equals_the_twin():
     # The program's memory, and a block RAM a lane.
     assert len(re.findall(r"^  DP16KD ", made, re.M)) == 1 + CONFIG.array.rows
     assert shared_tables(made) == CONFIG.array.rows
-    path = library.build_with(verilog, ACCELERATOR_NAME, "Vaccelerator", accelerator._DRIVER)
+    path = library.build_with(
+        verilog, ACCELERATOR_NAME, "Vaccelerator", accelerator._DRIVER, "netlist"
+    )
     block = LockstepAccelerator(GoldenAccelerator(CONFIG), RtlAccelerator(CONFIG, path))
     train(block, CASE)
     assert block.compared > 2000

@@ -147,14 +147,16 @@ def test_integer_without_an_upper_bound():
         checks.integer("n", -1, 0)
 
 
-@pytest.mark.parametrize("value", [0.5, 1, np.float32(0.5), np.int8(1), Fraction(1, 2)])
+@pytest.mark.parametrize(
+    "value", [0.5, 1, np.float32(0.5), np.int8(1), Fraction(1, 2), np.array(0.5)]
+)
 def test_real_takes_every_real(value):
     number = checks.real("m", value, 0, 1)
     assert type(number) is float
     assert number == value
 
 
-@pytest.mark.parametrize("value", [True, np.True_, "1", b"1", 1j, None, [1.0], np.array(1.0)])
+@pytest.mark.parametrize("value", [True, np.True_, "1", b"1", 1j, None, [1.0], np.ones(1)])
 def test_real_refuses_other_types(value):
     with pytest.raises(TypeError, match=rf"^m must be a number, not {re.escape(repr(value))}$"):
         checks.real("m", value, 0)

@@ -334,7 +334,7 @@ NAMES = ", ".join(device.names())
         ("device fit none.csv -o t.json", "spintrit: error: [Errno 2] No such file or directory"),
         (
             "device fit bad.toml --picture t.png",
-            "spintrit: error: bad.toml, line 1: unknown column",
+            "spintrit: error: bad.toml, line 1: only one column, 'name = ['; separate columns by",
         ),
         ("device fit bad.toml --picture t.jpg", "spintrit: error: suffix of t.jpg must be one of"),
         (f"device fit {CSV} -o t.json --voltage -1", "spintrit: error: voltage must be finite"),
