@@ -52,7 +52,7 @@ class Verilator:
             yield replace(
                 self,
                 executable=str(link / "bin" / "verilator"),
-                # The script looks for the program by its own path, unless told.
+                # By default the script takes the program next to its own real path.
                 environment=_environment(link)
                 | {"VERILATOR_BIN": str(link / "bin" / "verilator_bin")},
             )

@@ -110,7 +110,7 @@ class Conditions:
     def environment(self, kind: str, array: ArrayConfig, seed: int) -> Environment:
         """Arrays of these conditions.
 
-        The run's own cells keep the run's draws; cells that are drawn anew, noise, and what time
+        The run's own cells keep the run's draws; cells that are drawn again, noise, and what time
         does take ``seed``.
 
         Raises
@@ -154,7 +154,7 @@ def conditions(
     changes : dict, optional
         By the names of ``FIELDS``.
     named : str
-        A device of reads and ageing in the place of the run's own.
+        A device of reads and ageing, instead of the run's own.
     strict : bool
         Whether what does nothing beside the other conditions is refused.
 

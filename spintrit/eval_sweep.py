@@ -36,7 +36,7 @@ def sweep(
     changes : dict, optional
         Other conditions that are not the run's own.
     named : str
-        A device in the place of the run's own, see ``spintrit.conditions.conditions``.
+        A device instead of the run's own, see ``spintrit.conditions.conditions``.
     repeats, seed : int
         As ``spintrit.evaluate.evaluate`` takes them; the draws of all points have the same seeds.
 

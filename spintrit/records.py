@@ -83,6 +83,15 @@ class Run:
         return [(epoch, known[epoch]) for epoch in sorted(known)]
 
 
+def run_file(folder: Path, name: str) -> Path:
+    """A file that every run has in its ``folder``; raises ValueError if it is not there."""
+    path = folder / name
+    if not path.is_file():
+        missing = f"it holds no {name}" if folder.is_dir() else "there is no such folder"
+        raise ValueError(f"{folder} is not the folder of a run: {missing}")
+    return path
+
+
 def load_run(folder: Path) -> Run:
     """Read a run; its name is the folder's.
 
@@ -95,10 +104,7 @@ def load_run(folder: Path) -> Run:
     OSError
         If a file cannot be read.
     """
-    path = folder / METRICS
-    if not path.is_file():
-        missing = f"it holds no {METRICS}" if folder.is_dir() else "there is no such folder"
-        raise ValueError(f"{folder} is not the folder of a run: {missing}")
+    path = run_file(folder, METRICS)
     metrics: list[dict[str, Any]] = []
     lines = path.read_bytes().splitlines(keepends=True)
     for number, line in enumerate(lines, start=1):

@@ -13,6 +13,7 @@ from golden.config import ArrayConfig
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
+from spintrit.records import run_file
 from spintrit.settings import CONFIG, FILES
 from spintrit.source import Source
 
@@ -137,10 +138,7 @@ def load(folder: Path, which: str = "best") -> Trained:
     OSError
         If a file cannot be read.
     """
-    path = folder / CONFIG
-    if not path.is_file():
-        missing = f"it holds no {CONFIG}" if folder.is_dir() else "there is no such folder"
-        raise ValueError(f"{folder} is not the folder of a run: {missing}")
+    path = run_file(folder, CONFIG)
     name = FILES[checks.choice("weights", which, tuple(FILES))]
     if not (folder / name).is_file():
         raise ValueError(f"{folder} holds no {name}: its run is not finished")
