@@ -13,7 +13,7 @@ from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.nonideal import Groups, NonIdealities
 from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable
 from golden.reading import Reading
@@ -22,7 +22,7 @@ from golden.reads import Reads
 _READ_TRIALS = 1 << 17
 
 
-class Environment:
+class Conditions:
     """Arrays of one kind of cell under non-idealities.
 
     Parameters
@@ -142,13 +142,13 @@ class Environment:
             assert self._device is not None
             array.reading = Reading(config, self._device, settings, cells[0], self.rng)
 
-    def watch(self, pool: ArrayPool) -> None:
-        """Count the reads of all matrices of ``pool`` from now on, if reads change cells."""
+    def watch(self, bank: ArrayBank) -> None:
+        """Count the reads of all matrices of ``bank`` from now on, if reads change cells."""
         if self.disturbs:
-            for matrix in pool.matrices:
+            for matrix in bank.matrices:
                 matrix.reads = Reads(matrix.n_in, matrix.n_out, self.config)
 
-    def after_batch(self, pool: ArrayPool) -> None:
+    def after_batch(self, bank: ArrayBank) -> None:
         """Let the reads since the last call disturb cells.
 
         To first order: all cells of a matrix are read equally often, half of the reads drive
@@ -157,13 +157,13 @@ class Environment:
         """
         if not self.disturbs:
             return
-        for matrix in pool.matrices:
+        for matrix in bank.matrices:
             reads = matrix.reads.take()
             thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
             if thresholds.any():
                 matrix.age(thresholds)
 
-    def disturb(self, pool: ArrayPool, reads: float) -> None:
+    def disturb(self, bank: ArrayBank, reads: float) -> None:
         """Let every cell be read ``reads`` times at once, half of the reads driving either way.
 
         A cell goes back and forth at the rates a and b of its two states, so it has left a state
@@ -172,19 +172,19 @@ class Environment:
         rates = -np.log1p(-self._disturb) / 2
         total = float(rates.sum())
         left = rates * (-np.expm1(-total * reads) / total if total else 0.0)
-        for matrix in pool.matrices:
+        for matrix in bank.matrices:
             thresholds = self._thresholds(left)
             if thresholds.any():
                 matrix.age(thresholds)
 
-    def store(self, pool: ArrayPool) -> None:
+    def store(self, bank: ArrayBank) -> None:
         """Let the time between training and test pass."""
         if self._settings.retention_s:
-            for number, array in enumerate(pool.arrays):
+            for number, array in enumerate(bank.arrays):
                 thresholds = self._thresholds(self._lost)
                 if thresholds.any():
                     one = len(thresholds) == 1
-                    array.age(thresholds[0] if one else thresholds, 0, pool.used(number))
+                    array.age(thresholds[0] if one else thresholds, 0, bank.used(number))
 
     def _thresholds(self, probability: np.ndarray) -> np.ndarray:
         """Thresholds of AGE for probabilities (..., 2)."""

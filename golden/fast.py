@@ -17,7 +17,7 @@ from golden.activity import Counters
 from golden.array import GoldenArray
 from golden.backend import NUMPY, Backend, namespace
 from golden.config import ArrayConfig
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable
 from golden.reads import Reads
@@ -28,18 +28,18 @@ _SPARSE = 0.02  # share of candidates from which on it is less work to look for 
 _PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
 
 
-class FastMatrix:
+class WholeMatrix:
     """An (n_in, n_out) matrix of synapses.
 
     Parameters
     ----------
     name : str
     places : list of tuple of int
-        Where it would lie in arrays of ``config``'s size, see ``golden.matrix.ArrayPool.places``.
+        Where it would lie in arrays of ``config``'s size, see ``golden.matrix.ArrayBank.places``.
     config : ArrayConfig
         Word widths and kind of synapse; its size is that of the arrays which are counted.
     rng : numpy.random.Generator
-        Of the draws; shared by all matrices of a pool.
+        Of the draws; shared by all matrices of a bank.
     backend : golden.backend.Backend
 
     Attributes
@@ -353,12 +353,12 @@ class FastMatrix:
         self._packed[col, row] = packed
 
 
-class FastPool(ArrayPool):
-    """Whole matrices in the place of arrays; the parameters are ``golden.matrix.ArrayPool``'s.
+class WholeBank(ArrayBank):
+    """Whole matrices in the place of arrays; the parameters are ``golden.matrix.ArrayBank``'s.
 
     Attributes
     ----------
-    arrays : list of FastMatrix
+    arrays : list of WholeMatrix
         In the order of ``matrix``.
     rng : numpy.random.Generator
         Of the draws.
@@ -377,9 +377,9 @@ class FastPool(ArrayPool):
         self.backend = backend
 
     def matrix(self, name: str, n_in: int, n_out: int) -> Any:
-        """A new matrix of ``n_in`` x ``n_out`` synapses; raises as ``ArrayPool.matrix``."""
+        """A new matrix of ``n_in`` x ``n_out`` synapses; raises as ``ArrayBank.matrix``."""
         places = list(self.places(n_in, n_out))
-        matrix = FastMatrix(name, places, self.config, self.rng, self.backend)
+        matrix = WholeMatrix(name, places, self.config, self.rng, self.backend)
         matrix.load_table(self.table)
         if self._equip:
             self._equip(matrix, len(self.arrays))

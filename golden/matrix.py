@@ -158,13 +158,13 @@ class SynapseMatrix:
 
 
 def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
-    """Columns that matrices of these ``sizes``, (n_in, n_out), take of an ``ArrayPool`` of one
+    """Columns that matrices of these ``sizes``, (n_in, n_out), take of an ``ArrayBank`` of one
     array as long as need be."""
     unit = array.columns_per_cycle
     return sum(-(-n_in // array.rows) * -(-n_out // unit) * unit for n_in, n_out in sizes)
 
 
-class ArrayPool:
+class ArrayBank:
     """Arrays of one size, made as matrices ask for columns.
 
     Array k gets the generator streams from k rows cells on, so that no two arrays share one.

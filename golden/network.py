@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 
 from golden import checks, ptable, spec, trit
 from golden.backend import NUMPY, Backend
-from golden.fast import FastMatrix
+from golden.fast import WholeMatrix
 from golden.layers import Activation, BatchNorm, Layer, squared_hinge
 from golden.optim import Gradient, Optimiser
 from golden.spec import Block
@@ -28,9 +28,9 @@ class Step(NamedTuple):
 
 class SynapseNetwork(ABC):
     """What a trainer knows of a network: weights in the matrices of ``weighted``, on the arrays of
-    ``pool``, and a few numbers for each column."""
+    ``bank``, and a few numbers for each column."""
 
-    pool: Any
+    bank: Any
     backend: Backend = NUMPY
     weighted: Sequence[Any]  # each with ``name`` and ``matrix``
 
@@ -112,7 +112,7 @@ class SynapseNetwork(ABC):
     def state(self) -> dict[str, np.ndarray]:
         """Everything that ``update`` changes: batch norms, and the state of each array."""
         arrays = self.host_norms()
-        for number, array in enumerate(self.pool.arrays):
+        for number, array in enumerate(self.bank.arrays):
             arrays |= {f"array{number}.{name}": part for name, part in array.state().items()}
         return arrays
 
@@ -126,7 +126,7 @@ class SynapseNetwork(ABC):
         """
         self.check_state(state)
         self._set_norms(self._norms(state))
-        for number, array in enumerate(self.pool.arrays):
+        for number, array in enumerate(self.bank.arrays):
             array.set_state(_parts(state, number))
 
     def check_state(self, state: dict[str, np.ndarray]) -> None:
@@ -138,7 +138,7 @@ class SynapseNetwork(ABC):
             Naming the part, if one is missing or does not fit.
         """
         self._norms(state)
-        for number, array in enumerate(self.pool.arrays):
+        for number, array in enumerate(self.bank.arrays):
             try:
                 array.check_state(_parts(state, number))
             except KeyError as missing:
@@ -169,7 +169,7 @@ class Network(SynapseNetwork):
 
     Parameters
     ----------
-    pool : ArrayPool or FastPool
+    bank : ArrayBank or WholeBank
         Whence the synapses come; its table codes the pulses.
     shape : sequence of int
         Of an input, (n,) or (height, width, channels).
@@ -196,7 +196,7 @@ class Network(SynapseNetwork):
 
     def __init__(
         self,
-        pool: Any,
+        bank: Any,
         shape: Sequence[int],
         blocks: Sequence[Block],
         classes: int,
@@ -208,8 +208,8 @@ class Network(SynapseNetwork):
         spread: str = "variance",
         dtype: DTypeLike = np.float32,
     ):
-        self.pool, self.steepness, self.dtype = pool, steepness, np.dtype(dtype)
-        self.backend: Backend = getattr(pool, "backend", NUMPY)
+        self.bank, self.steepness, self.dtype = bank, steepness, np.dtype(dtype)
+        self.backend: Backend = getattr(bank, "backend", NUMPY)
         blocks = [*blocks, Block(checks.integer("classes", classes, 1))]
         self.shapes = spec.shapes(blocks, shape)
         self.weighted: list[Weighted] = []
@@ -221,7 +221,7 @@ class Network(SynapseNetwork):
             if self.layers:
                 self.layers.append(Activation(threshold, window))
                 limit = 1
-            matrix = pool.matrix(name, *size)
+            matrix = bank.matrix(name, *size)
             if block.kernel:
                 sides = block.kernel, block.padding, block.pool
                 self.weighted.append(Conv(matrix, *sides, dtype=dtype, limit=limit))
@@ -287,7 +287,7 @@ class Network(SynapseNetwork):
             Cells switched.
         """
         switched = 0
-        table = self.pool.table
+        table = self.bank.table
         for layer in self.weighted:
             code = (table, rng, self.steepness)
             matrix = layer.matrix
@@ -300,7 +300,7 @@ class Network(SynapseNetwork):
                 switched += matrix.change(change, *code, blind=blind, sparse=True)
                 continue
             factor = optimiser.factor(layer.spread(), learning_rate)
-            if isinstance(matrix, FastMatrix) and isinstance(layer, Dense):
+            if isinstance(matrix, WholeMatrix) and isinstance(layer, Dense):
                 d, u = layer.factors()
                 switched += matrix.change_by(d, u, layer.limit, *code, blind=blind, factor=factor)
             else:

@@ -18,7 +18,7 @@ class Tally:
     Parameters
     ----------
     places : list of tuple of int
-        Its parts in the arrays, see ``golden.matrix.ArrayPool.places``.
+        Its parts in the arrays, see ``golden.matrix.ArrayBank.places``.
     config : ArrayConfig
         Of the arrays.
     shape : tuple of int

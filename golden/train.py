@@ -1,6 +1,6 @@
 """Training: epochs of mini-batches on whatever holds the synapses, resumable at every epoch.
 
-All randomness comes from one seed: the arrays' generators from ``ArrayPool``, and one numpy
+All randomness comes from one seed: the arrays' generators from ``ArrayBank``, and one numpy
 generator each for the start, the order of the samples and the rounding of pulse codes. A run that
 is killed and resumed therefore ends bit for bit like an unbroken one, on any kind of array.
 """
@@ -21,10 +21,10 @@ from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.data.augment import crop_flip
-from golden.environment import Environment
-from golden.fast import FastPool
+from golden.environment import Conditions
+from golden.fast import WholeBank
 from golden.lockstep import Mismatch
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.network import Network, SynapseNetwork, populations
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS, exponential_decay
@@ -74,7 +74,7 @@ class Trainer:
         on the kind of array.
     table : ProbabilityTable, optional
         Loaded into the arrays; ``golden.ptable.tanh_table`` by default.
-    environment : Environment, optional
+    conditions : Conditions, optional
         Device and non-idealities; its array and table take the place of ``array`` and ``table``.
     backend : Backend, optional
         Whole matrices (``golden.fast``) on this back end instead of arrays. Activity is then an
@@ -105,9 +105,9 @@ class Trainer:
         out: Path | str | None = None,
         *,
         table: ProbabilityTable | None = None,
-        environment: Environment | None = None,
+        conditions: Conditions | None = None,
         backend: Backend | None = None,
-        chip: Callable[[TrainConfig, Split, Environment], SynapseNetwork] | None = None,
+        chip: Callable[[TrainConfig, Split, Conditions], SynapseNetwork] | None = None,
         start: Start | None = None,
         on_batch: Callable[[int, int, int], None] | None = None,
         on_epoch: Callable[[dict[str, Any]], None] | None = None,
@@ -121,40 +121,40 @@ class Trainer:
         self.out = None if out is None else Path(out)
         if self.out:
             self.out.mkdir(parents=True, exist_ok=True)
-        environment = environment or Environment(
+        conditions = conditions or Conditions(
             array, None, NonIdealities(), CoderConfig(), table=table or ptable.tanh_table(array)
         )
-        self.environment, array, table = environment, environment.config, environment.table
-        self.pool: Any
+        self.conditions, array, table = conditions, conditions.config, conditions.table
+        self.bank: Any
         self.network: SynapseNetwork
         if chip:
-            self.network = chip(config, split, environment)
-            self.pool = self.network.pool
+            self.network = chip(config, split, conditions)
+            self.bank = self.network.bank
         else:
             if backend:
-                self.pool = FastPool(array, table, config.seed, environment.equip, backend)
+                self.bank = WholeBank(array, table, config.seed, conditions.equip, backend)
             else:
-                self.pool = ArrayPool(make, array, table, config.seed, environment.equip)
+                self.bank = ArrayBank(make, array, table, config.seed, conditions.equip)
             self.network = Network(
-                self.pool,
+                self.bank,
                 split.shape,
                 spec.parse(config.network),
                 split.classes,
                 limit=split.limit,
                 threshold=config.activation_threshold,
                 window=config.window,
-                steepness=environment.steepness,
+                steepness=conditions.steepness,
                 spread=config.batch_norm,
             )
-        environment.watch(self.pool)
+        conditions.watch(self.bank)
         self.optimiser = OPTIMISERS[config.optimiser](
             momentum=config.momentum, dead_zone=config.dead_zone
         )
         rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(4)]
         self.rngs = dict(zip(("start", "order", "coder", "augment"), rngs, strict=True))
-        if isinstance(self.pool, FastPool):
-            self.rngs["draws"] = self.pool.rng
-        self.rngs["environment"] = environment.rng
+        if isinstance(self.bank, WholeBank):
+            self.rngs["draws"] = self.bank.rng
+        self.rngs["environment"] = conditions.rng
         self.metrics: list[dict[str, Any]] = []
         self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
         self._on_batch, self._on_epoch, self._on_save = on_batch, on_epoch, on_save
@@ -167,7 +167,7 @@ class Trainer:
             "matrices": "chip" if chip else backend.name if backend else "arrays",
             "augment": split.augment,
             "table": checkpoint.digest(*table.arrays()),
-            **environment.identity(),
+            **conditions.identity(),
             "data": checkpoint.digest(*split.arrays()),
             "start": start.digest if start else None,
         }
@@ -251,15 +251,15 @@ class Trainer:
             if self._on_epoch:
                 self._on_epoch(self.metrics[-1])
 
-        cycles = sum(entry["cycles"] for entry in self.metrics) - self.pool.cycles()
-        self.environment.store(self.pool)
+        cycles = sum(entry["cycles"] for entry in self.metrics) - self.bank.cycles()
+        self.conditions.store(self.bank)
         last = test = self._accuracy(self.split.x_test, self.split.y_test)
-        cycles += self.pool.cycles()
+        cycles += self.bank.cycles()
         weights = self.network.weights()
         chosen = chosen_epoch(self.metrics)
-        if chosen < self.epoch or self.environment.disturbs:
+        if chosen < self.epoch or self.conditions.disturbs:
             self.network.set_weights(self._best)
-            self.environment.store(self.pool)
+            self.conditions.store(self.bank)
             test = self._accuracy(self.split.x_test, self.split.y_test)
         if self.out:
             for name, arrays in ((WEIGHTS, weights), (BEST, self.network.weights())):
@@ -277,7 +277,7 @@ class Trainer:
     def _train_epoch(self) -> dict[str, Any]:
         config, network, blind = self.config, self.network, self.config.rule == "blind"
         augment = self.split.augment
-        cycles, activity = self.pool.cycles(), self._activity()
+        cycles, activity = self.bank.cycles(), self._activity()
         rate = exponential_decay(
             config.learning_rate, config.final_learning_rate, self.epoch, config.epochs
         )
@@ -294,7 +294,7 @@ class Trainer:
             step = network.train_step(
                 x, labels, self.optimiser, rate, self.rngs["coder"], blind=blind
             )
-            self.environment.after_batch(self.pool)
+            self.conditions.after_batch(self.bank)
             loss += step.loss * len(chosen)
             switched += step.switched
             right += int(np.count_nonzero(step.classes == labels))
@@ -306,12 +306,12 @@ class Trainer:
         }
         self._counting(0)
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
-        cycles -= self.pool.cycles()
+        cycles -= self.bank.cycles()
         bits = self._verified()
         self._keep(bits, val_accuracy)
-        cycles += self.pool.cycles()  # reads of cells apart
-        self.environment.after_batch(self.pool)
-        cycles = self.pool.cycles() - cycles
+        cycles += self.bank.cycles()  # reads of cells apart
+        self.conditions.after_batch(self.bank)
+        cycles = self.bank.cycles() - cycles
         return {
             "epoch": self.epoch + 1,
             "learning_rate": rate,
@@ -327,7 +327,7 @@ class Trainer:
     def _verified(self) -> dict[str, np.ndarray]:
         """All cell bits by layer, after comparing what can be compared."""
         bits = self.network.read()  # first: a difference is placed in its layer
-        for number, array in enumerate(self.pool.arrays):
+        for number, array in enumerate(self.bank.arrays):
             try:
                 array.verify()
             except Mismatch as mismatch:
@@ -347,10 +347,10 @@ class Trainer:
         Arrays count everything. Whole matrices count when told to, and what they counted is taken
         for all batches.
         """
-        if not isinstance(self.pool, FastPool):
+        if not isinstance(self.bank, WholeBank):
             return True
         on = batch % _COUNT_EVERY == 1
-        self.pool.count(on and self.pool.config.counters)
+        self.bank.count(on and self.bank.config.counters)
         return on
 
     def _kept(self, state: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -363,10 +363,10 @@ class Trainer:
 
     def _activity(self) -> dict[str, int]:
         """The arrays' counters, summed; none if they have none."""
-        if not self.pool.config.counters:
+        if not self.bank.config.counters:
             return {}
         total = dict.fromkeys(COUNTERS, 0)
-        for number, array in enumerate(self.pool.arrays):
+        for number, array in enumerate(self.bank.arrays):
             try:
                 counts = array.activity()
             except Mismatch as mismatch:

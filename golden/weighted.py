@@ -24,7 +24,7 @@ class Weighted(Layer):
 
     Parameters
     ----------
-    matrix : SynapseMatrix or FastMatrix
+    matrix : SynapseMatrix or WholeMatrix
         n_in x n_out synapses.
     dtype : dtype
         Of everything that is no integer.

@@ -12,7 +12,7 @@ import numpy as np
 from golden import backend, spec
 from golden.backend import NUMPY, Backend
 from golden.config import ArrayConfig
-from golden.fast import FastPool
+from golden.fast import WholeBank
 from golden.layers import squared_hinge
 from golden.network import Network
 from golden.optim import OPTIMISERS
@@ -36,8 +36,8 @@ def golden_step(
     """One training step on whole matrices of cells, of random inputs of ``shape``; the learning
     rate goes through ``rates`` from step to step."""
     config = ArrayConfig(counters=False)
-    pool = FastPool(config, tanh_table(config), SEED, backend=backend)
-    model = Network(pool, shape, spec.parse(network), CLASSES)
+    bank = WholeBank(config, tanh_table(config), SEED, backend=backend)
+    model = Network(bank, shape, spec.parse(network), CLASSES)
     steps = OPTIMISERS[optimiser]()
     rng = np.random.default_rng(SEED)
     model.initialise(rng, 0.1)

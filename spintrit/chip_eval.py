@@ -10,7 +10,7 @@ from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.network import ChipNetwork
 from golden.config import ArrayConfig
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.lockstep import Mismatch
 from golden.ptable import tanh_table
 from golden.spec import Block
@@ -27,8 +27,8 @@ def classify_on_chip(
     array: ArrayConfig,
     x: np.ndarray,
     console: Console,
-    around: Environment | None = None,
-    age: Callable[[Environment, Any], None] | None = None,
+    around: Conditions | None = None,
+    age: Callable[[Conditions, Any], None] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Classify samples by a network that an accelerator has trained.
@@ -43,10 +43,10 @@ def classify_on_chip(
     array : ArrayConfig
     x : ndarray
         Samples.
-    around : Environment, optional
+    around : Conditions, optional
         Makes cells that are unequal or stuck.
     age : callable, optional
-        Lets time and reads change the cells of a pool, before they are read.
+        Lets time and reads change the cells of a bank, before they are read.
     seed : int
         Of what time does to them.
 
@@ -78,17 +78,17 @@ def classify_on_chip(
         plan = Plan(blocks, x.shape[1:], size, batch, settings)
         made = ChipNetwork(block, plan, tanh_table(size.array), seed)
         if around:
-            for number, tile in enumerate(made.pool.arrays):
+            for number, tile in enumerate(made.bank.arrays):
                 around.equip(tile, number)
         with trained.fitting():
             made.set_weights(weights)
         if around and age:
-            age(around, made.pool)
+            age(around, made.bank)
         return made
 
     with console.status("compiling and programming the accelerator ..."):
         made = network(kind)
-    block: Any = made.pool.accelerator
+    block: Any = made.bank.accelerator
     start = time.perf_counter()
     with console.status("classifying ..."):
         found = made.predict(x)

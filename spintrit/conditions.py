@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from golden import checks, curve, device, tablefile
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from spintrit.options import NONIDEAL_HELP
@@ -43,7 +43,7 @@ _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
 
 
 @dataclass(frozen=True)
-class Conditions:
+class EvalConditions:
     """Conditions of one evaluation.
 
     Parameters
@@ -70,11 +70,11 @@ class Conditions:
         """Whether cells change between the run's files and the test."""
         return bool(self.settings.retention_s or self.reads)
 
-    def age(self, around: Environment, pool: Any) -> None:
-        """Let time and reads change the cells of ``pool``, whose environment is ``around``."""
-        around.store(pool)
+    def age(self, around: Conditions, bank: Any) -> None:
+        """Let time and reads change the cells of ``bank``, whose conditions are ``around``."""
+        around.store(bank)
         if self.reads:
-            around.disturb(pool, self.reads)
+            around.disturb(bank, self.reads)
 
     @property
     def stuck(self) -> bool:
@@ -107,7 +107,7 @@ class Conditions:
         noise = self.settings.adc_noise if self.settings.analog else 0
         return bool(self.ageing or self.stuck or noise or drawn)
 
-    def environment(self, kind: str, array: ArrayConfig, seed: int) -> Environment:
+    def build(self, kind: str, array: ArrayConfig, seed: int) -> Conditions:
         """Arrays of these conditions.
 
         The run's own cells keep the run's draws; cells that are drawn again, noise, and what time
@@ -131,7 +131,7 @@ class Conditions:
             raise ValueError(
                 f"{path} holds no device, which {needing or 'analog reads'} needs: name one"
             )
-        return Environment(
+        return Conditions(
             array, curve.formula(junction) if junction else None, settings, CoderConfig(),
             # Nothing is written any more, so that any table will do.
             table=None if settings.in_table else tanh_table(array),
@@ -145,7 +145,7 @@ def conditions(
     named: str = "",
     *,
     strict: bool = True,
-) -> Conditions:
+) -> EvalConditions:
     """The run's own conditions with some changed.
 
     Parameters
@@ -220,4 +220,4 @@ def conditions(
         )
     changed |= {"reads": reads} if reads else {}
     changed |= {"device": named} if named else {}
-    return Conditions(trained, settings, changed, reads, named)
+    return EvalConditions(trained, settings, changed, reads, named)

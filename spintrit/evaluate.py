@@ -21,13 +21,13 @@ from golden.array import GoldenArray, SynapseArray
 from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
-from golden.fast import FastPool
+from golden.fast import WholeBank
 from golden.lockstep import LockstepArray, Mismatch
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.network import EVALUATION_BATCH, Network
 from golden.ptable import tanh_table
 from spintrit import predictions
-from spintrit.conditions import Conditions, conditions
+from spintrit.conditions import EvalConditions, conditions
 from spintrit.console import Console
 from spintrit.options import in_folder
 from spintrit.trained import Trained
@@ -131,7 +131,7 @@ class Evaluation:
             "rows": self.array.rows,
         }
 
-    def kind_for(self, under: Conditions) -> str:
+    def kind_for(self, under: EvalConditions) -> str:
         """What holds the synapses under these conditions.
 
         Raises
@@ -156,11 +156,11 @@ class Evaluation:
             raise ValueError(f"conditions other than the run's need golden or fast, not {kind}")
         return kind
 
-    def random(self, under: Conditions) -> bool:
+    def random(self, under: EvalConditions) -> bool:
         """Whether another seed gives other classes."""
         return under.random(self.kind_for(under), self.array)
 
-    def classify(self, under: Conditions, seed: int) -> Outcome:
+    def classify(self, under: EvalConditions, seed: int) -> Outcome:
         """Classify the samples once; ``seed`` is that of what is random.
 
         Raises
@@ -173,7 +173,7 @@ class Evaluation:
             If the RTL cannot be compiled or gives no answer.
         """
         trained, console, x, kind = self.trained, self.console, self._x, self.kind_for(under)
-        around = None if under.plain else under.environment(kind, self.array, seed)
+        around = None if under.plain else under.build(kind, self.array, seed)
         if trained.tiles:
             from spintrit.chip_eval import classify_on_chip
 
@@ -184,18 +184,18 @@ class Evaluation:
 
         config, equip = (around.config, around.equip) if around else (self.array, None)
         table = around.table if around else tanh_table(config)
-        pool: ArrayPool
+        bank: ArrayBank
         if kind == "fast":
-            pool = FastPool(config, table, seed, equip, backend.load(self.compute))
+            bank = WholeBank(config, table, seed, equip, backend.load(self.compute))
         else:
-            pool = ArrayPool(_maker(kind, config, console), config, table, seed, equip)
+            bank = ArrayBank(_maker(kind, config, console), config, table, seed, equip)
         with console.status("programming the arrays ..."):
-            network = trained.network(pool)
+            network = trained.network(bank)
             if around:
-                under.age(around, pool)
-        oracle = trained.network(FastPool(config, pool.table, 0)) if kind == "rtl" else None
+                under.age(around, bank)
+        oracle = trained.network(WholeBank(config, bank.table, 0)) if kind == "rtl" else None
 
-        before, start = _rtl(kind, pool), time.perf_counter()
+        before, start = _rtl(kind, bank), time.perf_counter()
         size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
         compared, found = 0, []
         for at, scores in _scores(network, x, size, self.first, console):
@@ -204,12 +204,12 @@ class Evaluation:
             if oracle:
                 expected = oracle.forward(x[at : at + size])
                 compared += _same(expected, scores, self.first + at)
-        after, seconds = _rtl(kind, pool), time.perf_counter() - start
-        for array in pool.arrays if kind == "both" else []:
+        after, seconds = _rtl(kind, bank), time.perf_counter() - start
+        for array in bank.arrays if kind == "both" else []:
             array.verify()
-        figures = {"array": kind, "rows": config.rows, "cols": config.cols, "arrays": pool.size}
+        figures = {"array": kind, "rows": config.rows, "cols": config.cols, "arrays": bank.size}
         if kind == "both":
-            compared = sum(array.compared for array in pool.arrays)
+            compared = sum(array.compared for array in bank.arrays)
         if kind in ("rtl", "both"):
             figures |= {"values_compared" if kind == "both" else "scores_compared": compared}
             figures |= _rates(after[0] - before[0], after[1] - before[1], len(x))
@@ -229,7 +229,7 @@ def _rates(cycles: int, seconds: float, samples: int) -> dict[str, Any]:
 
 def evaluate(
     evaluation: Evaluation,
-    under: Conditions | None = None,
+    under: EvalConditions | None = None,
     *,
     repeats: int = 1,
     seed: int | None = None,
@@ -243,7 +243,7 @@ def evaluate(
     Parameters
     ----------
     evaluation : Evaluation
-    under : Conditions, optional
+    under : EvalConditions, optional
         The run's own by default.
     repeats : int
         Draws of what is random.
@@ -355,9 +355,9 @@ def _same(expected: np.ndarray, scores: np.ndarray, first: int) -> int:
     return scores.size
 
 
-def _rtl(kind: str, pool: ArrayPool) -> tuple[int, float]:
+def _rtl(kind: str, bank: ArrayBank) -> tuple[int, float]:
     """Cycles and seconds of the RTL so far."""
     if kind not in ("rtl", "both"):
         return 0, 0.0
-    arrays = [array.other if kind == "both" else array for array in pool.arrays]
+    arrays = [array.other if kind == "both" else array for array in bank.arrays]
     return sum(a.counters.cycles for a in arrays), math.fsum(a.seconds for a in arrays)

@@ -9,7 +9,7 @@ from golden import spec
 from golden.array import GoldenArray
 from golden.checkpoint import npz, write_atomically
 from golden.layers import BN_EPSILON
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv
@@ -53,10 +53,10 @@ def export(
     if trained.tiles:
         raise ValueError(f"{trained.folder} was trained on chip: export is for arrays under a host")
     config = trained.resized(rows, cols)
-    pool = ArrayPool(GoldenArray, config, tanh_table(config), trained.config.seed)
-    network = trained.network(pool)
+    bank = ArrayBank(GoldenArray, config, tanh_table(config), trained.config.seed)
+    network = trained.network(bank)
     blocks = [*spec.parse(trained.config.network), spec.Block(trained.classes)]
-    numbers = {id(array): number for number, array in enumerate(pool.arrays)}
+    numbers = {id(array): number for number, array in enumerate(bank.arrays)}
     layers = []
     for block, layer, shape in zip(blocks, network.weighted, network.shapes, strict=False):
         tiles = [
@@ -90,16 +90,16 @@ def export(
         "threshold": trained.config.activation_threshold,
         "batch_norm_epsilon": BN_EPSILON,
         "array_config": asdict(config),
-        "arrays": [mem_name(number) for number in range(pool.size)],
+        "arrays": [mem_name(number) for number in range(bank.size)],
         "layers": layers,
     }
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("array*.mem"):  # of a network of more arrays
-        if old.name not in {mem_name(number) for number in range(pool.size)}:
+        if old.name not in {mem_name(number) for number in range(bank.size)}:
             old.unlink()
     write_atomically(out / WEIGHTS, npz(trained.weights))
-    for number, array in enumerate(pool.arrays):
-        text = mem_text(config, array.read(), f"array {number} of {pool.size}")
+    for number, array in enumerate(bank.arrays):
+        text = mem_text(config, array.read(), f"array {number} of {bank.size}")
         write_atomically(out / mem_name(number), text.encode())
     write_atomically(out / LAYOUT, (json.dumps(layout, indent=2) + "\n").encode())
     return layout

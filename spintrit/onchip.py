@@ -13,7 +13,7 @@ from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.defaults import ON_CHIP
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.spec import Block
 from golden.trainconfig import TrainConfig
 
@@ -36,7 +36,7 @@ class Chip:
         checks.keep(self, tiles=checks.integer("tiles", self.tiles, 1))
 
 
-def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment], ChipNetwork]:
+def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Conditions], ChipNetwork]:
     """What makes a trainer's network (see ``golden.train.Trainer``).
 
     Parameters
@@ -46,7 +46,7 @@ def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment]
     chip : Chip
     """
 
-    def make(config: TrainConfig, split: Split, around: Environment) -> ChipNetwork:
+    def make(config: TrainConfig, split: Split, around: Conditions) -> ChipNetwork:
         for name in ("optimiser", "batch_norm"):
             if getattr(config, name) != ON_CHIP[name]:
                 raise ValueError(
@@ -69,7 +69,7 @@ def network(kind: str, chip: Chip) -> Callable[[TrainConfig, Split, Environment]
             block = accelerator(kind, wanted)
         plan = Plan(blocks, split.shape, block.config, config.batch, settings)
         made = ChipNetwork(block, plan, around.table, config.seed)
-        for number, array in enumerate(made.pool.arrays):
+        for number, array in enumerate(made.bank.arrays):
             around.equip(array, number)
         return made
 

@@ -26,7 +26,7 @@ from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
 from golden.device import Device
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS
@@ -72,7 +72,7 @@ class Cells:
 
 def environment(
     cells: Cells, array: ArrayConfig, seed: int, console: Console
-) -> tuple[Environment, TableFile]:
+) -> tuple[Conditions, TableFile]:
     """The environment of a run's arrays and the table file that tells of it.
 
     Raises
@@ -119,7 +119,7 @@ def environment(
         junction = _device(cells.device or "default")
         shape = curve.load(junction, simulating=simulating(junction.name, console))
         provenance |= {"curve": shape.provenance}
-    around = Environment(array, shape, settings, coder, table=table, seed=seed)
+    around = Conditions(array, shape, settings, coder, table=table, seed=seed)
     return around, TableFile(around.table, junction, provenance)
 
 
@@ -257,14 +257,14 @@ def run(
         with console.status(what) if chip else contextlib.nullcontext():
             trainer = Trainer(
                 config, array, split, board or (GoldenArray if chip else maker(kind)), out,
-                environment=around,
+                conditions=around,
                 backend=backend.load(compute) if kind == "fast" else None,
                 chip=onchip.network(kind, chip) if chip else None,
                 start=beginning,
                 on_batch=on_batch, on_epoch=on_epoch, on_save=lambda epoch: work.save(epoch),
             )  # fmt: skip
         first_epoch = trainer.resume() if resume else 0
-        work = Work(out / WORK, kind, trainer.pool)
+        work = Work(out / WORK, kind, trainer.bank)
         work.start(first_epoch if trainer.resumed else None)
         seconds = spent.seconds(out / CLOCK, first_epoch)
         earlier = settings.earlier(out, told, config.epochs) if resume else []
@@ -277,7 +277,7 @@ def run(
         summary: dict[str, Any] = {
             "array": kind,
             "on_chip": chip is not None,
-            **({"tiles": trainer.pool.size} if chip else {}),
+            **({"tiles": trainer.bank.size} if chip else {}),
             "backend": compute,
             "dataset": split.name,
             "data": {
@@ -291,11 +291,11 @@ def run(
             "seed": config.seed,
             "versions": versions(compute),
             "train_config": asdict(config),
-            "array_config": asdict(trainer.pool.config),
+            "array_config": asdict(trainer.bank.config),
             "device": kept.device.name if kept.device else None,
             "table": kept.provenance,
             "nonideal": asdict(cells.nonideal),
-            "arrays": trainer.pool.size,
+            "arrays": trainer.bank.size,
             "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
             "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
         }

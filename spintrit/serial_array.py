@@ -72,7 +72,7 @@ def discover(transport: Transport) -> ArrayConfig:
 
 
 class BoardArray:
-    """Makes the one array that a board has, for a pool of arrays.
+    """Makes the one array that a board has, for a bank of arrays.
 
     Parameters
     ----------

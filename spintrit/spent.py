@@ -25,7 +25,7 @@ def spent(trainer: Trainer, kept: TableFile, settings: NonIdealities) -> dict[st
     epochs = [entry["activity"] for entry in trainer.metrics]
     activity = {name: sum(entry[name] for entry in epochs) for name in epochs[0]}
     samples = len(epochs) * len(trainer.split.x_train)
-    array = trainer.pool.config
+    array = trainer.bank.config
     if not array.counters:
         return {"train_samples": samples}
     exact = trainer.config.rule == "exact" and array.cells == 2

@@ -64,8 +64,8 @@ class Trained:
         """Outputs of the last layer."""
         return len(self.weights[_last(self.config)])
 
-    def network(self, pool: Any) -> Network:
-        """The network in the synapses of ``pool``, programmed.
+    def network(self, bank: Any) -> Network:
+        """The network in the synapses of ``bank``, programmed.
 
         Raises
         ------
@@ -74,7 +74,7 @@ class Trained:
         """
         with self.fitting():
             network = Network(
-                pool, self.shape, spec.parse(self.config.network), self.classes,
+                bank, self.shape, spec.parse(self.config.network), self.classes,
                 limit=self.limit, threshold=self.config.activation_threshold,
                 window=self.config.window,
             )  # fmt: skip

@@ -22,7 +22,7 @@ class Work:
         A list of totals, one for each epoch from 0 on.
     kind : str
         Of the arrays, see ``spintrit.run.maker``, or the port of a board.
-    pool : ArrayPool or golden.accel.network.ChipPool
+    pool : ArrayBank or golden.accel.network.ChipBank
     """
 
     def __init__(self, path: Path, kind: str, pool: Any):

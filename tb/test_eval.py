@@ -11,7 +11,7 @@ import pytest
 from golden import checkpoint, protocol, spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.fast import FastPool
+from golden.fast import WholeBank
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
@@ -51,7 +51,7 @@ def run_of(folder, network, array, shape, bits=2):
     """A run's folder with random weights, and batch norms that use all of the activation."""
     rng = np.random.default_rng(1)
     config = TrainConfig(network=network)
-    pool = FastPool(array, tanh_table(array), 0)
+    pool = WholeBank(array, tanh_table(array), 0)
     made = Network(pool, shape, spec.parse(config.network), 10, limit=2 ** (bits - 1) - 1)
     made.initialise(rng, 0.6)
     arrays = made.weights()

@@ -89,7 +89,7 @@ def train(rule, path, folder):
     )
     assert both.run() == expected
     assert expected.cells_switched > 20
-    for array in both.pool.arrays:
+    for array in both.bank.arrays:
         array.verify()
         assert array.reference.counters.cycles == array.other.counters.cycles > 1000
 

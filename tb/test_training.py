@@ -24,14 +24,14 @@ def test_training_in_lock_step(synapse, rule, tmp_path):
     golden = Trainer(training, config, split, out=tmp_path / "golden")
     expected = golden.run()
     both = Trainer(training, config, split, tiny.lockstep, out=tmp_path / "both")
-    assert len(both.pool.arrays) > 2, "the layers are to be tiled over several arrays"
+    assert len(both.bank.arrays) > 2, "the layers are to be tiled over several arrays"
     result = both.run()
     assert result == expected
     assert files(tmp_path / "both") == files(tmp_path / "golden")
     assert result.cells_switched > 20
     assert result.test_accuracy > 0.6, "it should learn, or little is tested"
-    assert sum(array.compared for array in both.pool.arrays) > 10_000
-    for array in both.pool.arrays:
+    assert sum(array.compared for array in both.bank.arrays) > 10_000
+    for array in both.bank.arrays:
         assert array.reference.counters.cycles == array.other.counters.cycles
 
 

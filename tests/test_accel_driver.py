@@ -125,7 +125,7 @@ def test_training_through_the_driver_is_training():
     assert set(state) == set(other)
     for name, part in state.items():
         np.testing.assert_array_equal(part, other[name], name)
-    assert nets[0].pool.cycles() == nets[1].pool.cycles()
+    assert nets[0].bank.cycles() == nets[1].bank.cycles()
     np.testing.assert_array_equal(direct.read(Space.RESULTS), driver.read(Space.RESULTS))
     assert not server.answers
 

@@ -65,7 +65,7 @@ def test_cells_there_and_back(data):
         bits[layer.name] = cells.astype(bool)
     assert_alike(chip.read(), bits)
     # Each cell once, and none besides.
-    ones = sum(int(array.read().sum()) for array in chip.pool.arrays)
+    ones = sum(int(array.read().sum()) for array in chip.bank.arrays)
     assert ones == sum(int(part.sum()) for part in bits.values())
 
 
@@ -75,7 +75,7 @@ def test_where_a_weight_lies():
     cells = np.zeros((6, 8, 2), int)
     cells[5, 2 * 2 + 1, 0] = 1
     chip.weighted[0].matrix.program(cells)
-    found = [np.argwhere(array.read()).tolist() for array in chip.pool.arrays]
+    found = [np.argwhere(array.read()).tolist() for array in chip.bank.arrays]
     assert found == [[], [[2 * 3 + 2, 1, 0]]]
 
 
@@ -87,7 +87,7 @@ def test_sums_are_those_of_the_weights():
     words = np.pad(u, ((0, 0), (0, 2))).reshape(4, 3, 4)
     sums = np.zeros((4, 4, 2), int)
     for tap in range(3):
-        for number, tile in enumerate(chip.pool.arrays):
+        for number, tile in enumerate(chip.bank.arrays):
             sums[..., number] += tile.forward(words[:, tap], 4 * tap, 4)
     expected = u @ chip.weights()["layer1.weights"].T.astype(int)
     np.testing.assert_array_equal(sums.reshape(4, 8)[:, :7], expected)
@@ -138,21 +138,21 @@ def test_chips_of_one_seed_train_alike_and_others_do_not():
 
 
 def test_generators_are_streams_of_their_own():
-    """Those of tile k as array k's of ``ArrayPool``, the coders' behind them."""
+    """Those of tile k as array k's of ``ArrayBank``, the coders' behind them."""
     chip = make(*DENSE, tiles=2, seed=6)
     streams = stream_states(6, 0, 2 * 8 + 2)
-    states = [array.generators().ravel() for array in chip.pool.arrays]
+    states = [array.generators().ravel() for array in chip.bank.arrays]
     np.testing.assert_array_equal(np.concatenate([*states, chip.state()["coders"]]), streams)
 
 
 def test_cycles_are_those_of_programs_and_of_the_hosts_commands():
     chip = make(*DENSE, tiles=2)
-    commands = 2 * chip.pool.arrays[1].counters.cycles
-    assert chip.pool.cycles() == commands > 0
+    commands = 2 * chip.bank.arrays[1].counters.cycles
+    assert chip.bank.cycles() == commands > 0
     chip.predict(np.zeros((1, 10), int))
-    assert chip.pool.cycles() > commands
-    assert chip.pool.size == 2
-    assert chip.pool.used(0) == chip.pool.config.cols
+    assert chip.bank.cycles() > commands
+    assert chip.bank.size == 2
+    assert chip.bank.used(0) == chip.bank.config.cols
 
 
 def test_predictions_do_not_depend_on_the_batch():
@@ -197,9 +197,9 @@ def test_what_does_not_fit_is_named(call, error, message):
 
 def test_a_plan_of_another_accelerator_is_refused():
     chip = make(*DENSE)
-    config = replace(chip.pool.accelerator.config, positions=77)
+    config = replace(chip.bank.accelerator.config, positions=77)
     with pytest.raises(ValueError, match=r"^plan must be for AcceleratorConfig\(.*positions=77"):
-        ChipNetwork(GoldenAccelerator(config), chip._plan, chip.pool.table, 1)
+        ChipNetwork(GoldenAccelerator(config), chip._plan, chip.bank.table, 1)
 
 
 # --- the trainer ---

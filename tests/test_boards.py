@@ -13,7 +13,7 @@ from commands import error_of
 from golden import spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.network import Network
 from golden.ptable import tanh_table
 from hdl import link, pll
@@ -211,7 +211,7 @@ def test_array_has_the_columns_that_the_host_takes(network, inputs, cols):
         "icebreaker", work=Workload(network=network, inputs=inputs, batch=60_000)
     ).config()
     assert (config.rows, config.cols) == (7, cols)
-    pool = ArrayPool(GoldenArray, config, tanh_table(config), 1)
+    pool = ArrayBank(GoldenArray, config, tanh_table(config), 1)
     Network(pool, inputs, spec.parse(network), 10)
     assert len(pool.arrays) == 1
     assert pool.used(0) == cols

@@ -11,9 +11,9 @@ from commands import error_of, spintrit
 from golden import curve, device
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
-from golden.environment import Environment
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.environment import Conditions
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
 from spintrit.conditions import conditions
 from spintrit.evaluate import Evaluation, evaluate
@@ -51,9 +51,9 @@ def told(run):
 def as_in_training(trained, settings, kind, seed):
     """Scores of the run's weights in an environment as training makes it."""
     shape = curve.load(device.load("default"))
-    around = Environment(trained.resized(None, None), shape, settings, CoderConfig(), seed=seed)
+    around = Conditions(trained.resized(None, None), shape, settings, CoderConfig(), seed=seed)
     make = (GoldenArray,) if kind == "golden" else ()
-    pool = (ArrayPool if kind == "golden" else FastPool)(
+    pool = (ArrayBank if kind == "golden" else WholeBank)(
         *make, around.config, around.table, seed, around.equip
     )
     network = trained.network(pool)
@@ -128,17 +128,17 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     under = conditions(trained, {"retention_s": 1e6})
     evaluation = Evaluation(trained, console=_quiet())
     assert evaluation.kind_for(under) == "golden"
-    around = under.environment("golden", evaluation.array, 3)
-    pool = ArrayPool(GoldenArray, around.config, around.table, 3, around.equip)
+    around = under.build("golden", evaluation.array, 3)
+    pool = ArrayBank(GoldenArray, around.config, around.table, 3, around.equip)
     network = trained.network(pool)
     before = network.read()
     around.store(pool)
     moved = [(bits != before[name]).mean() for name, bits in network.read().items()]
-    own = Environment(
+    own = Conditions(
         trained.resized(None, None), None, NonIdealities(stuck_p=0.1), CoderConfig(),
         table=around.table, seed=0,
     )  # fmt: skip
-    other = ArrayPool(GoldenArray, own.config, own.table, 3, own.equip)
+    other = ArrayBank(GoldenArray, own.config, own.table, 3, own.equip)
     scratch = trained.network(other)
     ends = []
     for bit in (0, 1):
@@ -184,8 +184,8 @@ def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
     under = conditions(trained, {"reads": 40_000})
     assert evaluation.random(under)
     for kind in ("golden", "fast"):
-        around = under.environment(kind, evaluation.array, 3)
-        pool = (ArrayPool if kind == "golden" else FastPool)(
+        around = under.build(kind, evaluation.array, 3)
+        pool = (ArrayBank if kind == "golden" else WholeBank)(
             *[GoldenArray] * (kind == "golden"), around.config, around.table, 3, around.equip
         )
         network = trained.network(pool)

@@ -11,9 +11,9 @@ from golden import protocol, spec, trit
 from golden.array import GoldenArray
 from golden.backend import NUMPY
 from golden.config import ArrayConfig
-from golden.fast import FastPool
+from golden.fast import WholeBank
 from golden.layers import squared_hinge
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.network import Network
 from golden.pooling import pool, unpool
 from golden.protocol import Op
@@ -25,11 +25,11 @@ CONFIG = ArrayConfig(rows=8, cols=4, code_bits=3)
 
 
 def arrays(config=CONFIG):
-    return ArrayPool(GoldenArray, config, tanh_table(config), 1)
+    return ArrayBank(GoldenArray, config, tanh_table(config), 1)
 
 
 def whole(config=CONFIG):
-    return FastPool(config, tanh_table(config), 1)
+    return WholeBank(config, tanh_table(config), 1)
 
 
 def programmed(matrix, seed=1):
@@ -169,7 +169,7 @@ def test_network_gradients_against_finite_differences(shape, notation, pairs):
 
 
 def cycles(net):
-    return sum(array.counters.cycles for array in net.pool.arrays)
+    return sum(array.counters.cycles for array in net.bank.arrays)
 
 
 @pytest.mark.parametrize("limit", [1, 127])

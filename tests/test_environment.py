@@ -11,7 +11,7 @@ from golden import curve, device
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.nonideal import NonIdealities
 from golden.ptable import AP_TO_P, tanh_table
 from golden.train import Trainer
@@ -28,7 +28,7 @@ def _few_trials(monkeypatch):
 
 def environment(settings, array=ARRAY, seed=0, name=None):
     shape = curve.load(device.load(name)) if name else CURVE
-    return Environment(array, shape, settings, CoderConfig(), seed=seed)
+    return Conditions(array, shape, settings, CoderConfig(), seed=seed)
 
 
 def equipped(settings, array=ARRAY, seed=0, name=None):
@@ -178,7 +178,7 @@ NOISY = NonIdealities(
 def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
     def trainer(folder, **options):
         around = environment(NOISY, seed=CONFIG.seed)
-        return Trainer(CONFIG, ARRAY, SPLIT, out=folder, environment=around, **options)
+        return Trainer(CONFIG, ARRAY, SPLIT, out=folder, conditions=around, **options)
 
     unbroken = trainer(tmp_path / "a").run()
     with pytest.raises(Stop):
@@ -192,7 +192,7 @@ def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
 def test_a_checkpoint_of_another_environment_is_refused(tmp_path):
     def trainer(settings, **options):
         around = environment(settings)
-        return Trainer(CONFIG, ARRAY, SPLIT, out=tmp_path, environment=around, **options)
+        return Trainer(CONFIG, ARRAY, SPLIT, out=tmp_path, conditions=around, **options)
 
     first = trainer(NonIdealities(), on_batch=stop_at(2, 1))
     with pytest.raises(Stop):
@@ -204,15 +204,15 @@ def test_a_checkpoint_of_another_environment_is_refused(tmp_path):
 def test_a_table_alone_has_no_physics():
     for settings in (NonIdealities(amplitude_noise=0.1), NonIdealities(retention_s=1.0)):
         with pytest.raises(ValueError, match=r"^the non-idealities ask for a device, and there is"):
-            Environment(ARRAY, None, settings, CoderConfig(), table=tanh_table(ARRAY))
+            Conditions(ARRAY, None, settings, CoderConfig(), table=tanh_table(ARRAY))
     stuck = NonIdealities(stuck_p=0.1)
-    around = Environment(ARRAY, None, stuck, CoderConfig(), table=tanh_table(ARRAY))
+    around = Conditions(ARRAY, None, stuck, CoderConfig(), table=tanh_table(ARRAY))
     assert around.config.variant_bits == 1
 
 
 def test_a_fixed_table_refuses_what_would_change_it():
     with pytest.raises(ValueError, match=r"^amplitude_noise = 0\.1 cannot be had with a table, "):
-        Environment(
+        Conditions(
             ARRAY, CURVE, NonIdealities(amplitude_noise=0.1), CoderConfig(),
             table=tanh_table(ARRAY),
         )  # fmt: skip

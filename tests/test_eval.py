@@ -11,8 +11,8 @@ from datafiles import STEMS, idx_bytes, some
 from rich.console import Console
 
 from golden.array import GoldenArray
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
 from spintrit.trained import FILES, load
 
@@ -273,8 +273,8 @@ def test_scores_do_not_depend_on_the_array(images):
     split = replace(trained.source, root=data).load(Console(quiet=True))
     scores = []
     for config in (trained.array, trained.resized(3, 5)):
-        for pool in (FastPool, ArrayPool):
-            make = (GoldenArray,) if pool is ArrayPool else ()
+        for pool in (WholeBank, ArrayBank):
+            make = (GoldenArray,) if pool is ArrayBank else ()
             arrays = pool(*make, config, tanh_table(config), 0)
             scores.append(trained.network(arrays).forward(split.x_test))
     assert all(np.array_equal(other, scores[0]) for other in scores[1:])

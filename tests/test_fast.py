@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 from golden import protocol, trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
 
 CONFIG = ArrayConfig(rows=8, cols=6, columns_per_cycle=2, code_bits=3)
 
 
 def matrix_of(n_in, n_out, config=CONFIG, seed=1):
-    return FastPool(config, tanh_table(config), seed).matrix("m", n_in, n_out)
+    return WholeBank(config, tanh_table(config), seed).matrix("m", n_in, n_out)
 
 
 def programmed(matrix, rng):
@@ -151,7 +151,7 @@ def test_a_pool_repeats_itself():
 
 
 def test_matrices_of_a_pool_draw_apart():
-    pool = FastPool(CONFIG, tanh_table(CONFIG), 1)
+    pool = WholeBank(CONFIG, tanh_table(CONFIG), 1)
     ends = []
     for name in "ab":
         matrix = pool.matrix(name, 30, 11)
@@ -171,7 +171,7 @@ SIZES = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, 
 def both(config, sizes):
     """The same matrices whole and on arrays, of the same cells; the arrays' pool."""
     table = tanh_table(config)
-    fast, golden = FastPool(config, table, 1), ArrayPool(GoldenArray, config, table, 1)
+    fast, golden = WholeBank(config, table, 1), ArrayBank(GoldenArray, config, table, 1)
     pairs = [
         [pool.matrix(f"m{i}", *size) for pool in (fast, golden)] for i, size in enumerate(sizes)
     ]
@@ -272,7 +272,7 @@ def test_pulses_of_parts_of_a_step_are_counted_about_right():
 
 def run_counting(switches):
     """Cells and draws after steps with counting switched on and off; and the counts."""
-    pool = FastPool(CONFIG, tanh_table(CONFIG), 1)
+    pool = WholeBank(CONFIG, tanh_table(CONFIG), 1)
     matrix = pool.matrix("m", 30, 11)
     rng = np.random.default_rng(10)
     programmed(matrix, rng)
@@ -304,7 +304,7 @@ def test_counting_changes_no_update_that_is_told_as_a_product(factor):
     config = ArrayConfig(rows=64, cols=64)
     ends, columns = [], []
     for on in (False, True):
-        pool = FastPool(config, tanh_table(config), 1)
+        pool = WholeBank(config, tanh_table(config), 1)
         matrix = pool.matrix("m", 200, 100)
         rng = np.random.default_rng(11)
         programmed(matrix, rng)

@@ -9,8 +9,8 @@ import pytest
 
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.ptable import ProbabilityTable, tanh_table
 
 TERNARY = ArrayConfig(code_bits=3, counters=False)
@@ -149,7 +149,7 @@ def check(plausible, matrix, change, start, codes_of, blind, variants=None, roun
 
 
 def matrix_of(config, codes_of, n_out, n_in, seed=1):
-    return FastPool(config, codes_of, seed).matrix("m", n_in, n_out)
+    return WholeBank(config, codes_of, seed).matrix("m", n_in, n_out)
 
 
 @pytest.mark.parametrize("blind", [False, True], ids=["exact", "blind"])
@@ -277,7 +277,7 @@ def test_certain_pulses_do_what_they_do_to_arrays(synapse, blind):
     config = ArrayConfig(rows=5, cols=4, columns_per_cycle=2, code_bits=3, synapse=synapse)
     codes_of = tanh_table(config)
     rng = np.random.default_rng(5)
-    pools = [FastPool(config, codes_of, 1), ArrayPool(GoldenArray, config, codes_of, 1)]
+    pools = [WholeBank(config, codes_of, 1), ArrayBank(GoldenArray, config, codes_of, 1)]
     matrices = [pool.matrix("m", 13, 9) for pool in pools]
     for _ in range(4):
         bits = rng.integers(0, 2, (9, 13, config.cells))
@@ -317,7 +317,7 @@ def test_cells_age_by_their_state(plausible, config, rates):
 
 def test_ageing_is_counted_as_arrays_count_it():
     matrix = matrix_of(TERNARY, TABLES["tanh"], 86, 150)
-    arrays = ArrayPool(GoldenArray, TERNARY, TABLES["tanh"], 0)
+    arrays = ArrayBank(GoldenArray, TERNARY, TABLES["tanh"], 0)
     arrays.matrix("layer", 150, 86)
     used = sum(arrays.used(number) for number in range(len(arrays.arrays)))
     matrix.age(np.array([100, 100]))

@@ -146,7 +146,7 @@ def test_cells_switched_by_a_program_are_not_the_next_frames():
     u, labels = np.array([[1, -1, 0], [0, 1, 1]]), np.array([0, 1])
     assert net.train_step(u, labels, None, 1.0, None).switched
     none = np.zeros((1, 2), int)
-    assert net.pool.arrays[0].update(none, none) == 0
+    assert net.bank.arrays[0].update(none, none) == 0
 
     async def test(line):
         await replay(line, recorder.said)

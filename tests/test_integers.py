@@ -22,8 +22,8 @@ from golden.costs import load as load_costs
 from golden.data import Split
 from golden.data.pixels import quantise
 from golden.device import load
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
 from golden.optim import exponential_decay
 from golden.protocol import Op
@@ -158,8 +158,8 @@ def test_pools_and_matrices(number):
     for fast in (False, True):
         sums = []
         for n in (int, number):
-            pool = FastPool(config, table, n(100)) if fast else (
-                ArrayPool(GoldenArray, config, table, n(100)))  # fmt: skip
+            pool = WholeBank(config, table, n(100)) if fast else (
+                ArrayBank(GoldenArray, config, table, n(100)))  # fmt: skip
             matrix = pool.matrix("a", n(120), n(127))
             bits = np.random.default_rng(2).integers(0, 2, (127, 120, 2))
             matrix.program(bits.astype(n))

@@ -12,7 +12,7 @@ from golden import trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.layers import BN_ALPHA, BN_EPSILON, Activation, BatchNorm, squared_hinge
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
 from golden.weighted import Dense
 
@@ -33,7 +33,7 @@ def numeric_gradient(f, x, step=1e-6):
 
 def dense(n_in, n_out, rng, *, error_bits=8, synapse="ternary", dtype=np.float64):
     config = ArrayConfig(rows=4, cols=3, error_bits=error_bits, synapse=synapse)
-    matrix = ArrayPool(GoldenArray, config, tanh_table(config), 0).matrix("layer1", n_in, n_out)
+    matrix = ArrayBank(GoldenArray, config, tanh_table(config), 0).matrix("layer1", n_in, n_out)
     bits = rng.integers(0, 2, (n_out, n_in, config.cells))
     matrix.program(bits)
     return Dense(matrix, dtype), trit.weights(bits).astype(int)

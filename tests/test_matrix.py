@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.lockstep import LockstepArray, Mismatch
-from golden.matrix import ArrayPool, columns
+from golden.matrix import ArrayBank, columns
 from golden.ptable import tanh_table
 
 CONFIG = ArrayConfig(rows=4, cols=6, columns_per_cycle=2, code_bits=3)
 
 
 def pool_of(config, seed=0, make=GoldenArray):
-    return ArrayPool(make, config, tanh_table(config), seed)
+    return ArrayBank(make, config, tanh_table(config), seed)
 
 
 def random_bits(matrix, rng):

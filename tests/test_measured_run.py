@@ -14,7 +14,7 @@ from golden import curve, device, tablefile
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from golden.environment import Environment
+from golden.environment import Conditions
 from golden.nonideal import NonIdealities
 from spintrit.run import Cells, environment
 
@@ -65,7 +65,7 @@ def sums(world):
 @pytest.mark.parametrize("settings", [{"adc_bits": 4, "adc_range": 20.0}, {"wire_ohm": 2.0}])
 def test_converters_and_wires_see_the_resistances_of_the_device(folder, settings, beside):
     world, kept = around(folder, beside, **settings)
-    own = Environment(ARRAY, curve.formula(MINE), NonIdealities(**settings), CoderConfig())
+    own = Conditions(ARRAY, curve.formula(MINE), NonIdealities(**settings), CoderConfig())
     assert (sums(world) == sums(own)).all()
     assert (sums(world) != sums(around(folder, beside)[0])).any()
     measured = tablefile.load(folder / "bare.json")
@@ -94,7 +94,7 @@ def test_retention_is_that_of_the_barrier_of_the_device(folder, beside):
 def test_read_disturb_is_that_of_the_reads_of_the_device(folder, beside):
     settings = NonIdealities(read_disturb=True)
     world, _ = around(folder, beside, read_disturb=True)
-    own = Environment(ARRAY, curve.formula(MINE), settings, CoderConfig())
+    own = Conditions(ARRAY, curve.formula(MINE), settings, CoderConfig())
     assert (world._disturb == own._disturb).all()
     assert world._disturb.any()
 

@@ -10,7 +10,7 @@ from golden import trit
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.layers import squared_hinge
-from golden.matrix import ArrayPool
+from golden.matrix import ArrayBank
 from golden.network import Network, populations
 from golden.optim import Adam, Gradient, Momentum
 from golden.ptable import tanh_table
@@ -20,7 +20,7 @@ from golden.spec import Block
 def network(sizes, *, rows=8, cols=8, synapse="ternary", seed=0, **options):
     """Dense layers from sizes[0] inputs to sizes[-1] classes."""
     config = ArrayConfig(rows=rows, cols=cols, synapse=synapse)
-    pool = ArrayPool(GoldenArray, config, tanh_table(config), seed)
+    pool = ArrayBank(GoldenArray, config, tanh_table(config), seed)
     blocks = [Block(n_out) for n_out in sizes[1:-1]]
     return Network(pool, sizes[:1], blocks, sizes[-1], **options)
 
@@ -34,7 +34,7 @@ def test_layers_are_dense_norm_activation_without_the_last():
     kinds = [type(layer).__name__ for layer in net.layers]
     assert kinds == ["Dense", "BatchNorm", "Activation", "Dense", "BatchNorm"]
     assert [layer.name for layer in net.weighted] == ["layer1", "layer2"]
-    assert len(net.pool.arrays) == 5  # 3 x 9 columns and 2 x 4, of 8 each
+    assert len(net.bank.arrays) == 5  # 3 x 9 columns and 2 x 4, of 8 each
 
 
 def test_forward_is_the_composition_of_its_formulas():

@@ -150,7 +150,7 @@ def test_a_block_that_dies_leaves_an_incomplete_summary(tmp_path, monkeypatch, c
             raise RuntimeError("the RTL accelerator gave no answer")
 
     monkeypatch.setattr(onchip, "accelerator", lambda kind, config: Dead(config))
-    monkeypatch.setattr("golden.accel.network.ChipPool.cycles", lambda self: 0)
+    monkeypatch.setattr("golden.accel.network.ChipBank.cycles", lambda self: 0)
     monkeypatch.setattr("golden.accel.network.ChipNetwork.train_step", _dead_step)
     told = error_of(f"{QUICK} --epochs 1 --out {tmp_path}", capsys)
     assert told == "spintrit: error: the RTL accelerator gave no answer\n"

@@ -17,9 +17,9 @@ from golden.array import GoldenArray
 from golden.backend import NUMPY
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
-from golden.environment import Environment
-from golden.fast import FastPool
-from golden.matrix import ArrayPool
+from golden.environment import Conditions
+from golden.fast import WholeBank
+from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
 from golden.optim import Gradient
 from golden.ptable import AP_TO_P, P_TO_AP
@@ -36,7 +36,7 @@ def _few_trials(monkeypatch):
 
 
 def environment(array=ARRAY, disturb=None, shape=CURVE, **settings):
-    around = Environment(array, shape, NonIdealities(read_disturb=True, **settings), CoderConfig())
+    around = Conditions(array, shape, NonIdealities(read_disturb=True, **settings), CoderConfig())
     if disturb is not None:
         around._disturb = np.array(disturb)
     return around
@@ -44,8 +44,8 @@ def environment(array=ARRAY, disturb=None, shape=CURVE, **settings):
 
 def pools(array, around):
     return (
-        ArrayPool(GoldenArray, array, around.table, 0),
-        FastPool(array, around.table, 0),
+        ArrayBank(GoldenArray, array, around.table, 0),
+        WholeBank(array, around.table, 0),
     )
 
 
@@ -63,9 +63,9 @@ def test_reads_of_a_cell_follow_a_closed_formula(rows, cols):
     for pool in pools(array, around):
         first, second = pool.matrix("a", 64, 12), pool.matrix("b", 12, 10)
         around.watch(pool)
-        first.forward(u.astype(np.float32) if isinstance(pool, FastPool) else u, 7)
-        second.forward(np.ones((5, 12), np.float32 if isinstance(pool, FastPool) else int))
-        second.backward(d.astype(np.float32) if isinstance(pool, FastPool) else d)
+        first.forward(u.astype(np.float32) if isinstance(pool, WholeBank) else u, 7)
+        second.forward(np.ones((5, 12), np.float32 if isinstance(pool, WholeBank) else int))
+        second.backward(d.astype(np.float32) if isinstance(pool, WholeBank) else d)
         assert first.reads.take() == sum(bits) / 64
         expected = 5 + np.count_nonzero(d) / 10 * energy.bits_set(array)
         assert second.reads.take() == pytest.approx(expected, rel=1e-12)
@@ -79,7 +79,7 @@ def test_matrices_in_one_array_are_disturbed_each_by_its_own_reads(rows):
     p = (2e-4, 5e-4)
     around = environment(array, p)
     for pool in pools(array, around):
-        number = np.float32 if isinstance(pool, FastPool) else int
+        number = np.float32 if isinstance(pool, WholeBank) else int
         sizes = {"a": (64, 20), "b": (20, 10)}
         matrices = [pool.matrix(name, *size) for name, size in sizes.items()]
         around.watch(pool)
@@ -130,7 +130,7 @@ def reads_of_an_epoch(monkeypatch, array, backend):
     config = TrainConfig(network="32FC", epochs=1, batch=100, seed=1)
     split = data.load("digits")
     around = environment(array, (1e-9, 1e-9))
-    Trainer(config, array, split, environment=around, backend=backend).run()
+    Trainer(config, array, split, conditions=around, backend=backend).run()
     monkeypatch.setattr(Reads, "take", take)
     return taken, split
 
@@ -163,17 +163,17 @@ def test_the_accelerator_reads_each_layer_as_often_as_its_arrays_tell():
     chip = ChipNetwork(GoldenAccelerator(config), Plan(blocks, shape, config, batch, settings),
                        table, 3)  # fmt: skip
     around = environment(config.array, (1e-9, 1e-9))
-    around.watch(chip.pool)
+    around.watch(chip.bank)
     chip.initialise(np.random.default_rng(0), 0.5)
-    tile = chip.pool.arrays[0]
+    tile = chip.bank.arrays[0]
     rng = np.random.default_rng(1)
     u = rng.integers(-1, 2, (batch, *shape))
     before = tile.activity()
     chip.train_step(u, rng.integers(0, 4, batch), Gradient(), 0.01, rng)
     chip.predict(u)
     done = {name: count - before[name] for name, count in tile.activity().items()}
-    reads = [matrix.reads.take() for matrix in chip.pool.matrices]
-    cells = [matrix.n_in * matrix.n_out * 2 for matrix in chip.pool.matrices]
+    reads = [matrix.reads.take() for matrix in chip.bank.matrices]
+    cells = [matrix.n_in * matrix.n_out * 2 for matrix in chip.bank.matrices]
     forward = done["forward_cells_p"] + done["forward_cells_ap"]
     backward = done["backward_cells_p"] + done["backward_cells_ap"]
     assert min(forward, backward) > 0
@@ -189,18 +189,18 @@ def test_the_accelerator_ages_each_layer_alone():
     around = environment(config.array, (0.9, 0.9))
     plan = Plan(blocks, (12,), config, 16, Settings())
     chip = ChipNetwork(GoldenAccelerator(config), plan, around.table, 3)
-    around.watch(chip.pool)
-    before = [matrix.read() for matrix in chip.pool.matrices]
-    chip.pool.matrices[1].reads.add(rows=1e6)
-    around.after_batch(chip.pool)
-    after = [matrix.read() for matrix in chip.pool.matrices]
+    around.watch(chip.bank)
+    before = [matrix.read() for matrix in chip.bank.matrices]
+    chip.bank.matrices[1].reads.add(rows=1e6)
+    around.after_batch(chip.bank)
+    after = [matrix.read() for matrix in chip.bank.matrices]
     assert (after[0] == before[0]).all()
     assert (after[1] != before[1]).all()
 
 
 def trainer(out, disturb=(2e-4, 2e-4), **options):
     around = environment(disturb=disturb)
-    return Trainer(CONFIG, ARRAY, SPLIT, out=out, environment=around, **options)
+    return Trainer(CONFIG, ARRAY, SPLIT, out=out, conditions=around, **options)
 
 
 @pytest.mark.parametrize("backend", [None, NUMPY])
@@ -235,17 +235,17 @@ def test_arrays_and_whole_matrices_lose_as_many_cells_and_learn_alike(monkeypatc
     """Means over eight seeds each; 4.5 standard errors of their difference, estimated from the
     runs themselves: under the normal law one false alarm in 150,000, by Student's in 1,000."""
     flips, accuracies = {}, {}
-    for kind in (ArrayPool, FastPool):
+    for kind in (ArrayBank, WholeBank):
         flips[kind], accuracies[kind] = [], []
         for seed in range(8):
             around = environment(disturb=(6e-4, 6e-4))
             config = dataclasses.replace(CONFIG, seed=seed)
             run = Trainer(
-                config, ArrayConfig(rows=64, cols=16), SPLIT, environment=around,
-                backend=NUMPY if kind is FastPool else None,
+                config, ArrayConfig(rows=64, cols=16), SPLIT, conditions=around,
+                backend=NUMPY if kind is WholeBank else None,
             )  # fmt: skip
             lost: list[int] = []
-            for matrix in run.pool.matrices:
+            for matrix in run.bank.matrices:
                 monkeypatch.setattr(matrix, "age", counted(matrix.age, lost))
             accuracies[kind].append(run.run().last_test_accuracy)
             flips[kind].append(sum(lost))
@@ -253,7 +253,7 @@ def test_arrays_and_whole_matrices_lose_as_many_cells_and_learn_alike(monkeypatc
         first, second = values.values()
         error = math.sqrt((np.var(first, ddof=1) + np.var(second, ddof=1)) / 8)
         assert abs(np.mean(first) - np.mean(second)) < 4.5 * error
-    assert min(flips[ArrayPool]) > 20
+    assert min(flips[ArrayBank]) > 20
 
 
 @pytest.mark.parametrize("kind", ["golden", "fast"])

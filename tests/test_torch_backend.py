@@ -11,7 +11,7 @@ from golden import backend, spec  # noqa: E402
 from golden.backend import NUMPY  # noqa: E402
 from golden.config import ArrayConfig  # noqa: E402
 from golden.data import Split  # noqa: E402
-from golden.fast import FastPool  # noqa: E402
+from golden.fast import WholeBank  # noqa: E402
 from golden.layers import squared_hinge  # noqa: E402
 from golden.network import Network  # noqa: E402
 from golden.optim import OPTIMISERS  # noqa: E402
@@ -26,7 +26,7 @@ SHAPE = (7, 6, 2)
 
 
 def network(where, limit=1, config=ARRAY, notation=NOTATION, shape=SHAPE, **options):
-    pool = FastPool(config, tanh_table(config), 1, backend=where)
+    pool = WholeBank(config, tanh_table(config), 1, backend=where)
     net = Network(pool, shape, spec.parse(notation), 3, limit=limit, **options)
     net.initialise(np.random.default_rng(2), 0.5)
     return net
@@ -127,7 +127,7 @@ def test_training_steps_end_in_numpys_cells(name, zone, blind, synapse):
     told = []
     for net in nets:
         optimiser, rng = OPTIMISERS[name](dead_zone=zone), np.random.default_rng(6)
-        net.pool.count(True)
+        net.bank.count(True)
         for _ in range(4):
             net.backward(squared_hinge(net.forward(x, train=True), labels)[1])
             told.append(net.update(optimiser, 0.1, rng, blind=blind))
@@ -140,7 +140,7 @@ def test_training_steps_end_in_numpys_cells(name, zone, blind, synapse):
             np.testing.assert_array_equal(other[what], array)
         else:
             np.testing.assert_allclose(other[what], array, rtol=1e-3, atol=1e-4)
-    for mine, theirs in zip(nets[0].pool.arrays, nets[1].pool.arrays, strict=True):
+    for mine, theirs in zip(nets[0].bank.arrays, nets[1].bank.arrays, strict=True):
         assert mine.counters == theirs.counters
         assert mine.activity() == theirs.activity()
         host = TORCH.host(theirs.weights)
@@ -170,7 +170,7 @@ def test_a_gradient_that_is_not_finite_is_refused():
         net.weighted[-1].keep(scores[:, :2])
     change = torch.full((3, 9), float("inf"))
     with pytest.raises(ValueError, match=r"^change of layer4 must be finite$"):
-        net.weighted[-1].matrix.change(change, net.pool.table, np.random.default_rng(8))
+        net.weighted[-1].matrix.change(change, net.bank.table, np.random.default_rng(8))
 
 
 # --- whole runs ---

@@ -99,8 +99,8 @@ def test_callbacks_tell_the_progress():
 def test_lock_step_of_equals_is_a_golden_run(unbroken, tmp_path):
     run = trainer(tmp_path, make=lambda c: LockstepArray(GoldenArray(c), GoldenArray(c)))
     assert (run.run(), files(tmp_path)) == unbroken[::-1]
-    assert len(run.pool.arrays) == 4
-    assert all(array.compared > 1000 for array in run.pool.arrays)
+    assert len(run.bank.arrays) == 4
+    assert all(array.compared > 1000 for array in run.bank.arrays)
 
 
 def with_broken(number, broken):

@@ -72,7 +72,7 @@ class ChipLayer:
         self.name, self.matrix = matrix.name, matrix
 
 
-class ChipPool:
+class ChipBank:
     """The tiles of an accelerator, as the arrays of a trainer."""
 
     def __init__(self, accelerator: Accelerator, table: ProbabilityTable):
@@ -101,7 +101,7 @@ class ChipNetwork(SynapseNetwork):
     plan : Plan
     table : ProbabilityTable
     seed : int
-        Tile k gets the streams of array k (see ``golden.matrix.ArrayPool``), the coders those
+        Tile k gets the streams of array k (see ``golden.matrix.ArrayBank``), the coders those
         behind the last.
 
     Raises
@@ -114,17 +114,17 @@ class ChipNetwork(SynapseNetwork):
         if plan.config != accelerator.config:
             raise ValueError(f"plan must be for {accelerator.config}, not for {plan.config}")
         self._accelerator, self._plan = accelerator, plan
-        self.pool = ChipPool(accelerator, table)
+        self.bank = ChipBank(accelerator, table)
         array = accelerator.config.array
         each = array.rows * array.cells
-        for number, tile in enumerate(self.pool.arrays):
+        for number, tile in enumerate(self.bank.arrays):
             tile.load_table(table)
             tile.seed(seed, number * each)
-        accelerator.seed(seed, len(self.pool.arrays) * each)
+        accelerator.seed(seed, len(self.bank.arrays) * each)
         self.weighted = [
             ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
         ]
-        self.pool.matrices = [layer.matrix for layer in self.weighted]
+        self.bank.matrices = [layer.matrix for layer in self.weighted]
         self._memories: GoldenAccelerator | None = None  # a copy, to count reads from
         # What an earlier network left in lanes and borders that this one never writes would count.
         for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS, Space.THRESHOLDS):
@@ -175,13 +175,13 @@ class ChipNetwork(SynapseNetwork):
 
     def _count_reads(self, program: list[Instruction], batch: int) -> None:
         """Count what a program has read, from the inputs and errors that it left."""
-        if not any(matrix.reads for matrix in self.pool.matrices):
+        if not any(matrix.reads for matrix in self.bank.matrices):
             return
         copy = self._memories = self._memories or GoldenAccelerator(self._accelerator.config)
         for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS):
             copy.write(space, self._accelerator.read(space))
         for step in program:
-            reads = self.pool.matrices[step.state].reads
+            reads = self.bank.matrices[step.state].reads
             if step.code == Code.FORWARD:
                 reads.add(rows=copy.drives(step, batch))
             elif step.code == Code.BACKWARD:
