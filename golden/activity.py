@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import cell
-from golden.ptable import AP_TO_P, P_TO_AP
+from golden.codes import AP_TO_P, P_TO_AP
 
 _OUTCOMES = ("p_idle", "p_failed", "p_switched", "ap_idle", "ap_failed", "ap_switched")
 # A conversion is a sum that a converter gives: a column's in FORWARD, a row's in BACKWARD. A drive

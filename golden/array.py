@@ -9,8 +9,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from golden import activity, cell, checks, lfsr, protocol, trit
+from golden import activity, cell, checks, lfsr, protocol
 from golden.activity import Counters
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from golden.ptable import ProbabilityTable
@@ -266,7 +267,7 @@ class GoldenArray(SynapseArray):
         # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
         largest = max(config.rows, config.cols << (config.error_bits - 1))
         self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
-        self._weights = trit.weights(self._bits).astype(self._float)  # (cols, rows)
+        self._weights = cell_weights(self._bits).astype(self._float)  # (cols, rows)
         self._variants = np.zeros(self.shape, np.uint8)
         self._table = np.zeros((config.variants * config.codes, 2), np.int64)
         self._ageing = np.zeros((config.variants, 2), np.int64)
@@ -285,7 +286,7 @@ class GoldenArray(SynapseArray):
             stuck = self._variants[columns] == self.config.variants - 1
             bits = np.where(stuck, self._bits[columns], bits)
         self._bits[columns] = bits
-        self._weights[columns] = trit.weights(bits)
+        self._weights[columns] = cell_weights(bits)
         self._lines.clear()
         self._tick(Op.PROGRAM, len(bits))
         self._activity_counts.add(columns_programmed=len(bits))
@@ -354,7 +355,7 @@ class GoldenArray(SynapseArray):
         hits = cell.switch(pulses, draws[at], thresholds, variants)
         counts.switched(pulses.code, hits, self._ticks)
         bits[at] ^= cell.flips(hits, pulses.up, config.cells)
-        weights[at] = trit.weights(bits[at])
+        weights[at] = cell_weights(bits[at])
         self._lines.clear()
         return int(np.count_nonzero(hits))
 
@@ -379,7 +380,7 @@ class GoldenArray(SynapseArray):
         # A cell in AP, 0, can only go to P, and the reverse: its state is the direction.
         flips = self._streams.draw(count) < thresholds[variants, bits.view(np.uint8)]
         bits ^= flips
-        self._weights[columns] = trit.weights(bits)
+        self._weights[columns] = cell_weights(bits)
         self._lines.clear()
         switched = int(np.count_nonzero(flips))
         self._activity_counts.add(columns_aged=count, cells_aged=switched)

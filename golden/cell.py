@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 
 from golden import checks
+from golden.codes import AP_TO_P
 from golden.config import ArrayConfig
-from golden.ptable import AP_TO_P
 
 
 class Pulses(NamedTuple):

@@ -20,17 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
-from golden.ptable import (
-    AP_TO_P,
-    GXNOR_M,
-    LEAST_M,
-    MOST_M,
-    P_TO_AP,
-    TICK_BITS,
-    ProbabilityTable,
-    code_values,
-)
+from golden.ptable import GXNOR_M, LEAST_M, MOST_M, TICK_BITS, ProbabilityTable, code_values
 
 CODERS = ("inverse", "linear", "gated")
 Probability = Callable[[int, np.ndarray], np.ndarray]

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from golden import cache, checkpoint, checks, device, levels, macrospin, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS, Device
 from golden.levels import Levels
-from golden.ptable import AP_TO_P, P_TO_AP
 from golden.switching import Drive
 
 MODELS = ("macrospin", "formula")

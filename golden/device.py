@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from golden import checks
-from golden.ptable import AP_TO_P, P_TO_AP
+from golden.codes import AP_TO_P, P_TO_AP
 
 # CODATA 2018.
 HBAR = 1.054571817e-34  # J s

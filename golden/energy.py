@@ -22,8 +22,9 @@ behavioural model.
 
 from collections.abc import Mapping, Sequence
 
-from golden import checks, trit
+from golden import checks
 from golden.activity import COUNTERS as COUNTED
+from golden.codes import TRIT_BITS
 from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
@@ -149,7 +150,7 @@ def _forward(
         "converters": sums * costs.conversion_j(bits),
         "drivers": drives * row_j + sums * _select_j(array, costs, array.rows),
         "supply": _supply_j(cells, costs),
-        "digital": drives * trit.TRIT_BITS * costs.buffer_j_per_bit
+        "digital": drives * TRIT_BITS * costs.buffer_j_per_bit
         + sums * (array.sum_bits * costs.buffer_j_per_bit + costs.add_j)
         + sums / array.columns_per_cycle * array.rows * costs.clock_j_per_row,
     }

@@ -10,12 +10,13 @@ import numpy as np
 from golden import checks, coder, macrospin, nonideal, switching
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
 from golden.matrix import ArrayBank
 from golden.nonideal import Groups, NonIdealities
-from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable
+from golden.ptable import ProbabilityTable
 from golden.reading import Reading
 from golden.reads import Reads
 

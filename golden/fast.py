@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from golden import cell, checks, ptable, thinning, trit
+from golden import cell, checks, ptable, thinning
 from golden.activity import Counters
 from golden.array import GoldenArray
 from golden.backend import NUMPY, Backend, namespace
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.matrix import ArrayBank
 from golden.protocol import Op
@@ -328,13 +329,13 @@ class WholeMatrix:
         self.counters.switched += switched
         if len(at):
             self._bits[at] = bits
-            weights = trit.weights(bits)
+            weights = cell_weights(bits)
             self.backend.put(self.weights, at, weights.astype(np.float32))
             self._pack(at)
         return switched
 
     def _weigh(self) -> None:
-        weights = trit.weights(self._bits).reshape(self.shape[:2]).astype(np.float32)
+        weights = cell_weights(self._bits).reshape(self.shape[:2]).astype(np.float32)
         self.weights = self.backend.array(weights)
         if self.backend is NUMPY:
             self._packed = np.zeros((self.n_in, self._half), np.float32)

@@ -20,8 +20,8 @@ import itertools
 import numpy as np
 
 from golden import checks
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import ELECTRON, GAMMA, HBAR, Device
-from golden.ptable import AP_TO_P, P_TO_AP
 
 DT_S = 1e-12
 _SEEDS = 1 << 65  # more than those that users give, see golden.devicecheck

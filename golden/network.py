@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import DTypeLike
 
-from golden import checks, ptable, spec, trit
+from golden import checks, ptable, spec
 from golden.backend import NUMPY, Backend
+from golden.codes import STATES, cell_states, cell_weights
 from golden.fast import WholeMatrix
 from golden.layers import Activation, BatchNorm, Layer, squared_hinge
 from golden.optim import Gradient, Optimiser
@@ -72,7 +73,7 @@ class SynapseNetwork(ABC):
         "<layer>.gamma", "beta", "mean", "variance", or an accelerator's "<layer>.thresholds"."""
         arrays = self.host_norms()
         for layer, bits in self.read().items():
-            arrays |= {f"{layer}.cells": bits, f"{layer}.weights": trit.weights(bits)}
+            arrays |= {f"{layer}.cells": bits, f"{layer}.weights": cell_weights(bits)}
         return arrays
 
     def set_weights(self, arrays: dict[str, np.ndarray]) -> None:
@@ -374,7 +375,7 @@ def _cells(layer: Any, arrays: dict[str, np.ndarray]) -> np.ndarray:
     cells = checks.integers(f"{layer.name}.cells", arrays[f"{layer.name}.cells"], shape, 0, 1)
     if name in arrays:
         weights = checks.integers(name, arrays[name], shape[:2], -1, 1)
-        differ = weights != trit.weights(cells.astype(bool))
+        differ = weights != cell_weights(cells.astype(bool))
         if differ.any():
             row, col = (int(i) for i in np.argwhere(differ)[0])
             raise ValueError(f"{name}[{row}, {col}] = {weights[row, col]} is not its cells' weight")
@@ -383,6 +384,6 @@ def _cells(layer: Any, arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 def populations(bits: np.ndarray) -> dict[str, int]:
     """How many synapses are in which state, from cell bits of shape (..., cells)."""
-    names = trit.STATES["ternary" if bits.shape[-1] == 2 else "binary"]
-    counts = np.bincount(trit.states(bits).ravel(), minlength=len(names))
+    names = STATES["ternary" if bits.shape[-1] == 2 else "binary"]
+    counts = np.bincount(cell_states(bits).ravel(), minlength=len(names))
     return dict(zip(names, counts.tolist(), strict=True))

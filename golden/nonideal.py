@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.curve import Curve
 from golden.device import LEAST_K, Device, highest
-from golden.ptable import AP_TO_P, P_TO_AP
 
 VARIANT_BITS = 4  # with spread: 15 groups, and the frozen cells
 _CELLS_PER_GROUP = 128

@@ -73,8 +73,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from golden import lfsr, trit
+from golden import lfsr
 from golden.activity import COUNT_BITS, COUNTERS
+from golden.codes import TRIT_BITS, trit_planes
 from golden.config import ArrayConfig
 from golden.ptable import TICK_BITS
 
@@ -145,7 +146,7 @@ def table_bits(config: ArrayConfig) -> int:
 def column_bits(config: ArrayConfig) -> int:
     """Width of the longest data word of a column."""
     return max(
-        config.rows * trit.TRIT_BITS,
+        config.rows * TRIT_BITS,
         config.rows * pulse_bits(config),
         config.columns_per_cycle * config.error_bits,
         config.rows * config.cells * max(1, config.variant_bits),
@@ -258,7 +259,7 @@ def read_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
 def forward_frame(config: ArrayConfig, u: np.ndarray, first: int, count: int) -> np.ndarray:
     """FORWARD: trits u of shape (batch, rows)."""
     header = control(HEADER, op=Op.FORWARD, first=first, count=count)
-    return frame(config, header, trit.planes(u))
+    return frame(config, header, trit_planes(u))
 
 
 def backward_frame(config: ArrayConfig, d: np.ndarray, first: int) -> np.ndarray:

@@ -12,8 +12,6 @@ import numpy as np
 from golden import checks
 from golden.config import ArrayConfig
 
-AP_TO_P, P_TO_AP = 0, 1
-
 LEAST_M, MOST_M = 0.01, 1e6  # of the steepness m
 GXNOR_M = 3.0  # steepness m of tau(nu) = tanh(m |nu| / dz), GXNOR's published code
 CODES_PER_OCTAVE = 2

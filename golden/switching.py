@@ -35,8 +35,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import checks
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import Device
-from golden.ptable import AP_TO_P, P_TO_AP
 
 _ANGLES = 257  # of the trapezoidal rule in ln(angle), from _START to the equator
 _START = 1e-3

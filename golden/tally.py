@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from golden import protocol, ptable, trit
+from golden import protocol, ptable
 from golden.activity import Activity, Counters
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.planes import planes
 from golden.protocol import Op
@@ -98,7 +99,7 @@ class Tally:
         """Count a read that drove each line so often, as ``GoldenArray`` does part by part."""
         forward, cells = direction == "forward", self._config.cells
         axis = 0 if forward else 1
-        products = int((trit.weights(bits) != 0).sum(axis=axis) @ driven)
+        products = int((cell_weights(bits) != 0).sum(axis=axis) @ driven)
         in_p = int(bits.sum(axis=(axis, 2)) @ driven)
         drives = read = conversions = 0
         for _, _, width, row, rows, col, cols in self._places:

@@ -6,9 +6,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from golden.activity import COUNT_BITS, COUNTERS
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.protocol import Op
-from golden.ptable import AP_TO_P, P_TO_AP, TICK_BITS
+from golden.ptable import TICK_BITS
 from hdl.count import add_up, count_ones
 from hdl.lane import outcome_layout
 

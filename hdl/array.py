@@ -21,9 +21,9 @@ from hdl.activity import Activity
 from hdl.count import count_ones
 from hdl.delay import delayed
 from hdl.lane import row_layout, threshold_layout
+from hdl.lint import unused
 from hdl.port import array_port
 from hdl.reading import Reading
-from hdl.registers import unused
 from hdl.switching import Switching
 
 _COUNT_CUTS = (2, 6)

@@ -5,7 +5,8 @@ from amaranth.lib import enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.registers import ADDRESS_BITS, DATA_BITS
-from hdl.registers import register_bus, unused
+from hdl.lint import unused
+from hdl.registers import register_bus
 
 
 class Response(enum.Enum, shape=2):

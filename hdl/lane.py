@@ -5,12 +5,12 @@ from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.protocol import KAPPA_BITS
-from golden.ptable import AP_TO_P, P_TO_AP
 from hdl.delay import delayed
 from hdl.lfsr import Lfsr
-from hdl.registers import unused
+from hdl.lint import unused
 
 LATENCY = 4
 

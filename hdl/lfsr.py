@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.lfsr import STATE_BITS, TAPS
-from hdl.registers import unused
+from hdl.lint import unused
 
 
 class Lfsr(wiring.Component):

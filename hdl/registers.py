@@ -3,7 +3,7 @@
 import functools
 import operator
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,6 +17,7 @@ from golden.registers import (
     Register,
     by_name,
 )
+from hdl.lint import unused
 
 
 def register_bus() -> wiring.Signature:
@@ -60,12 +61,6 @@ def in_place(register: Register, fields: data.View) -> Cat:
         parts += [Const(0, field.low - end), fields[field.name]]
         end = field.low + field.width
     return Cat(*parts, Const(0, DATA_BITS - end))
-
-
-def unused(m, value):
-    """Tell linters that these bits have no reader, and should not."""
-    reader = Signal(name="unused", attrs={"keep": 1})
-    m.d.comb += reader.eq(Value.cast(value).any())
 
 
 class RegisterFile(wiring.Component):

@@ -7,13 +7,13 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import protocol
+from golden import protocol, serial
 from golden.config import ArrayConfig
 from golden.protocol import HEADER
 from golden.registers import DATA_BITS
-from hdl import link
 from hdl.controller import word_layout
-from hdl.registers import register_bus, unused
+from hdl.lint import unused
+from hdl.registers import register_bus
 from hdl.top import ArrayTop
 from hdl.uart import WORD, UartBridge
 
@@ -38,7 +38,7 @@ class FrameParts(wiring.Component):
 
     References
     ----------
-    ``hdl.link``.
+    ``golden.serial``.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -57,8 +57,8 @@ class FrameParts(wiring.Component):
         config = self._config
         op = Signal(HEADER["op"][1])
         answering = Signal()  # a frame has begun and its answer is not out
-        self._gather(m, op, answering, link.parts(protocol.data_bits(config)))
-        self._scatter(m, op, answering, link.parts(protocol.result_bits(config)))
+        self._gather(m, op, answering, serial.parts(protocol.data_bits(config)))
+        self._scatter(m, op, answering, serial.parts(protocol.result_bits(config)))
         return m
 
     def _gather(self, m, op, answering, parts):
@@ -93,12 +93,12 @@ class FrameParts(wiring.Component):
         final = Signal(range(parts))  # the last part of this word
         with m.Switch(op):
             for known in protocol.known(self._config):
-                count = link.result_parts(known, self._config)
+                count = serial.result_parts(known, self._config)
                 if count > 1:
                     with m.Case(known):
                         m.d.comb += final.eq(count - 1)
         with m.If(frame.p.last):
-            m.d.comb += final.eq(link.TRAILER_PARTS - 1)
+            m.d.comb += final.eq(serial.TRAILER_PARTS - 1)
         ends = part == final
         m.d.comb += [
             self.o.valid.eq(frame.valid),
@@ -115,7 +115,7 @@ class FrameParts(wiring.Component):
 
 
 class LinkRegisters(wiring.Component):
-    """The registers of ``hdl.link``: constants.
+    """The registers of ``golden.serial``: constants.
 
     Members
     -------
@@ -123,7 +123,7 @@ class LinkRegisters(wiring.Component):
     """
 
     def __init__(self, config: ArrayConfig):
-        self._words = link.registers(config)
+        self._words = serial.registers(config)
         super().__init__({"bus": In(register_bus())})
 
     def elaborate(self, platform):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from golden import checks, jsonfile
+from golden.codes import STATES
 from golden.train import METRICS
-from golden.trit import STATES
 
 CONFIG, SUMMARY, PICTURE = "config.json", "summary.json", "learning.png"
 

@@ -2,12 +2,11 @@
 
 import numpy as np
 
-from golden import protocol
+from golden import protocol, serial
 from golden.accel.driver import Transport
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
 from golden.protocol import HEADER, Op
-from hdl import link
 from spintrit.onchip import agree
 
 
@@ -34,11 +33,11 @@ class SerialArray(FramedArray):
         answer = self._transport.receive()
         header = int(frame[0, 0]) | int(frame[0, 1]) << 32
         op = Op(protocol.field(HEADER, "op", header))
-        parts = link.result_parts(op, self.config)
-        count, rest = divmod(len(answer) - link.TRAILER_PARTS, parts)
+        parts = serial.result_parts(op, self.config)
+        count, rest = divmod(len(answer) - serial.TRAILER_PARTS, parts)
         if rest or not 0 <= count <= results:
             raise RuntimeError(f"the array answered {op.name} with {len(answer)} words")
-        words = np.zeros((count, link.parts(protocol.result_bits(self.config))), np.uint32)
+        words = np.zeros((count, serial.parts(protocol.result_bits(self.config))), np.uint32)
         words[:, :parts] = answer[: count * parts].reshape(count, parts)
         low, high = answer[count * parts :].tolist()
         taken = protocol.field(HEADER, "count", header)
@@ -68,7 +67,7 @@ def discover(transport: Transport) -> ArrayConfig:
     RuntimeError
         If it does not answer.
     """
-    return link.config_of({at: transport.read_register(at) for at in link.ADDRESSES})
+    return serial.config_of({at: transport.read_register(at) for at in serial.ADDRESSES})
 
 
 class BoardArray:

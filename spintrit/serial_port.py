@@ -8,7 +8,7 @@ import serial
 
 from golden import checks
 from golden.accel.driver import Transport
-from hdl import link
+from golden.serial import BAUDS
 
 LONGEST_PACKET = 0xFFFF  # words that one command can announce
 _BYTE_BITS = 10  # on the line, start and stop bit included
@@ -43,7 +43,7 @@ class SerialTransport(Transport):
     def __init__(
         self, port: str, baud: int = 115200, patience: float = 5.0, program_patience: float = 3600.0
     ):
-        self.baud = checks.integer("baud", baud, *link.BAUDS)
+        self.baud = checks.integer("baud", baud, *BAUDS)
         self.port, self.patience, self.program_patience = port, patience, program_patience
         self._sent_at = 0.0  # when the last byte to the board is through
         self._line = serial.Serial(port, baud, timeout=0, exclusive=True)

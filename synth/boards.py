@@ -7,14 +7,14 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from golden import checks, spec
+from golden import checks, serial, spec
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from golden.extras import install
 from golden.matrix import columns
 from golden.spec import Block
-from hdl import link, pll
+from hdl import pll
 from hdl.accel.top import UartAccelerator
 from hdl.serial_array import UartArray
 from hdl.uart import checked
@@ -227,7 +227,7 @@ def board(name: str, *, rows: int | None = None, baud: int | None = None,
     if rows is not None:
         found = replace(found, array=replace(found.array, rows=rows))
     if baud is not None:
-        found = replace(found, baud=checks.integer("baud", baud, *link.BAUDS))
+        found = replace(found, baud=checks.integer("baud", baud, *serial.BAUDS))
     if hertz is not None:
         found = replace(found, hertz=checks.integer("hertz", hertz, 1_000_000, 400_000_000))
     if work is not None:

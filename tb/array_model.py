@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import lfsr, protocol, trit
+from golden import lfsr, protocol
 from golden.activity import Activity
 from golden.array import GoldenArray
+from golden.codes import ILLEGAL, ZERO, cell_weights, decode_trits
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, KAPPA_BITS, TRAILER, Cause, Op
 from golden.ptable import TICK_BITS
@@ -74,7 +75,7 @@ class AgeingByCell(GoldenArray):
             if not stuck and draws[at] < limit:
                 self._bits[place] ^= True
                 switched += 1
-        self._weights[:] = trit.weights(self._bits)
+        self._weights[:] = cell_weights(self._bits)
         self._lines.clear()
         self._activity_counts.add(columns_aged=count, cells_aged=switched)
         return switched
@@ -162,9 +163,9 @@ class ArrayModel:
             results = self._results(bits)
         elif op is Op.FORWARD:
             codes = protocol.from_words(words, 2, config.rows).swapaxes(1, 2) @ [1, 2]
-            illegal = codes == trit.ILLEGAL
+            illegal = codes == ILLEGAL
             faults = [Cause.TRIT] * bool(illegal.any())
-            sums = array.forward(trit.decode(np.where(illegal, trit.ZERO, codes)), first, count)
+            sums = array.forward(decode_trits(np.where(illegal, ZERO, codes)), first, count)
             groups = sums.reshape(-1, config.columns_per_cycle)
             results = self._results(protocol.to_bits(groups, config.sum_bits))
         elif op is Op.BACKWARD:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from golden import lfsr, protocol, trit
+from golden import lfsr, protocol
+from golden.codes import ILLEGAL
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, Cause, Op
 from golden.ptable import TICK_BITS
@@ -211,7 +212,7 @@ class Stimulus:
 
     def _illegal_trit(self) -> Words:
         codes = np.tile(self.rng.integers(0, 4, self.config.rows), (2, 1))
-        codes[1, self.rng.integers(self.config.rows)] = trit.ILLEGAL
+        codes[1, self.rng.integers(self.config.rows)] = ILLEGAL
         header = self.header(Op.FORWARD, count=self.config.cols)
         planes = np.stack([codes & 1, codes >> 1], axis=1)
         return integers(protocol.frame(self.config, header, planes))

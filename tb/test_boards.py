@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from golden import protocol, spec
+from golden import protocol, serial, spec
 from golden.accel.compiler import Plan, Settings
 from golden.accel.driver import AcceleratorDriver, discover
 from golden.accel.lockstep import LockstepAccelerator
@@ -17,7 +17,6 @@ from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import tanh_table
 from golden.spec import Block
 from golden.train import METRICS, WEIGHTS, Trainer
-from hdl import link
 from sim.uart import SerialBoard
 from spintrit import cli
 from spintrit.serial_array import BoardArray, SerialArray
@@ -119,7 +118,7 @@ def test_faults_of_a_frame_are_told_and_the_line_goes_on(line):
     ):
         line.send(words)
         trailer = line.receive()
-        assert len(trailer) == link.TRAILER_PARTS
+        assert len(trailer) == serial.TRAILER_PARTS
         assert protocol.field(TRAILER, "cause", int(trailer[0])) == cause
         array.command(status, 0)
     with pytest.raises(RuntimeError, match=r"refused the write to register 0x08$"):

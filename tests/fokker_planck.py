@@ -14,7 +14,7 @@ import math
 import numpy as np
 from scipy.linalg import expm
 
-from golden.ptable import AP_TO_P
+from golden.codes import AP_TO_P
 
 HBAR, ELECTRON, BOLTZMANN, GAMMA = 1.054572e-34, 1.602177e-19, 1.380649e-23, 1.760860e11
 _SETTLING_S = 3e-9

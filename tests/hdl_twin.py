@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from hdl_sim import integers, number, stepped
 
-from golden import lfsr, protocol, trit
+from golden import lfsr, protocol
 from golden.array import GoldenArray
+from golden.codes import trit_planes
 from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import TICK_BITS, tanh_table
@@ -286,4 +287,4 @@ class Twin:
 
 def planes(u):
     """The word of one input vector."""
-    return number(trit.planes(u[None]))
+    return number(trit_planes(u[None]))

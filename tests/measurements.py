@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from golden.codes import AP_TO_P
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P
 from spintrit.measured import Measured
 
 

@@ -8,12 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from training import ARRAY, SPLIT, Stop, files, stop_at
 
-from golden import spec, trit
+from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.interface import Space
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
 from golden.checkpoint import load
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.lfsr import stream_states
 from golden.ptable import tanh_table
@@ -105,7 +106,7 @@ def test_weights_and_state_there_and_back(network, shape, tiles):
         matrix = layer.matrix
         cells = weights[f"{layer.name}.cells"]
         assert cells.shape == (matrix.n_out, matrix.n_in, 2)
-        np.testing.assert_array_equal(trit.weights(cells), weights[f"{layer.name}.weights"])
+        np.testing.assert_array_equal(cell_weights(cells), weights[f"{layer.name}.weights"])
         assert weights[f"{layer.name}.thresholds"].shape == (matrix.n_out, 4)
         assert weights[f"{layer.name}.thresholds"].any()
     u = rng.integers(-1, 2, (9, *shape))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from commands import error_of
 
-from golden import spec
+from golden import serial, spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.matrix import ArrayBank
 from golden.network import Network
 from golden.ptable import tanh_table
-from hdl import link, pll
+from hdl import pll
 from spintrit import cli
 from synth import bitstream, boards, flow
 from synth.bitstream import TimingError, build, sources
@@ -229,13 +229,13 @@ def test_array_registers_tell_its_configuration():
         ArrayConfig(rows=8, cols=12, counters=False, code_bits=4, draw_bits=8),
         ArrayConfig(rows=300, cols=2000, synapse="binary", variant_bits=2, draw_bits=32),
     ):
-        assert link.config_of(link.registers(config)) == config
-        assert set(link.registers(config)) == set(link.ADDRESSES)
+        assert serial.config_of(serial.registers(config)) == config
+        assert set(serial.registers(config)) == set(serial.ADDRESSES)
     with pytest.raises(ValueError, match=r"^columns_per_cycle must be 1 behind a serial line, not"):
-        link.registers(ArrayConfig(columns_per_cycle=2))
-    words = link.registers(ArrayConfig())
+        serial.registers(ArrayConfig(columns_per_cycle=2))
+    words = serial.registers(ArrayConfig())
     with pytest.raises(ValueError, match=r"^VERSION must be 0x00010000, not 0x00020000$"):
-        link.config_of(words | {4: 0x20000})
+        serial.config_of(words | {4: 0x20000})
 
 
 # A build without its tools: what it leaves, and what it says.

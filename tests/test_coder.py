@@ -8,8 +8,9 @@ import pytest
 
 from golden import coder, curve, device
 from golden.coder import CoderConfig
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
-from golden.ptable import AP_TO_P, P_TO_AP, encode
+from golden.ptable import encode
 
 FULL_S = 2e-9
 JUNCTION = device.load("default")

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from golden import protocol, spec, trit
+from golden import protocol, spec
 from golden.array import GoldenArray
 from golden.backend import NUMPY
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.fast import WholeBank
 from golden.layers import squared_hinge
@@ -36,7 +37,7 @@ def programmed(matrix, seed=1):
     shape = (matrix.n_out, matrix.n_in, matrix.config.cells)
     bits = np.random.default_rng(seed).integers(0, 2, shape).astype(bool)
     matrix.program(bits)
-    return trit.weights(bits).astype(np.int64)
+    return cell_weights(bits).astype(np.int64)
 
 
 def convolved(x, weights, kernel, padding):

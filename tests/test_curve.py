@@ -8,8 +8,8 @@ import pytest
 from fokker_planck import probability as fokker_planck
 
 from golden import curve, device, levels, macrospin, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P, P_TO_AP
 
 DEFAULT, RETENTION = device.load("default"), device.load("retention")
 TOLERANCE = 0.03  # what a curve may be off by

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from golden import device
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import Device
-from golden.ptable import AP_TO_P, P_TO_AP
 
 DEFAULT = device.load("default")
 REQUIRED = [f.name for f in dataclasses.fields(Device) if f.default is dataclasses.MISSING]

@@ -9,8 +9,8 @@ import pytest
 from commands import spintrit
 
 from golden import curve, device, devicecheck, levels, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P, P_TO_AP
 
 DEFAULT = device.load("default")
 

@@ -16,8 +16,9 @@ from commands import spintrit
 from test_energy_report import ACTIVITY, TERNARY
 
 from golden import curve, device, macrospin, tablefile
+from golden.codes import P_TO_AP
 from golden.device import DIRECTIONS
-from golden.ptable import P_TO_AP, tanh_table
+from golden.ptable import tanh_table
 from spintrit import device_table
 
 CSV = Path(__file__).parents[1] / "docs" / "examples" / "measured.csv"

@@ -10,10 +10,11 @@ from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
 from golden import curve, device
 from golden.array import GoldenArray, SynapseArray
 from golden.coder import CoderConfig
+from golden.codes import AP_TO_P
 from golden.config import ArrayConfig
 from golden.environment import Conditions
 from golden.nonideal import NonIdealities
-from golden.ptable import AP_TO_P, tanh_table
+from golden.ptable import tanh_table
 from golden.train import Trainer
 
 # Reads that disturb are simulated; fewer trials do here.

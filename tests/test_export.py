@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from golden import protocol
 from golden.array import GoldenArray
+from golden.codes import cell_weights as weights_of
 from golden.config import ArrayConfig
-from golden.trit import weights as weights_of
 from spintrit.export import export
 from spintrit.memory import mem_text, read_mem, words
 from spintrit.trained import load

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden import protocol, trit
+from golden import protocol
 from golden.array import GoldenArray
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.fast import WholeBank
 from golden.matrix import ArrayBank
@@ -22,7 +23,7 @@ def matrix_of(n_in, n_out, config=CONFIG, seed=1):
 def programmed(matrix, rng):
     bits = rng.integers(0, 2, matrix.shape).astype(bool)
     matrix.program(bits)
-    return trit.weights(bits).astype(np.int64)
+    return cell_weights(bits).astype(np.int64)
 
 
 def assert_products(matrix, weights, rng, limit=1):
@@ -82,7 +83,7 @@ def test_products_keep_in_step_with_the_cells(n_in, n_out, synapse):
             bits = matrix.read()
             assert told == np.count_nonzero(bits ^ before)
             switched += told
-            weights = trit.weights(bits).astype(np.int64)
+            weights = cell_weights(bits).astype(np.int64)
             np.testing.assert_array_equal(matrix.weights, weights)
             assert_products(matrix, weights, rng)
     assert switched == matrix.counters.switched > 0
@@ -102,7 +103,7 @@ def test_state_brings_the_cells_back():
     matrix.change(np.ones((7, 20), np.float32), tanh_table(CONFIG), rng)
     for each in (matrix, other):
         each.set_state(state)
-        np.testing.assert_array_equal(trit.weights(each.read()), weights)
+        np.testing.assert_array_equal(cell_weights(each.read()), weights)
         assert_products(each, weights, rng)
 
 

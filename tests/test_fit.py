@@ -9,8 +9,8 @@ import pytest
 from measurements import measure, points, precessional, thermal
 from scipy import optimize, special, stats
 
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P, P_TO_AP
 from spintrit import fit as fit_module
 from spintrit.curves import LENGTHS, LINKS
 from spintrit.fit import fit

@@ -8,9 +8,9 @@ import pytest
 from accel_model import ONE, log2, times_power
 from hdl_sim import number, simulate
 
-from golden import trit
 from golden.accel.config import AcceleratorConfig
 from golden.accel.program import FIELDS, Code, Instruction
+from golden.codes import trit_planes
 from golden.config import ArrayConfig
 from golden.lfsr import Streams, stream_states
 from golden.ptable import code_values
@@ -136,7 +136,7 @@ class Update:
                 "column_index": tap * groups + group - 1 & 0xFF,
             }  # fmt: skip
             errors = self.d[group - 1, n].tolist()  # of the pass for the mean: any
-            yield marks, number(trit.planes(self.u[tap, n][None])), errors
+            yield marks, number(trit_planes(self.u[tap, n][None])), errors
 
     def pulses(self, streams):
         """Words of each column, by tile."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hdl_sim import number, simulate
 
-from golden import trit
+from golden.codes import ILLEGAL, MINUS, PLUS, encode_trits
 from hdl.dot import TernaryDot
 
 
@@ -58,7 +58,7 @@ def test_every_pair_of_vectors(length):
 @pytest.mark.parametrize("length", [3, 8, 27, 64])
 def test_random_and_extreme_vectors(length):
     rng = np.random.default_rng(length)
-    plus, minus, illegal = ([code] * length for code in (trit.PLUS, trit.MINUS, trit.ILLEGAL))
+    plus, minus, illegal = ([code] * length for code in (PLUS, MINUS, ILLEGAL))
     pairs = list(itertools.product([plus, minus, illegal, [0] * length], repeat=2))
     for codes in ([0, 1, 3], [1, 3], [0, 1, 2, 3], [1, 2]):
         pairs += [rng.choice(codes, (2, length)).tolist() for _ in range(20)]
@@ -72,7 +72,7 @@ def test_product_of_encoded_trits_is_the_integer_product(length):
     dot = TernaryDot(length=length)
     vectors = rng.integers(-1, 2, (40, 2, length))
     products = [int(w @ u) for w, u in vectors]
-    stream(dot, trit.encode(vectors).tolist(), products)
+    stream(dot, encode_trits(vectors).tolist(), products)
 
 
 @pytest.mark.parametrize("length", [0, -1])

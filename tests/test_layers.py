@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from golden import trit
 from golden.array import GoldenArray
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.layers import BN_ALPHA, BN_EPSILON, Activation, BatchNorm, squared_hinge
 from golden.matrix import ArrayBank
@@ -36,7 +36,7 @@ def dense(n_in, n_out, rng, *, error_bits=8, synapse="ternary", dtype=np.float64
     matrix = ArrayBank(GoldenArray, config, tanh_table(config), 0).matrix("layer1", n_in, n_out)
     bits = rng.integers(0, 2, (n_out, n_in, config.cells))
     matrix.program(bits)
-    return Dense(matrix, dtype), trit.weights(bits).astype(int)
+    return Dense(matrix, dtype), cell_weights(bits).astype(int)
 
 
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])

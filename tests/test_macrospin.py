@@ -14,8 +14,8 @@ from scipy.integrate import dblquad, solve_ivp
 from scipy.stats import fisher_exact
 
 from golden import device, macrospin
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.macrospin import Macrospin
-from golden.ptable import AP_TO_P, P_TO_AP
 
 HBAR, ELECTRON, GAMMA = 1.054572e-34, 1.602177e-19, 1.760860e11
 DEFAULT, RETENTION = device.load("default"), device.load("retention")

@@ -10,7 +10,7 @@ import pytest
 from measurements import points
 from scipy import stats
 
-from golden.ptable import AP_TO_P, P_TO_AP
+from golden.codes import AP_TO_P, P_TO_AP
 from spintrit.measured import ALPHA, Measured, read_csv
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from floatnet import check_gradients
 
-from golden import trit
 from golden.array import GoldenArray
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.layers import squared_hinge
 from golden.matrix import ArrayBank
@@ -105,11 +105,11 @@ def test_weights_move_only_as_the_gradient_says(synapse, blind):
     net.initialise(np.random.default_rng(5), 0.5)
     rng = np.random.default_rng(6)
     u, labels = rng.integers(-1, 2, (30, 12)), rng.integers(0, 5, 30)
-    before = trit.weights(net.read()["layer1"]).astype(int)
+    before = cell_weights(net.read()["layer1"]).astype(int)
     net.backward(squared_hinge(net.forward(u, train=True), labels)[1])
     gradient = net.weighted[0].gradient()
     switched = net.update(Momentum(), 0.3, rng, blind=blind)
-    moved = trit.weights(net.read()["layer1"]) - before
+    moved = cell_weights(net.read()["layer1"]) - before
     assert switched > 0
     assert moved.any()
     assert (moved * gradient <= 0).all()

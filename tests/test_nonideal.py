@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from golden import curve, device, nonideal, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.nonideal import Groups, NonIdealities
-from golden.ptable import AP_TO_P, P_TO_AP
 
 DEFAULT = device.load("default")
 CURVE = curve.load(DEFAULT)

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
-from golden.ptable import AP_TO_P, P_TO_AP, ProbabilityTable, encode, tanh_table
+from golden.ptable import ProbabilityTable, encode, tanh_table
 
 M = 3.0  # tau(nu) = tanh(3 nu / dz)
 

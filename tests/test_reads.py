@@ -16,13 +16,13 @@ from golden.accel.twin import GoldenAccelerator
 from golden.array import GoldenArray
 from golden.backend import NUMPY
 from golden.coder import CoderConfig
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.environment import Conditions
 from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
 from golden.optim import Gradient
-from golden.ptable import AP_TO_P, P_TO_AP
 from golden.reads import Reads
 from golden.spec import Block, parse
 from golden.train import BEST, TrainConfig, Trainer

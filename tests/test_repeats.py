@@ -12,7 +12,7 @@ from measurements import cut, noisy, points, precessional, shots, text_of, therm
 from scipy import stats
 
 from golden import tablefile
-from golden.ptable import AP_TO_P
+from golden.codes import AP_TO_P
 from spintrit.fit import fit
 from spintrit.measured import Measured, read_csv
 from spintrit.repeats import TOLERANCE, WIDEST, group, pool

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
 from golden import device, switching
+from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS
-from golden.ptable import AP_TO_P, P_TO_AP
 from golden.switching import Drive
 
 DEFAULT, RETENTION, STOCHASTIC = (

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
 
-from golden import protocol, trit
+from golden import protocol
 from golden.activity import COUNTERS
 from golden.array import GoldenArray
 from golden.backend import NUMPY
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.data import Split, load
 from golden.lockstep import LockstepArray, Mismatch
@@ -70,7 +71,7 @@ def test_weights_alone_give_the_test_accuracy(unbroken, tmp_path):
     w = np.load(path)
     x = SPLIT.x_test.astype(float)
     for layer in ("layer1", "layer2"):
-        np.testing.assert_array_equal(w[f"{layer}.weights"], trit.weights(w[f"{layer}.cells"]))
+        np.testing.assert_array_equal(w[f"{layer}.weights"], cell_weights(w[f"{layer}.cells"]))
         s = x @ w[f"{layer}.weights"].T
         x = (s - w[f"{layer}.mean"]) / np.sqrt(w[f"{layer}.variance"] + 1e-4)
         scores = x = x * w[f"{layer}.gamma"] + w[f"{layer}.beta"]

@@ -23,7 +23,7 @@ from enum import IntEnum
 
 import numpy as np
 
-from golden import protocol, trit
+from golden import protocol
 from golden.accel.config import (
     OFFSET_BITS,
     STATES,
@@ -32,6 +32,7 @@ from golden.accel.config import (
     AcceleratorConfig,
 )
 from golden.accel.interface import Space
+from golden.codes import TRIT_BITS, trit_planes
 from golden.lfsr import STATE_BITS
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
@@ -55,7 +56,7 @@ def space_words(config: AcceleratorConfig) -> dict[Space, tuple[int, int]]:
     rows, tiles = config.array.rows, config.tiles
     return {
         Space.PROGRAM: (config.program_words, 32),
-        Space.ACTIVATIONS: (config.activation_words, rows * trit.TRIT_BITS),
+        Space.ACTIVATIONS: (config.activation_words, rows * TRIT_BITS),
         Space.ERRORS: (config.error_words, rows * config.array.error_bits),
         Space.WINDOWS: (config.error_words, rows * WINDOW_BITS),
         Space.LABELS: (config.positions, 16),
@@ -70,7 +71,7 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
     """The 32-bit words of a space's values, (count, words)."""
     bits = space_words(config)[space][1]
     if space is Space.ACTIVATIONS:
-        return protocol.to_words(trit.planes(values), bits)
+        return protocol.to_words(trit_planes(values), bits)
     if space is Space.ERRORS:
         return protocol.to_words(protocol.to_bits(values, 8), bits)
     if space is Space.WINDOWS:

@@ -21,7 +21,7 @@ from hdl.accel.divider import Divider
 from hdl.accel.layouts import instruction_layout, threshold_layout, total_layout
 from hdl.accel.loops import clip
 from hdl.delay import delayed
-from hdl.registers import unused
+from hdl.lint import unused
 
 FINE_BITS = TOTAL_BITS + FRACTION + 1
 

@@ -4,7 +4,6 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import trit
 from golden.accel.config import (
     SCORE_BITS,
     SCORE_FRACTION,
@@ -13,13 +12,14 @@ from golden.accel.config import (
     WINDOW_BITS,
     AcceleratorConfig,
 )
+from golden.codes import TRIT_BITS
 from hdl.accel.column import Column
 from hdl.accel.issue import LANE_BITS
 from hdl.accel.layouts import instruction_layout, result_layout, threshold_layout, total_layout
 from hdl.accel.loops import ADDRESS_BITS, Loops, clip
 from hdl.count import add_up
 from hdl.delay import delayed
-from hdl.registers import unused
+from hdl.lint import unused
 
 _LATENCY = 4  # cycles from a position's address to what is written
 
@@ -90,7 +90,7 @@ class Columns(wiring.Component):
                 "totals": In(data.ArrayLayout(total_layout(), tiles)),
                 "out_at": Out(ADDRESS_BITS),
                 "error_at": Out(ADDRESS_BITS),
-                "activation": In(rows * trit.TRIT_BITS),
+                "activation": In(rows * TRIT_BITS),
                 "window": In(rows * WINDOW_BITS),
                 "label_at": Out(16),
                 "label": In(16),
@@ -99,7 +99,7 @@ class Columns(wiring.Component):
                 "write_at": Out(ADDRESS_BITS),
                 "write_error_at": Out(ADDRESS_BITS),
                 "write_position": Out(16),
-                "new_activation": Out(rows * trit.TRIT_BITS),
+                "new_activation": Out(rows * TRIT_BITS),
                 "new_window": Out(rows * WINDOW_BITS),
                 "new_result": Out(result_layout()),
                 "lane": Out(LANE_BITS),
@@ -282,15 +282,15 @@ class Columns(wiring.Component):
         rows = self._config.array.rows
         planes = zip(*(Cat(nonzero, negative, window) for nonzero, negative, window, _ in tiles),
                      strict=True)  # fmt: skip
-        olds = [final.activation[i * rows : (i + 1) * rows] for i in range(trit.TRIT_BITS)]
+        olds = [final.activation[i * rows : (i + 1) * rows] for i in range(TRIT_BITS)]
         olds += [final.window[i * rows : (i + 1) * rows] for i in range(WINDOW_BITS)]
         news = []
         for old, bits in zip(olds, planes, strict=True):
             # A tile's bit at every lane that it may be for; the mask says which it is.
             news.append((old & ~mask) | (Cat(bits).replicate(rows // len(tiles)) & mask))
         m.d.comb += [
-            self.new_activation.eq(Cat(news[: trit.TRIT_BITS])),
-            self.new_window.eq(Cat(news[trit.TRIT_BITS :])),
+            self.new_activation.eq(Cat(news[:TRIT_BITS])),
+            self.new_window.eq(Cat(news[TRIT_BITS:])),
         ]
 
     def _score(self, m, tiles, valid, final, column):

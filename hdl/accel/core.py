@@ -22,8 +22,8 @@ from hdl.accel.tile import Tile
 from hdl.accel.totals import Totals
 from hdl.count import add_up
 from hdl.delay import delayed
+from hdl.lint import unused
 from hdl.port import LATENCY
-from hdl.registers import unused
 
 COUNTERS = tuple(Counts.__dataclass_fields__)
 _PENDING = 2  # columns between the tiles and their thresholds: the memory of totals has two banks

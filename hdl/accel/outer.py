@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import protocol, trit
+from golden import protocol
 from golden.accel.config import FRACTION, OFFSET_BITS, AcceleratorConfig
+from golden.codes import TRIT_BITS
 from golden.lfsr import STATE_BITS, stream_states
 from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
 from hdl.accel.issue import marks_layout
@@ -13,8 +14,8 @@ from hdl.accel.layouts import instruction_layout, threshold_layout
 from hdl.accel.loops import ADDRESS_BITS, clip
 from hdl.count import add_up
 from hdl.delay import delayed
+from hdl.lint import unused
 from hdl.port import COUNTED
-from hdl.registers import unused
 
 TOTAL_BITS = 48
 LOGARITHM_BITS = 16
@@ -56,7 +57,7 @@ class Outer(wiring.Component):
                 "instruction": In(instruction_layout()),
                 "start": In(1),
                 "marks": In(marks_layout()),
-                "inputs": In(rows * trit.TRIT_BITS),
+                "inputs": In(rows * TRIT_BITS),
                 "errors": In(data.ArrayLayout(signed(config.array.error_bits), tiles)),
                 "pulse": Out(1),
                 "column": Out(ADDRESS_BITS),

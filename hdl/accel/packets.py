@@ -12,7 +12,7 @@ from golden.registers import Fault
 from hdl.accel.core import PART, PART_BITS, host_port, part_of
 from hdl.accel.loops import lookup
 from hdl.controller import word_layout
-from hdl.registers import unused
+from hdl.lint import unused
 
 WORD = word_layout(32)
 _HEADER = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in HEADER.items()})

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accel.config import TOTAL_BITS, AcceleratorConfig
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import total_layout
-from hdl.registers import unused
+from hdl.lint import unused
 
 
 class Totals(wiring.Component):

@@ -1,8 +1,8 @@
-"""What an array behind a serial line and its host agree on, beyond ``golden.protocol``.
+"""Serial framing: how the commands of ``golden.protocol`` travel between a host and an array.
 
-The line is that of ``hdl.uart``. Its registers are read only, some of ``golden.registers`` at their
-addresses with an ID of their own; ``S`` takes a command frame and ``o`` and ``l`` bring its result
-frame, a word in as many parts of 32 bits as it needs, low bits first. Nothing here needs Amaranth.
+The line is that of ``hdl.uart``. Its registers are read only: some of ``golden.registers``, at
+their addresses, with an ID of their own. ``S`` takes a command frame; ``o`` and ``l`` bring its
+result frame. A word is sent in as many parts of 32 bits as it needs, low bits first.
 """
 
 from golden import protocol
@@ -12,9 +12,9 @@ from golden.registers import by_name
 
 ARRAY_ID = 0x53504152
 VERSION = 0x00010000
-BAUDS = 300, 12_000_000  # lowest and highest, of any line here
+BAUDS = 300, 12_000_000  # lowest and highest of any line
 TRAILER_PARTS = protocol.CONTROL_BITS // 32
-SHAPE = ("SHAPE", "LAYOUT", "MEMORY3")  # registers that tell the array's parameters
+SHAPE = ("SHAPE", "LAYOUT", "MEMORY3")  # registers that hold the array's parameters
 _REGISTERS = by_name()
 ADDRESSES = tuple(_REGISTERS[name].address for name in ("ID", "VERSION", *SHAPE))
 
@@ -37,7 +37,7 @@ def result_parts(op: Op, config: ArrayConfig) -> int:
 
 
 def registers(config: ArrayConfig) -> dict[int, int]:
-    """What the registers of an array read as, by address.
+    """Words that the registers of an array read as, by address.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def config_of(words: dict[int, int]) -> ArrayConfig:
     Raises
     ------
     ValueError
-        If it is none of ours, or of a version that is not known here.
+        If the ID is not an array's, or the version is not known.
     """
     for name, wanted in (("ID", ARRAY_ID), ("VERSION", VERSION)):
         found = words[_REGISTERS[name].address]

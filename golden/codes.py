@@ -1,10 +1,12 @@
-"""The trit code and the synapse's states: the one place where either is defined.
+"""Codes that golden model and hardware share: pulse directions, trits, the synapse's states.
 
 A trit is two bits, bit 0 "not zero" and bit 1 "negative": 00 = 0, 01 = +1, 11 = -1. 10 never
 occurs; whoever reads only bit 0 and the AND of both takes it for 0.
 """
 
 import numpy as np
+
+AP_TO_P, P_TO_AP = 0, 1  # the direction in which a pulse drives a junction
 
 TRIT_BITS = 2
 ZERO, PLUS, ILLEGAL, MINUS = 0b00, 0b01, 0b10, 0b11
@@ -16,18 +18,18 @@ STATES = {
 }
 
 
-def encode(trits: np.ndarray) -> np.ndarray:
+def encode_trits(trits: np.ndarray) -> np.ndarray:
     """Two-bit codes (uint8) of trits in {-1, 0, 1}, any shape; the caller has checked them."""
     return (trits & 0b11).astype(np.uint8)
 
 
-def planes(trits: np.ndarray) -> np.ndarray:
+def trit_planes(trits: np.ndarray) -> np.ndarray:
     """Bit planes (uint8), bit 0 then bit 1, of trits of shape (n, length): (n, 2, length)."""
-    codes = encode(trits)
+    codes = encode_trits(trits)
     return np.stack([codes & 1, codes >> 1], axis=1)
 
 
-def decode(codes: np.ndarray) -> np.ndarray:
+def decode_trits(codes: np.ndarray) -> np.ndarray:
     """Trits (int8) of two-bit codes, any shape.
 
     Raises
@@ -41,7 +43,7 @@ def decode(codes: np.ndarray) -> np.ndarray:
     return (codes & 1).astype(np.int8) - (codes & 2).astype(np.int8)
 
 
-def weights(bits: np.ndarray) -> np.ndarray:
+def cell_weights(bits: np.ndarray) -> np.ndarray:
     """Weights (int8) of cell bits of shape (..., cells): m1 - m2, or 2 m - 1 of a single cell."""
     cells = np.asarray(bits).astype(np.int8)
     if cells.shape[-1] == 2:
@@ -49,7 +51,7 @@ def weights(bits: np.ndarray) -> np.ndarray:
     return 2 * cells[..., 0] - 1
 
 
-def states(bits: np.ndarray) -> np.ndarray:
+def cell_states(bits: np.ndarray) -> np.ndarray:
     """State numbers (uint8), indices into ``STATES``, of cell bits of shape (..., cells)."""
     cells = np.asarray(bits, np.uint8)
     return cells[..., 0] if cells.shape[-1] == 1 else cells[..., 0] + 2 * cells[..., 1]
