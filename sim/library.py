@@ -16,7 +16,8 @@ import platformdirs
 
 from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
-from sim.toolchain import MAKE_FLAGS, ToolError, Verilator, find_verilator
+from sim.compiling import compile_model
+from sim.toolchain import ToolError, Verilator, find_verilator
 from synth.generate import TOP_NAME, array_verilog
 from synth.scratch import building, plain_folder
 
@@ -26,9 +27,8 @@ Functions = Mapping[str, tuple[Any, list[Any]]]
 _FLAGS = [
     *("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-lint"),
     *("-CFLAGS", "-fPIC -fno-math-errno"),
-    *MAKE_FLAGS,
-    *("-MAKEFLAGS", "OPT_FAST=-O3 OPT_SLOW=-O0 OPT_GLOBAL=-O1"),
 ]
+_MAKE = ["OPT_FAST=-O3", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
 
 
 def cache_folder() -> Path:
@@ -65,7 +65,7 @@ def build_with(text: str, top: str, prefix: str, driver: Path, what: str) -> Pat
     ``build``; ``what`` names the design in messages."""
     verilator = find_verilator()
     machine = " ".join((platform.machine(), *platform.libc_ver()))
-    parts = [text, driver.read_text(), verilator.identity, machine, *_FLAGS]
+    parts = [text, driver.read_text(), verilator.identity, machine, *_FLAGS, *_MAKE]
     folder = cache_folder() / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     for library in folder.glob(f"{_NAME}-*.so"):
         if _is_sound(library):
@@ -110,14 +110,15 @@ def _compile(verilator: Verilator, scratch: Path, top: str, prefix: str, driver:
     """The library of ``<top>.v`` in ``scratch``."""
     source, library = scratch / driver.name, scratch / f"{_NAME}.so"
     shutil.copyfile(driver, source)
-    verilator.run(
-        "--cc", "--exe", "--build", "-j", str(os.cpu_count() or 1),
-        *_FLAGS,
-        "--prefix", prefix, "--top-module", top, "--Mdir", str(scratch / "objects"),
-        "-LDFLAGS", "-shared",
-        "-o", str(library), str(scratch / f"{top}.v"), str(source),
-        cwd=scratch,
-    )  # fmt: skip
+    objects = scratch / "objects"
+    objects.mkdir()
+    arguments = [
+        *("--exe", *_FLAGS, "--top-module", top, "-LDFLAGS", "-shared", "-o", str(library)),
+        *(str(scratch / f"{top}.v"), str(source)),
+    ]
+    compile_model(
+        verilator, arguments, prefix=prefix, folder=objects, make=_MAKE, cache=cache_folder()
+    )
     if not library.exists():
         raise ToolError(f"Verilator made no library {library}")
     return library

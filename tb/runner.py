@@ -1,7 +1,6 @@
 """Building a design with Verilator, once, and running a cocotb test module on it."""
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import shutil
@@ -15,11 +14,11 @@ import cocotb
 from amaranth.lib import wiring
 from cocotb_tools import config
 from cocotb_tools.check_results import get_results
-from cocotb_tools.runner import Runner, VerilatorControlFile, get_runner
+from cocotb_tools.runner import Runner, get_runner
 
-from golden.checkpoint import write_atomically
+from sim.compiling import compile_model, is_sound, keep, locked
 from sim.library import build_folder, say
-from sim.toolchain import MAKE_FLAGS, ToolError, Verilator, error_lines, find_verilator
+from sim.toolchain import Verilator, find_verilator
 from synth.generate import TOP_NAME, component_verilog
 from synth.scratch import is_plain
 
@@ -29,9 +28,8 @@ WAVES = "SPINTRIT_WAVES"  # environment variable: set to anything, waveforms go 
 
 # Ports alone are public, instead of every signal as cocotb asks for: half the time to build, a
 # fraction of the time to run. Registers start at random values, so that reset has to set them.
-_BUILD = ["--no-public-flat-rw", "-Wno-lint", "--x-assign", "unique", "--x-initial", "unique"]
-_MAKE = " ".join([*MAKE_FLAGS[1:], "OPT_FAST=-O1", "OPT_GLOBAL=-O0"])
-_SUMS = "sha256sums"
+_BUILD = ["-Wno-lint", "--x-assign", "unique", "--x-initial", "unique"]
+_MAKE = ["OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"]
 _PUBLIC = '`verilator_config\npublic_flat_rw -module "{top}" -var "*"\n'
 
 
@@ -80,7 +78,7 @@ def run_tb(
     made = build(text, top, waves=waves)
     folder.mkdir(parents=True, exist_ok=True)
     results, log = (folder / name for name in ("results.xml", "simulation.log"))
-    with _environment(find_verilator()) as runner:
+    with _runner() as runner:
         try:
             runner.test(
                 test_module=test_module,
@@ -121,91 +119,52 @@ def build(verilog: str, top: str, *, waves: bool = False) -> Path:
         If Verilator is missing or fails.
     """
     verilator = find_verilator()
-    parts = [verilog, top, verilator.identity, cocotb.__version__, str(waves), _MAKE, *_BUILD]
+    parts = [verilog, top, verilator.identity, cocotb.__version__, str(waves), *_MAKE, *_BUILD]
     folder = CACHE / hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
     CACHE.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not _is_sound(folder, [top]):
+    with locked(folder.with_suffix(".lock")):
+        if not is_sound(folder, [top]):
             shutil.rmtree(folder, ignore_errors=True)
             with build_folder(CACHE) as scratch:
                 say(f"compiling {top} for cocotb (about a minute, once per design) ...")
                 _compile(verilator, verilog, top, scratch, waves)
-                _keep(folder, [scratch / top])
+                (scratch / top).chmod(0o755)
+                keep(folder, [scratch / top])
     return folder
 
 
-def _keep(folder: Path, files: list[Path]) -> None:
-    """Copy files to a folder, and their digests."""
-    folder.mkdir(exist_ok=True)
-    for file in files:
-        write_atomically(folder / file.name, file.read_bytes())
-        (folder / file.name).chmod(0o755)
-    write_atomically(folder / _SUMS, _sums(folder, [file.name for file in files]))
-
-
-def _is_sound(folder: Path, names: list[str]) -> bool:
-    """Whether ``_keep`` has put these files there, and they are as they were."""
-    try:
-        return (folder / _SUMS).read_bytes() == _sums(folder, names)
-    except FileNotFoundError:
-        return False
-
-
-def _sums(folder: Path, names: list[str]) -> bytes:
-    """As sha256sum writes them."""
-    digests = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in sorted(names)}
-    return "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()
-
-
 def _compile(verilator: Verilator, verilog: str, top: str, folder: Path, waves: bool) -> None:
-    source, public, log = (folder / name for name in (f"{top}.v", "public.vlt", "build.log"))
+    source, public = folder / f"{top}.v", folder / "public.vlt"
     source.write_text(verilog)
     public.write_text(_PUBLIC.format(top=top))
-    # Verilator's own part is the same for all designs: make finds it up to date.
-    parts = [verilator.identity, str(ROOT), str(waves), _MAKE]
-    runtime = CACHE / f"runtime-{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"
-    known = sorted(path.name for path in runtime.glob("verilated*.o"))
-    if known and _is_sound(runtime, known):
-        for name in known:
-            shutil.copy(runtime / name, folder)
-    with _environment(verilator, folder) as runner:
-        try:
-            runner.build(
-                sources=[VerilatorControlFile(public), source],
-                hdl_toplevel=top,
-                build_dir=folder,
-                build_args=_BUILD,
-                timescale=("1ns", "1ps"),
-                waves=waves,
-                log_file=log,
-            )
-        except RuntimeError as error:
-            raise ToolError(f"{top} does not compile:\n{error_lines(log.read_text())}") from error
-    if not (known and _is_sound(runtime, known)):
-        _keep(runtime, list(folder.glob("verilated*.o")))
+    libraries = _linked(config.libs_dir, folder)
+    main = _linked(config.share_dir, folder) / "lib" / "verilator" / "verilator.cpp"
+    link = f"-Wl,-rpath,{libraries} -L{libraries} -lcocotbvpi_verilator"
+    arguments = [
+        *("--exe", "--vpi", "--timescale", "1ns/1ps", "--top-module", top, "-o", top, *_BUILD),
+        *(["--trace"] if waves else []),
+        *("-LDFLAGS", link, str(main), str(public), str(source)),
+    ]
+    compile_model(verilator, arguments, prefix="Vtop", folder=folder, make=_MAKE, cache=CACHE)
+
+
+def _linked(folder: Path, place: Path) -> Path:
+    """``folder``, or a link to it in ``place`` where make does not take its path."""
+    if is_plain(folder):
+        return folder
+    link = place / folder.name
+    link.symlink_to(folder, target_is_directory=True)
+    return link
 
 
 @contextlib.contextmanager
-def _environment(verilator: Verilator, links: Path | None = None) -> Iterator[Runner]:
-    """A runner, in Verilator's environment; outside of pytest, as it were, where it would leave
-    with SystemExit.
-
-    Where make does not take cocotb's path, a link in the folder ``links`` leads there.
-    """
+def _runner() -> Iterator[Runner]:
+    """A runner outside of pytest, as it were, where it would leave with SystemExit."""
     path = sys.path if str(ROOT) in sys.path else [*sys.path, str(ROOT)]
-    with contextlib.ExitStack() as stack:
-        variables = {**stack.enter_context(verilator.plain()).environment, "MAKEFLAGS": _MAKE}
-        if not is_plain(config.libs_dir):
-            known = [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")]
-            variables["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, known))
-            for name in ("libs_dir", "share_dir") if links else ():
-                assert links
-                link = links / name
-                link.symlink_to(getattr(config, name), target_is_directory=True)
-                stack.enter_context(mock.patch.object(config, name, link))
-        stack.enter_context(mock.patch.dict(os.environ, variables))
-        stack.enter_context(mock.patch.object(sys, "path", path))
+    # The path of a link, which is in the executable, has gone.
+    known = [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")]
+    variables = {"LD_LIBRARY_PATH": os.pathsep.join(filter(None, known))}
+    with mock.patch.dict(os.environ, variables), mock.patch.object(sys, "path", path):
         os.environ.pop("PYTEST_CURRENT_TEST", None)
         yield get_runner("verilator")
 

@@ -13,7 +13,7 @@ import pytest
 
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from sim import library
+from sim import compiling, library
 from sim.array import RtlArray
 from sim.toolchain import OLDEST, ToolError, find_verilator
 from synth.generate import array_verilog
@@ -237,7 +237,7 @@ wait
 """
 BUILD = """
 from tb.test_build import SMALL
-from sim import library
+from sim import compiling, library
 library.build(SMALL, "")
 """
 
@@ -350,3 +350,35 @@ def test_damaged_cocotb_build_is_made_anew(tmp_path, monkeypatch):
         made.unlink()
         runner.build("", "top")
         assert counter.call_count == len(DAMAGES) + 2
+
+
+def test_own_part_of_verilator_is_compiled_once_and_again_if_damaged(tmp_path):
+    calls = []
+
+    class Noted(compiling._Make):
+        def __call__(self, *targets):
+            calls.append(super().__call__(*targets))
+            return calls[-1]
+
+    def compiled(name):
+        """Whether a design compiles ``verilated.cpp`` besides asking how that is done."""
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "main.cpp").write_text("int main() {}\n")
+        (folder / "top.v").write_text("module top(input a, output b); assign b = !a; endmodule\n")
+        arguments = ["--exe", "-o", "top", str(folder / "top.v"), str(folder / "main.cpp")]
+        calls.clear()
+        compiling.compile_model(
+            find_verilator(), arguments, prefix="Vtop", folder=folder,
+            make=["OPT_FAST=-O0", "OPT_GLOBAL=-O0"], cache=tmp_path / "cache",
+        )  # fmt: skip
+        assert subprocess.run([folder / "top"], check=False).returncode == 0
+        return sum("verilated.cpp" in log for log in calls[1:])
+
+    with mock.patch.object(compiling, "_Make", Noted):
+        assert compiled("first") == 1
+        assert compiled("second") == 0
+        (kept,) = (tmp_path / "cache").glob("*/verilated.o")
+        kept.write_bytes(CONTENT)
+        assert compiled("third") == 1
+        assert compiled("fourth") == 0
