@@ -9,6 +9,7 @@ import numpy as np
 
 from golden import cell
 from golden.codes import AP_TO_P, P_TO_AP
+from golden.config import ArrayConfig
 
 _OUTCOMES = ("p_idle", "p_failed", "p_switched", "ap_idle", "ap_failed", "ap_switched")
 # A conversion is a sum that a converter gives: a column's in FORWARD, a row's in BACKWARD. A drive
@@ -31,6 +32,15 @@ COUNTERS = (
     "cells_aged",  # flipped by AGE
 )
 COUNT_BITS = 64
+
+
+def bits_set(array: ArrayConfig) -> float:
+    """Bits set of an error's magnitude on average, other than 0 and uniform (assumed).
+
+    m 2^(m - 1) / (2^m - 1) of m = error_bits - 1 bits: half of them, but never none.
+    """
+    m = array.error_bits - 1
+    return m * 2 ** (m - 1) / (2**m - 1)
 
 
 def since(now: int, before: int) -> int:

@@ -10,8 +10,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from golden.checkpoint import write_atomically
 from golden.extras import install
+from golden.files import write_atomically
 
 
 def folder(otherwise: str = "") -> Path:

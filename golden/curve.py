@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import cache, checkpoint, checks, device, levels, macrospin, switching
+from golden import cache, checks, device, files, levels, macrospin, switching
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import DIRECTIONS, Device
 from golden.levels import Levels
@@ -199,7 +199,7 @@ def physics(device: Device) -> dict[str, Any]:
 def identity(device: Device) -> str:
     """Digest of what decides the device's switching."""
     text = json.dumps(physics(device), sort_keys=True)
-    return checkpoint.digest(np.frombuffer(text.encode(), np.uint8))[:16]
+    return files.digest(np.frombuffer(text.encode(), np.uint8))[:16]
 
 
 def as_dict(curve: Curve) -> dict[str, Any]:
@@ -237,7 +237,7 @@ def keep() -> None:
                 level["knots"] = np.round(level["knots"], 9).tolist()
         kept[identity(made.device)] = document
     content = json.dumps(kept, indent=1) + "\n"
-    checkpoint.write_atomically(Path(__file__).with_name("curves.json"), content.encode())
+    files.write_atomically(Path(__file__).with_name("curves.json"), content.encode())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ How an operation is taken to happen:
   zero weight's as well (their currents cancel), then one conversion. Bits enough for the exact sum.
 - BACKWARD reads a row at a time, bit-serially: the error_bits - 1 magnitude bits of d one after the
   other, its sign as the polarity, one conversion and one shift-and-add a bit. Magnitudes other than
-  0 are assumed uniform, which sets about half of their bits (see ``bits_set``).
+  0 are assumed uniform, which sets about half of their bits (see ``golden.activity.bits_set``).
 - UPDATE drives each pulse's cell at ``v_write_v`` for the pulse's length. A cell that switches is
   assumed to do so half way through its pulse (see ``switched_bounds`` for the extremes). The exact
   rule reads each cell of the column first, one bit each.
@@ -24,6 +24,7 @@ from collections.abc import Mapping, Sequence
 
 from golden import checks
 from golden.activity import COUNTERS as COUNTED
+from golden.activity import bits_set
 from golden.codes import TRIT_BITS
 from golden.config import MOST_ADC_BITS, ArrayConfig
 from golden.costs import Costs
@@ -60,15 +61,6 @@ def pulse_w(device: Device) -> tuple[float, float]:
 def _of_states(device: Device, voltage_v: float, over_ohm: float) -> tuple[float, float]:
     on, off = (float(ohm) for ohm in device.resistances_ohm(voltage_v))
     return over_ohm / (on + device.r_access_ohm), over_ohm / (off + device.r_access_ohm)
-
-
-def bits_set(array: ArrayConfig) -> float:
-    """Bits set of an error's magnitude on average, other than 0 and uniform (assumed).
-
-    m 2^(m - 1) / (2^m - 1) of m = error_bits - 1 bits: half of them, but never none.
-    """
-    m = array.error_bits - 1
-    return m * 2 ** (m - 1) / (2**m - 1)
 
 
 # --- a run ---

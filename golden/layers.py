@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike
 from golden import checks
 from golden.backend import NUMPY, Backend, namespace
 
+MOST_SIZE = 100.0  # largest threshold r and window a of an activation
 BN_EPSILON = 1e-4  # GXNOR's published code
 BN_ALPHA = 0.1  # weight of the newest batch in the running statistics, GXNOR's published code
 SPREADS = ("variance", "deviation")

@@ -14,6 +14,8 @@ from numpy.typing import DTypeLike
 from golden import checks
 from golden.backend import namespace
 
+LEAST_RATE = 1e-12  # least learning rate
+MOST_DEAD_ZONE = 6.0  # largest k of ``Gradient``
 _MOST_STEPS = (1 << 63) - 1
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from golden.activity import bits_set
 from golden.config import ArrayConfig
-from golden.energy import bits_set
 from golden.protocol import Op
 
 
@@ -13,7 +13,7 @@ class Reads:
     """Reads of a matrix's cells since the last ``take``.
 
     A cell is read when its row is driven in FORWARD, once a plane of trits, or its column in
-    BACKWARD, once for each bit that is set in the error's magnitude (``golden.energy.bits_set`` on
+    BACKWARD, once for each bit that is set in the error's magnitude (``golden.activity.bits_set`` on
     average). Rows and columns that the matrix leaves unused in its arrays, and other matrices
     beside it, count for nothing.
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import checkpoint
+from golden import files
 from golden.network import SynapseNetwork
 
 
 def digest(weights: dict[str, np.ndarray]) -> str:
     """SHA-256 of a network's weights, whatever their order."""
     names = np.frombuffer(" ".join(sorted(weights)).encode(), np.uint8)
-    return checkpoint.digest(names, *(weights[name] for name in sorted(weights)))
+    return files.digest(names, *(weights[name] for name in sorted(weights)))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checkpoint
+from golden import files
 from golden.device import Device
 from golden.ptable import ProbabilityTable
 
@@ -44,7 +44,7 @@ def save(file: TableFile, path: Path) -> None:
     OSError
         Naming the file, if it cannot be written.
     """
-    checkpoint.write_atomically(path, dumps(file).encode())
+    files.write_atomically(path, dumps(file).encode())
 
 
 def dumps(file: TableFile) -> str:

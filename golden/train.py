@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checkpoint, ptable, spec
+from golden import checkpoint, files, ptable, spec
 from golden.activity import COUNTERS, since
 from golden.array import GoldenArray, SynapseArray
 from golden.backend import Backend
@@ -166,9 +166,9 @@ class Trainer:
             **own,
             "matrices": "chip" if chip else backend.name if backend else "arrays",
             "augment": split.augment,
-            "table": checkpoint.digest(*table.arrays()),
+            "table": files.digest(*table.arrays()),
             **conditions.identity(),
-            "data": checkpoint.digest(*split.arrays()),
+            "data": files.digest(*split.arrays()),
             "start": start.digest if start else None,
         }
         self.network.initialise(self.rngs["start"], config.density)
@@ -240,12 +240,12 @@ class Trainer:
             self._save()
         if self.out:
             text = "".join(_line(entry) for entry in self.metrics)
-            checkpoint.write_atomically(self.out / METRICS, text.encode())
+            files.write_atomically(self.out / METRICS, text.encode())
         while self.epoch < self.config.epochs:
             self.metrics.append(self._train_epoch())
             if self.out:
                 path = self.out / METRICS
-                with checkpoint.naming(path), path.open("a") as file:
+                with files.naming(path), path.open("a") as file:
                     file.write(_line(self.metrics[-1]))
             self._save()
             if self._on_epoch:
@@ -263,7 +263,7 @@ class Trainer:
             test = self._accuracy(self.split.x_test, self.split.y_test)
         if self.out:
             for name, arrays in ((WEIGHTS, weights), (BEST, self.network.weights())):
-                checkpoint.write_atomically(self.out / name, checkpoint.npz(arrays))
+                files.write_atomically(self.out / name, files.npz(arrays))
         return Result(
             test_accuracy=test,
             last_test_accuracy=last,

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from golden import checks, spec
-from golden.layers import SPREADS
-from golden.optim import OPTIMISERS
+from golden.layers import MOST_SIZE, SPREADS
+from golden.optim import LEAST_RATE, MOST_DEAD_ZONE, OPTIMISERS
 
-LEAST_RATE = 1e-12  # of learning
-MOST_SIZE, MOST_DEAD_ZONE = 100.0, 6.0  # of threshold and window
 RULES = ("exact", "blind")
 ACTIVATIONS = ("ternary", "binary")
 

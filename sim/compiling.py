@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from golden.checkpoint import write_atomically
+from golden.files import write_atomically
 from sim.toolchain import MAKE_VARIABLES, ToolError, Verilator, error_lines
 from synth.tools import output
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import platformdirs
 
-from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
+from golden.files import write_atomically
 from sim.compiling import compile_model
 from sim.toolchain import ToolError, Verilator, find_verilator
 from synth.generate import TOP_NAME, array_verilog

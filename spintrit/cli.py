@@ -90,7 +90,7 @@ def _add_generate(commands: Any) -> None:
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    from golden.checkpoint import write_atomically
+    from golden.files import write_atomically
     from synth.generate import TOP_NAME, array_verilog
 
     config, init = fields(ArrayConfig, arguments), []

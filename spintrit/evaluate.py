@@ -18,10 +18,10 @@ from rich.progress import (
 
 from golden import backend, checks
 from golden.array import GoldenArray, SynapseArray
-from golden.checkpoint import write_atomically
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
 from golden.fast import WholeBank
+from golden.files import write_atomically
 from golden.lockstep import LockstepArray, Mismatch
 from golden.matrix import ArrayBank
 from golden.network import EVALUATION_BATCH, Network

@@ -7,7 +7,7 @@ from typing import Any
 
 from golden import spec
 from golden.array import GoldenArray
-from golden.checkpoint import npz, write_atomically
+from golden.files import npz, write_atomically
 from golden.layers import BN_EPSILON
 from golden.matrix import ArrayBank
 from golden.ptable import tanh_table

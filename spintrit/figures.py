@@ -9,8 +9,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from golden import checks
-from golden.checkpoint import write_atomically
 from golden.checks import InputWarning
+from golden.files import write_atomically
 from spintrit.options import PICTURES
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart.

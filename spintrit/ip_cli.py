@@ -52,7 +52,7 @@ def add(commands: Any) -> None:
 
 
 def _ip(arguments: argparse.Namespace) -> int:
-    from golden.checkpoint import write_atomically
+    from golden.files import write_atomically
     from synth.accelerator import ACCELERATOR_NAME, ip_files
     from synth.boards import Workload
 

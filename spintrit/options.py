@@ -12,9 +12,9 @@ from typing import Any
 
 from golden import checks
 from golden.backend import BACKENDS
-from golden.checkpoint import write_atomically
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
+from golden.files import write_atomically
 from golden.layers import SPREADS
 from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES

@@ -9,7 +9,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from golden.checkpoint import write_atomically
+from golden.files import write_atomically
 from spintrit.figures import SERIES, save
 from spintrit.options import no_run, writable
 from spintrit.studies import ACCURACY, STUDIES, jobs, recorded

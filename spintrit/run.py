@@ -21,12 +21,12 @@ from rich.progress import (
 
 from golden import backend, curve, device, tablefile
 from golden.array import GoldenArray, SynapseArray
-from golden.checkpoint import alone, write_atomically
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
 from golden.device import Device
 from golden.environment import Conditions
+from golden.files import alone, write_atomically
 from golden.lockstep import LockstepArray, Mismatch
 from golden.nonideal import NonIdealities
 from golden.optim import OPTIMISERS

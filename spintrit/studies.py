@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from golden import checks, jsonfile
-from golden.checkpoint import alone, write_atomically
+from golden.files import alone, write_atomically
 from golden.train import CHECKPOINT
 from spintrit.records import SUMMARY
 from spintrit.studyfile import Study, read

@@ -76,7 +76,7 @@ def add(commands: Any) -> None:
 
 def _synth(arguments: argparse.Namespace) -> int:
     from golden import checks
-    from golden.checkpoint import write_atomically
+    from golden.files import write_atomically
     from spintrit.synth_table import show
     from synth.flow import MOST_SEED
     from synth.report import report

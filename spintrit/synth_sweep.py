@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
 from golden import checks, jsonfile
-from golden.checkpoint import alone, write_atomically
 from golden.config import DRAW_BITS, ArrayConfig
+from golden.files import alone, write_atomically
 from spintrit.figures import SERIES
 from spintrit.synth_page import COLUMNS, page
 from synth.report import key, report

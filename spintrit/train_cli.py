@@ -186,7 +186,7 @@ def demo_folder(seed: int, on_chip: bool) -> Path:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from golden.checkpoint import write_atomically
+    from golden.files import write_atomically
     from spintrit.source import Source
     from synth.generate import TOP_NAME, array_verilog
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from golden import jsonfile
-from golden.checkpoint import write_atomically
+from golden.files import write_atomically
 
 PHASES = ("forward", "backward", "update")
 _COUNTS = "accelerator."  # before the names of an accelerator's own counters

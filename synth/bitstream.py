@@ -10,7 +10,7 @@ from typing import Any
 
 from golden import checks
 from golden.accel.config import AcceleratorConfig
-from golden.checkpoint import write_atomically
+from golden.files import write_atomically
 from hdl import pll
 from hdl.board import BoardTop
 from synth import flow, yosys

@@ -8,7 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from golden import checkpoint, protocol, spec
+from golden import files, protocol, spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
 from golden.fast import WholeBank
@@ -60,7 +60,7 @@ def run_of(folder, network, array, shape, bits=2):
         arrays[f"{layer.name}.variance"] = variance.astype(np.float32)
         arrays[f"{layer.name}.beta"] = rng.normal(0, 0.5, len(variance)).astype(np.float32)
     folder.mkdir()
-    (folder / "best.npz").write_bytes(checkpoint.npz(arrays))
+    (folder / "best.npz").write_bytes(files.npz(arrays))
     told = {
         "data": {"name": "mnist", "input_bits": bits, "shape": shape},
         "train_config": asdict(config),

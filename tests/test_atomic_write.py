@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from training import trainer
 
-from golden import checkpoint
+from golden import files
 from golden.train import METRICS
 
 
@@ -18,11 +18,11 @@ def test_only_regular_files_are_replaced(tmp_path):
     pipe, target, link = (tmp_path / name for name in ("pipe", "target", "link"))
     os.mkfifo(pipe)
     with pytest.raises(OSError, match=r"not a regular file: '.*pipe'$"):
-        checkpoint.write_atomically(pipe, b"new")
+        files.write_atomically(pipe, b"new")
     assert pipe.is_fifo()
     target.write_bytes(b"old")
     link.symlink_to(target)
-    checkpoint.write_atomically(link, b"new")
+    files.write_atomically(link, b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
     assert {path.name for path in tmp_path.iterdir()} == {"pipe", "target", "link"}
@@ -35,9 +35,9 @@ def test_a_failed_write_leaves_old_content_and_nothing_else(tmp_path, monkeypatc
     def fail(_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoint.os, "fsync", fail)
+    monkeypatch.setattr(files.os, "fsync", fail)
     with pytest.raises(OSError, match="disk full"):
-        checkpoint.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"old")]
 
 
@@ -48,9 +48,9 @@ def test_an_interrupt_when_the_file_is_in_place_stays_an_interrupt(tmp_path, mon
         replace(*paths)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(checkpoint.os, "replace", interrupted)
+    monkeypatch.setattr(files.os, "replace", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        checkpoint.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
     assert [(p.name, p.read_bytes()) for p in tmp_path.iterdir()] == [("file", b"new")]
 
 
@@ -60,9 +60,9 @@ def test_a_full_disk_is_told_with_the_file(tmp_path, monkeypatch, call, code):
     def fail(*_):
         raise OSError(code, os.strerror(code))
 
-    monkeypatch.setattr(checkpoint.os, call, fail)
+    monkeypatch.setattr(files.os, call, fail)
     with pytest.raises(OSError, match=rf"{os.strerror(code)}: '{tmp_path}/file'$") as caught:
-        checkpoint.write_atomically(tmp_path / "file", b"new")
+        files.write_atomically(tmp_path / "file", b"new")
     assert caught.value.errno == code
     assert not list(tmp_path.iterdir())
 
@@ -78,7 +78,7 @@ def small_files():
 
 def test_a_file_that_grows_too_large_is_named(tmp_path, small_files):
     with pytest.raises(OSError, match=rf"File too large: '{tmp_path}/file'$"):
-        checkpoint.write_atomically(tmp_path / "file", bytes(5000))
+        files.write_atomically(tmp_path / "file", bytes(5000))
     assert not list(tmp_path.iterdir())
 
 
@@ -96,17 +96,17 @@ def test_a_line_that_cannot_be_appended_names_its_file(tmp_path, small_files):
 def test_a_missing_folder_is_told_by_the_file_that_was_asked_for(tmp_path):
     path = tmp_path / "none" / "file"
     with pytest.raises(FileNotFoundError, match=rf"'{path}'$"):
-        checkpoint.write_atomically(path, b"")
+        files.write_atomically(path, b"")
 
 
 def test_permissions_are_those_of_the_umask_or_of_the_file_replaced(tmp_path):
     path = tmp_path / "file"
     before = os.umask(0o027)
     try:
-        checkpoint.write_atomically(path, b"new")
+        files.write_atomically(path, b"new")
         assert path.stat().st_mode & 0o777 == 0o640
         path.chmod(0o604)
-        checkpoint.write_atomically(path, b"newer")
+        files.write_atomically(path, b"newer")
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o604
@@ -116,7 +116,7 @@ def test_links_beside_a_file_are_not_followed(tmp_path):
     victim = tmp_path / "victim"
     victim.write_bytes(b"old")
     (tmp_path / "file.part").symlink_to(victim)
-    checkpoint.write_atomically(tmp_path / "file", b"new")
+    files.write_atomically(tmp_path / "file", b"new")
     assert victim.read_bytes() == b"old"
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -128,30 +128,30 @@ def test_what_killed_writers_have_left_goes_with_the_next_write(tmp_path):
     kept = [f"file.{alive}-01234567.part", f"file.{dead}-0123.part", f"other.{dead}-01234567.part"]
     for name in (f"file.{dead}-01234567.part", *kept):
         (tmp_path / name).write_bytes(b"half")
-    checkpoint.write_atomically(tmp_path / "file", b"new")
+    files.write_atomically(tmp_path / "file", b"new")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["file", *kept])
 
 
 def test_names_as_long_as_the_file_system_takes(tmp_path):
     for name in ("n" * 255, "\N{GREEK SMALL LETTER ALPHA}" * 127):
-        checkpoint.write_atomically(tmp_path / name, b"new")
+        files.write_atomically(tmp_path / name, b"new")
         assert (tmp_path / name).read_bytes() == b"new"
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from golden import checkpoint
-checkpoint.os.fsync = lambda _: None  # more writes, and closer together
+from golden import files
+files.os.fsync = lambda _: None  # more writes, and closer together
 for _ in range(500):
-    checkpoint.write_atomically(Path(sys.argv[1]), sys.argv[2].encode() * 50_000)
+    files.write_atomically(Path(sys.argv[1]), sys.argv[2].encode() * 50_000)
 """
 
 
 def test_two_writers_never_show_a_torn_or_empty_file(tmp_path):
     path, whole = tmp_path / "file", {b"a" * 50_000, b"b" * 50_000}
     command = [sys.executable, "-c", WRITER, str(path)]
-    root = Path(checkpoint.__file__).parents[1]
+    root = Path(files.__file__).parents[1]
     children = [subprocess.Popen([*command, letter], cwd=root) for letter in "ab"]
     seen = set()
     while any(child.poll() is None for child in children):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from commands import error_of, spintrit
 
-from golden import checkpoint
+from golden import files
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
@@ -304,7 +304,7 @@ def test_foreign_files_are_not_overwritten(tmp_path, capsys):
 
 
 def test_a_folder_is_one_process_s(tmp_path, capsys):
-    with checkpoint.alone(tmp_path):
+    with files.alone(tmp_path):
         told = error_of(f"{QUICK} --out {tmp_path}", capsys)
     assert told == (f"spintrit: error: out '{tmp_path}' is another process's, which runs in it\n")
     assert not list(tmp_path.iterdir())

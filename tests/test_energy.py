@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from golden import costs, device, energy
+from golden.activity import bits_set
 from golden.config import ArrayConfig
 from golden.costs import Costs
 from golden.device import Device
@@ -87,7 +88,7 @@ def test_resistance_is_that_at_the_voltage():
 def test_bits_set_is_the_mean_over_all_magnitudes(error_bits):
     magnitudes = range(1, 2 ** (error_bits - 1))
     mean = sum(bin(magnitude).count("1") for magnitude in magnitudes) / len(magnitudes)
-    assert energy.bits_set(ArrayConfig(error_bits=error_bits)) == close(mean)
+    assert bits_set(ArrayConfig(error_bits=error_bits)) == close(mean)
 
 
 # --- a run ---

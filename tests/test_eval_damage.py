@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from commands import error_of, spintrit
 
-from golden.checkpoint import npz
+from golden.files import npz
 
 RUNS = {
     "host": "train --epochs 1 --network 8FC --rows 24 --cols 16",

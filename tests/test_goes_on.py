@@ -11,8 +11,8 @@ import pytest
 from commands import error_of, spintrit
 from training import CONFIG, Stop, files, stop_at, trainer
 
-from golden import checkpoint
 from golden.array import GoldenArray
+from golden.files import npz
 from golden.lockstep import LockstepArray
 from golden.start import Start, digest
 from golden.train import Trainer
@@ -147,7 +147,7 @@ def test_folders_that_do_not_list_their_settings_go_on(options, tmp_path, stoppi
     document["identity"]["epochs"] = 3
     del document["identity"]["start"]
     arrays["meta"] = np.frombuffer(json.dumps(document).encode(), np.uint8)
-    path.write_bytes(checkpoint.npz(arrays))
+    path.write_bytes(npz(arrays))
     assert spintrit(f"train --out {run} --resume") == 0
     for name in ("best.npz", "weights.npz", "metrics.jsonl"):
         assert (run / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

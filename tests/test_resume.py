@@ -16,6 +16,7 @@ from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
 from golden import checkpoint
 from golden.array import GoldenArray
 from golden.backend import NUMPY
+from golden.files import npz
 from golden.lockstep import LockstepArray
 from golden.ptable import tanh_table
 from golden.train import CHECKPOINT, METRICS, Trainer
@@ -69,6 +70,7 @@ import sys, time
 sys.path.insert(0, sys.argv[1])
 from test_train import trainer
 from golden.backend import NUMPY
+from golden.files import npz
 
 def on_batch(*now):
     print(*now, flush=True)
@@ -206,8 +208,8 @@ def test_foreign_files_are_no_checkpoints(tmp_path):
     contents = [
         b"",
         b"text",
-        checkpoint.npz({"a": np.zeros(3)}),
-        checkpoint.npz({"meta": np.frombuffer(other, np.uint8)}),
+        npz({"a": np.zeros(3)}),
+        npz({"meta": np.frombuffer(other, np.uint8)}),
         (tmp_path / "pickle.npz").read_bytes(),
     ]
     for content in contents:

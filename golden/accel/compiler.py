@@ -21,10 +21,9 @@ from golden.accel.config import (
 )
 from golden.accel.program import LIMITS, WORDS, Code, Instruction
 from golden.config import ArrayConfig
-from golden.layers import DEVIATION
-from golden.optim import tail_rms
+from golden.layers import DEVIATION, MOST_SIZE
+from golden.optim import LEAST_RATE, MOST_DEAD_ZONE, tail_rms
 from golden.spec import Block
-from golden.trainconfig import LEAST_RATE, MOST_DEAD_ZONE, MOST_SIZE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from golden.checkpoint import alone
 from golden.data.pixels import MAX_BYTES
 from golden.data.sources import SOURCES, Source
+from golden.files import alone
 
 __all__ = ["SOURCES", "DownloadError", "Progress", "Source", "fetch"]
 

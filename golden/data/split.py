@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import checkpoint, checks
+from golden import checks, files
 from golden.data.augment import AUGMENTS
 from golden.data.pixels import INPUT_BITS
 
@@ -71,7 +71,7 @@ class Split:
     def digest(self, part: str) -> str:
         """SHA-256 of the inputs and labels of one part, "train", "val" or "test"."""
         checks.choice("part", part, PARTS)
-        return checkpoint.digest(getattr(self, f"x_{part}"), getattr(self, f"y_{part}"))
+        return files.digest(getattr(self, f"x_{part}"), getattr(self, f"y_{part}"))
 
     @property
     def shape(self) -> tuple[int, ...]:
