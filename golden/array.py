@@ -1,8 +1,7 @@
 """The array interface, and the golden array behind it.
 
 Whatever holds the synapses (numpy cells here, Verilated RTL in ``sim``, a board) is a
-``SynapseArray``: batch at a time, on a range of columns. The trainer knows nothing else. The base
-class checks every argument once; a subclass only does the work.
+``SynapseArray``: batch at a time, on a range of columns. The base class checks every argument once.
 """
 
 from abc import ABC, abstractmethod

@@ -25,6 +25,7 @@ from golden.config import ArrayConfig
 from golden.ptable import GXNOR_M, LEAST_M, MOST_M, TICK_BITS, ProbabilityTable, code_values
 
 CODERS = ("inverse", "linear", "gated")
+IDEAL = "ideal"  # named instead of a device: switching with probability tanh(m nu)
 Probability = Callable[[int, np.ndarray], np.ndarray]
 
 

@@ -2,9 +2,9 @@
 array's, but draws of numpy's generators, and those only where they may switch a cell.
 
 A sum is one product of matrices, exact; an update costs in proportion to the cells that it may
-switch (``golden.thinning``). All distributions are those of the golden array, the random numbers
-are others. Random numbers and cells stay with numpy; weights, sums and changes are arrays of a back
-end (``golden.backend``). Cycles and reads are counted as on arrays of ``config``'s size.
+switch (``golden.thinning``). All distributions are those of the golden array. Random numbers and
+cells stay with numpy; weights, sums and changes are arrays of a back end (``golden.backend``).
+Cycles and reads are counted as on arrays of ``config``'s size.
 """
 
 from collections.abc import Callable

@@ -13,9 +13,9 @@ class Reads:
     """Reads of a matrix's cells since the last ``take``.
 
     A cell is read when its row is driven in FORWARD, once a plane of trits, or its column in
-    BACKWARD, once for each bit that is set in the error's magnitude (``golden.activity.bits_set`` on
-    average). Rows and columns that the matrix leaves unused in its arrays, and other matrices
-    beside it, count for nothing.
+    BACKWARD, once for each bit that is set in the error's magnitude (on average, see
+    ``golden.activity.bits_set``). Rows and columns that the matrix leaves unused in its arrays, and
+    other matrices beside it, count for nothing.
 
     Parameters
     ----------

@@ -2,10 +2,14 @@
 
 import argparse
 import importlib.util
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +20,14 @@ from golden.config import ArrayConfig
 from golden.optim import OPTIMISERS
 from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
 from spintrit.console import Console
-from spintrit.options import add_json, silent, writable, write_json
+from spintrit.options import (
+    add_json,
+    silent,
+    write_json,
+)
+from spintrit.outputs import (
+    writable,
+)
 from spintrit.parser import Parser
 from spintrit.status import guarded
 
@@ -242,13 +253,30 @@ def _rtl(config: ArrayConfig, effort: Effort) -> Result:
     if not effort.all:
         return found
     if importlib.util.find_spec("tb") and importlib.util.find_spec("cocotb"):
-        from tb.rate import measure
-
-        cocotb = measure(config)["cycles_per_second"]
+        cocotb = _cocotb_rate(config)
         found.rows.append(["cocotb", cocotb, cocotb / bare])
     else:
         found.rows.append(["cocotb (runs in the source tree, with cocotb)", None, None])
     return found
+
+
+def _cocotb_rate(config: ArrayConfig) -> float:
+    """Cycles per second under cocotb, by ``tb.rate`` of the source tree in a process of its own.
+
+    Raises
+    ------
+    RuntimeError
+        If that process fails.
+    """
+    found = importlib.util.find_spec("tb")
+    root = Path((found and found.origin) or "").parents[1]
+    done = subprocess.run(
+        [sys.executable, "-m", "tb.rate", json.dumps(asdict(config))],
+        cwd=root, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"tb.rate failed: {(done.stderr.splitlines() or [''])[-1]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["cycles_per_second"])
 
 
 def measured(config: ArrayConfig, effort: Effort) -> Iterator[Result]:

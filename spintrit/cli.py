@@ -28,12 +28,15 @@ from spintrit.options import (
     add_json,
     add_out,
     fields,
-    in_folder,
     path,
+)
+from spintrit.outputs import (
+    in_folder,
     writable,
 )
 from spintrit.parser import Parser
-from spintrit.status import Stopped, guarded
+from spintrit.status import guarded
+from spintrit.work import Stopped
 
 SHELLS = ("bash", "zsh", "tcsh")
 
@@ -50,8 +53,9 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     train_cli.add(commands, training or {})
     _add_generate(commands)
-    for module in (ip_cli, fpga_cli, synth_cli, device_cli, plot_cli, eval_cli, study_cli):
+    for module in (ip_cli, fpga_cli, synth_cli, device_cli, plot_cli, eval_cli):
         module.add(commands)
+    study_cli.add(commands, parse, call)
     bench = commands.add_parser(
         "bench",
         help="measure speed: golden model, compiled RTL, cocotb",

@@ -14,25 +14,25 @@ from golden.config import ArrayConfig
 from golden.environment import Conditions
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
-from spintrit.options import NONIDEAL_HELP
 from spintrit.settings import TABLE
 
 if TYPE_CHECKING:  # the parser needs this file, and a run's folder more packages than the parser
     from spintrit.trained import Trained
 
-HELP = {
-    **{name: NONIDEAL_HELP[name] for name in ("adc_bits", "adc_range", "adc_noise", "wire_ohm")},
-    "resistance_spread": "device to device, standard deviation of ln R; changes analog reads alone",
-    "stability_spread": "device to device, of ln Delta; changes retention alone",
-    "temperature_k": "kelvin, of reads and of retention; 0 is the device's",
-    "retention_s": "time between training and test in all, seconds; what the run itself let pass "
-    "has passed already",
-    "retention_k": "temperature of the rest of that time, kelvin; 0 is that of operation",
-    "reads": "reads of every cell before the test that may switch it, half driving either way",
-    "stuck_p": "share of cells that get stuck at P after training, beside those of the run",
-    "stuck_ap": "share of cells that get stuck at AP after training",
-}
-FIELDS = tuple(HELP)
+FIELDS = (
+    "adc_bits",
+    "adc_range",
+    "adc_noise",
+    "wire_ohm",
+    "resistance_spread",
+    "stability_spread",
+    "temperature_k",
+    "retention_s",
+    "retention_k",
+    "reads",
+    "stuck_p",
+    "stuck_ap",
+)
 STUCK = ("stuck_p", "stuck_ap")
 # What the run's own reads were made with.
 _READS = (

@@ -13,17 +13,19 @@ from golden.config import ArrayConfig
 from spintrit.options import (
     ARRAY_HELP,
     CODER_HELP,
-    PICTURES,
     add_fields,
     add_json,
     add_out,
     add_picture,
     fields,
-    in_folder,
     path,
     silent,
-    writable,
     write_json,
+)
+from spintrit.outputs import (
+    PICTURES,
+    in_folder,
+    writable,
 )
 from spintrit.repeats import TOLERANCE
 
@@ -315,7 +317,7 @@ def _check(arguments: argparse.Namespace) -> int:
 
 
 def _energy(arguments: argparse.Namespace) -> int:
-    from spintrit import energy, energy_picture
+    from spintrit import energy, energy_picture, energy_report
     from spintrit.run import RUN_FILES
 
     inputs = [arguments.costs, *(arguments.folder / name for name in RUN_FILES)]
@@ -326,5 +328,5 @@ def _energy(arguments: argparse.Namespace) -> int:
     if arguments.picture:
         energy_picture.draw(report, in_folder(arguments.picture))
     if not silent(arguments):
-        energy.show(report)
+        energy_report.show(report)
     return 0

@@ -7,7 +7,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from golden.energy import ARRAY_PARTS, PERIPHERY_PARTS, PHASES
-from spintrit.energy import ACCOUNTINGS, PARTS, summed
+from spintrit.energy_report import ACCOUNTINGS, PARTS, summed
 from spintrit.figures import save
 from spintrit.units import scale, si
 

@@ -7,22 +7,25 @@ from typing import Any
 from golden import checks
 from golden.data.split import PARTS
 from golden.nonideal import NonIdealities
-from spintrit.conditions import FIELDS, HELP, STUCK
+from spintrit.conditions import FIELDS, STUCK
 from spintrit.options import (
     ARRAYS,
-    PICTURES,
-    STANDARD_OUTPUT,
+    EVAL_HELP,
     add_backend,
     add_data,
     add_fields,
     add_json,
     add_out,
     add_picture,
-    in_folder,
     path,
     silent,
-    writable,
     write_json,
+)
+from spintrit.outputs import (
+    PICTURES,
+    STANDARD_OUTPUT,
+    in_folder,
+    writable,
 )
 from spintrit.settings import FILES
 
@@ -67,10 +70,13 @@ def add(commands: Any) -> None:
         "Converters and wires need --array golden.",
     )
     own = [name for name in FIELDS if name not in STUCK]
-    add_fields(group, NonIdealities, HELP, own, own="the run's")
-    add_fields(group, NonIdealities, HELP, STUCK, own="none")
+    add_fields(group, NonIdealities, EVAL_HELP, own, own="the run's")
+    add_fields(group, NonIdealities, EVAL_HELP, STUCK, own="none")
     group.add_argument(
-        "--reads", type=float, metavar="N", help=f"{HELP['reads']}; none of those of eval does [0]"
+        "--reads",
+        type=float,
+        metavar="N",
+        help=f"{EVAL_HELP['reads']}; none of those of eval does [0]",
     )
     group.add_argument(
         "--device", default="", metavar="NAME",

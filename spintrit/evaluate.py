@@ -29,7 +29,9 @@ from golden.ptable import tanh_table
 from spintrit import predictions
 from spintrit.conditions import EvalConditions, conditions
 from spintrit.console import Console
-from spintrit.options import in_folder
+from spintrit.outputs import (
+    in_folder,
+)
 from spintrit.trained import Trained
 
 _RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows

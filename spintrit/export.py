@@ -14,7 +14,9 @@ from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv
 from spintrit.memory import mem_text
-from spintrit.options import no_run
+from spintrit.outputs import (
+    no_run,
+)
 from spintrit.trained import Trained
 
 LAYOUT = "layout.json"

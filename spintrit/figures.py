@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from golden import checks
 from golden.checks import InputWarning
 from golden.files import write_atomically
-from spintrit.options import PICTURES
+from spintrit.outputs import (
+    PICTURES,
+)
 
 # Okabe and Ito's colours, which most colour-blind readers can tell apart.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from spintrit.ip_cli import shape_of
-from spintrit.options import add_json, add_out, no_run, silent, writable, write_json
+from spintrit.options import (
+    add_json,
+    add_out,
+    silent,
+    write_json,
+)
+from spintrit.outputs import (
+    no_run,
+    writable,
+)
 
 _CHIPS = "ulx3s-85f, icebreaker"
 

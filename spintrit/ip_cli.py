@@ -6,7 +6,15 @@ from typing import Any
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from spintrit.options import ARRAY_HELP, add_fields, add_out, fields, no_run
+from spintrit.options import (
+    ARRAY_HELP,
+    add_fields,
+    add_out,
+    fields,
+)
+from spintrit.outputs import (
+    no_run,
+)
 
 BLOCK_HELP = {
     "tiles": "arrays that work side by side, a power of two",

@@ -1,16 +1,14 @@
-"""Options of the command line: fields of a configuration, with one help text for each, and files
-to be written."""
+"""Options of the command line: fields of a configuration, with one help text for each."""
 
 import argparse
 import contextlib
 import dataclasses
 import json
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from golden import checks
 from golden.backend import BACKENDS
 from golden.coder import CODERS
 from golden.config import DRAW_BITS, SYNAPSES
@@ -18,11 +16,9 @@ from golden.files import write_atomically
 from golden.layers import SPREADS
 from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES
+from spintrit.outputs import PICTURES, STANDARD_OUTPUT, in_folder
 
 ARRAYS = ("golden", "fast", "rtl", "both")
-PICTURES = (".png", ".svg", ".pdf")
-STANDARD_OUTPUT = Path("-")
-IDEAL = "ideal"  # in the place of a device: switching with probability tanh(m nu)
 
 ARRAY_HELP = {
     "rows": "inputs of an array, one lane of logic each",
@@ -77,6 +73,18 @@ NONIDEAL_HELP = {
     "backward_adc_range": "where they saturate, in largest products; 0 is the number of columns",
     "backward_adc_noise": "their noise, in largest products",
     "wire_ohm": "wire from cell to cell, ohm",
+}
+EVAL_HELP = {
+    **{name: NONIDEAL_HELP[name] for name in ("adc_bits", "adc_range", "adc_noise", "wire_ohm")},
+    "resistance_spread": "device to device, standard deviation of ln R; changes analog reads alone",
+    "stability_spread": "device to device, of ln Delta; changes retention alone",
+    "temperature_k": "kelvin, of reads and of retention; 0 is the device's",
+    "retention_s": "time between training and test in all, seconds; what the run itself let pass "
+    "has passed already",
+    "retention_k": "temperature of the rest of that time, kelvin; 0 is that of operation",
+    "reads": "reads of every cell before the test that may switch it, half driving either way",
+    "stuck_p": "share of cells that get stuck at P after training, beside those of the run",
+    "stuck_ap": "share of cells that get stuck at AP after training",
 }
 CHOICES = {
     "coder": CODERS,
@@ -182,38 +190,3 @@ def write_json(arguments: argparse.Namespace, value: Any) -> None:
         sys.stdout.write(text)
     else:
         write_atomically(in_folder(arguments.json), text.encode())
-
-
-def no_run(folder: Path) -> None:
-    """Refuse a folder that a run is in: other files would take the place of its own."""
-    from golden.train import METRICS
-    from spintrit.records import CONFIG
-
-    for name in (CONFIG, METRICS):
-        if (folder / name).exists():
-            raise ValueError(f"{folder} is the folder of a run ({name}): name another folder")
-
-
-def in_folder(path: Path) -> Path:
-    """``path``, with its folders made: on writing, that a refusal leaves nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-def writable(
-    path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
-) -> None:
-    """Refuse a path before the work that would go into it: one that cannot be written to, or one
-    of ``inputs`` (None counts for nothing), files that would be lost."""
-    if path in (None, STANDARD_OUTPUT):
-        return
-    if suffixes:
-        checks.choice(f"suffix of {path}", path.suffix, suffixes)
-    if path.exists() and not path.is_file():
-        raise ValueError(f"{path} is not a regular file")
-    resolved = path.resolve()
-    if resolved in {Path(each).resolve() for each in inputs if each is not None}:
-        raise ValueError(f"{path} is read by this command, or written twice: name another file")
-    folder = next(each for each in resolved.parents if each.exists())
-    if not folder.is_dir():
-        raise ValueError(f"{folder}, where {path} would be, is not a folder")

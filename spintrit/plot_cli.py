@@ -4,7 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from spintrit.options import PICTURES, add_picture, in_folder, path, writable
+from spintrit.options import (
+    add_picture,
+    path,
+)
+from spintrit.outputs import (
+    PICTURES,
+    in_folder,
+    writable,
+)
 
 COMPARISON = "comparison.png"
 

@@ -11,7 +11,10 @@ from matplotlib.figure import Figure
 
 from golden.files import write_atomically
 from spintrit.figures import SERIES, save
-from spintrit.options import no_run, writable
+from spintrit.outputs import (
+    no_run,
+    writable,
+)
 from spintrit.studies import ACCURACY, STUDIES, jobs, recorded
 from spintrit.studyfile import Study
 

@@ -21,7 +21,7 @@ from rich.progress import (
 
 from golden import backend, curve, device, tablefile
 from golden.array import GoldenArray, SynapseArray
-from golden.coder import CoderConfig
+from golden.coder import IDEAL, CoderConfig
 from golden.config import ArrayConfig
 from golden.data.split import PARTS
 from golden.device import Device
@@ -36,14 +36,12 @@ from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Traine
 from spintrit import onchip, settings, spent
 from spintrit.console import Console, simulating
 from spintrit.onchip import Chip
-from spintrit.options import IDEAL
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
 from spintrit.settings import CONFIG, TABLE, Init
 from spintrit.source import Source, resumed
 from spintrit.spent import COUNTED
-from spintrit.status import Stopped
-from spintrit.work import Work
+from spintrit.work import Stopped, Work
 
 CLOCK, WORK = "seconds.json", "work.json"
 RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, WORK, CHECKPOINT, METRICS, WEIGHTS, BEST)

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from golden import checkpoint, device, jsonfile, tablefile
-from golden.coder import CODERS, CoderConfig
+from golden.coder import CODERS, IDEAL, CoderConfig
 from golden.config import ArrayConfig
 from golden.start import Start
 from golden.train import BEST, CHECKPOINT, WEIGHTS, TrainConfig
 from spintrit.onchip import Chip
-from spintrit.options import IDEAL
 from spintrit.records import CONFIG, SUMMARY
 
 TABLE = "table.json"

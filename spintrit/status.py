@@ -6,7 +6,6 @@ import select
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TextIO
 
 from golden.checks import InputWarning
@@ -26,14 +25,6 @@ MEANING = {
     INTERRUPTED: "stopped by Ctrl-C",
     CLOSED: "the reader of standard output, such as `head -1`, was gone before all was written",
 }
-
-
-class Stopped(KeyboardInterrupt):
-    """Ctrl-C in a run whose folder ``out`` has all that it takes to go on."""
-
-    def __init__(self, out: Path):
-        super().__init__(str(out))
-        self.out = out
 
 
 def guarded(

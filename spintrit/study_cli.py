@@ -2,30 +2,37 @@
 
 import argparse
 import contextlib
+import functools
 import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from golden.backend import BACKENDS
+from golden.coder import IDEAL
 from spintrit.options import (
-    IDEAL,
     add_data,
     add_json,
     add_out,
     aside,
     path,
     silent,
-    writable,
     write_json,
+)
+from spintrit.outputs import (
+    writable,
 )
 from spintrit.studies import STUDIES, Job
 from spintrit.studyfile import Study
 
+Parse = Callable[[Sequence[str]], argparse.Namespace]
+Call = Callable[[Sequence[str]], int]
+
 OUT, RESULTS = "build/studies", "build/results"
 
 
-def add(commands: Any) -> None:
-    """Add the command to the top parser's."""
+def add(commands: Any, parse: Parse, call: Call) -> None:
+    """Add the command to the top parser's, whose ``parse`` and ``call`` take a job's options."""
     study = commands.add_parser(
         "study",
         help="run a study: many trainings, a table and a picture of their results",
@@ -57,7 +64,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     study.add_argument("--list", action="store_true", help="only show the commands")
     add_json(study, "the results, or with --list the runs,")
-    study.set_defaults(act=_study)
+    study.set_defaults(act=functools.partial(_study, parse=parse, call=call))
 
 
 def _named(text: str) -> str:
@@ -78,8 +85,8 @@ def _wanted(text: str) -> tuple[dict[str, Study], dict[str, Study], Path]:
     return found, found, Path(Path(text).stem)
 
 
-def _study(arguments: argparse.Namespace) -> int:
-    from spintrit import cli, results, studies
+def _study(arguments: argparse.Namespace, parse: Parse, call: Call) -> int:
+    from spintrit import results, studies
 
     wanted, shown, own = _wanted(arguments.study)
     file = [Path(arguments.study)] if own.name else []
@@ -100,7 +107,7 @@ def _study(arguments: argparse.Namespace) -> int:
         if not todo:
             raise ValueError(f"only {arguments.only!r} name none of study {arguments.study}")
     for job in todo:
-        _checked(job)
+        _checked(job, parse)
     if arguments.list:
         write_json(arguments, [vars(job) | {"command": job.command} for job in todo])
         for job in [] if silent(arguments) else todo:
@@ -113,7 +120,7 @@ def _study(arguments: argparse.Namespace) -> int:
     found = []
     with aside(arguments):
         for job in todo:
-            found += studies.run([job], out, cli.call, extra)
+            found += studies.run([job], out, call, extra)
             studies.record(found[-1:], folder, shown)
         results.write(folder, shown)
         print(f"results in {folder / results.PAGE}")
@@ -121,16 +128,16 @@ def _study(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _checked(job: Job) -> None:
+def _checked(job: Job, parse: Parse) -> None:
     """Raises ValueError, before anything is trained, if the options of ``job`` or their values are
     not those of ``spintrit train``."""
     from golden import device, tablefile
-    from spintrit import cli, train_cli
+    from spintrit import train_cli
 
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            cells = train_cli.settings(cli.parse(job.arguments))["cells"]
+            cells = train_cli.settings(parse(job.arguments))["cells"]
             if cells.device not in ("", IDEAL):
                 device.load(cells.device)
             if cells.table:

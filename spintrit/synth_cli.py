@@ -16,11 +16,13 @@ from spintrit.options import (
     add_json,
     add_out,
     fields,
-    no_run,
     path,
     silent,
-    writable,
     write_json,
+)
+from spintrit.outputs import (
+    no_run,
+    writable,
 )
 from synth.targets import FREQ_MHZ, TARGETS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from golden import defaults, spec
-from golden.coder import CoderConfig
+from golden.coder import IDEAL, CoderConfig
 from golden.config import ArrayConfig
 from golden.data import DATASETS
 from golden.data.augment import AUGMENTS
@@ -19,7 +19,6 @@ from spintrit.options import (
     ARRAY_HELP,
     ARRAYS,
     CODER_HELP,
-    IDEAL,
     NONIDEAL_HELP,
     TRAIN_HELP,
     add_backend,
@@ -30,8 +29,10 @@ from spintrit.options import (
     fields,
     path,
     silent,
-    writable,
     write_json,
+)
+from spintrit.outputs import (
+    writable,
 )
 from spintrit.parser import Parser
 from spintrit.settings import FILES, Init, resumed

@@ -13,6 +13,14 @@ PHASES = ("forward", "backward", "update")
 _COUNTS = "accelerator."  # before the names of an accelerator's own counters
 
 
+class Stopped(KeyboardInterrupt):
+    """Ctrl-C in a run whose folder ``out`` has all that it takes to go on."""
+
+    def __init__(self, out: Path):
+        super().__init__(str(out))
+        self.out = out
+
+
 class Work:
     """The totals of a run, kept in a file by epoch so that a resumed run goes on with them.
 

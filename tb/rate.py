@@ -1,6 +1,10 @@
-"""How fast the top block runs under cocotb."""
+"""How fast the top block runs under cocotb: ``python -m tb.rate CONFIG``.
+
+CONFIG is JSON of an ``ArrayConfig``; the last line printed is JSON of what ``measure`` returns.
+"""
 
 import json
+import sys
 import tempfile
 from pathlib import Path
 
@@ -47,3 +51,7 @@ def measure(config: ArrayConfig | None = None, *, vectors: int = 300) -> dict[st
         )
         found = json.loads(rate.read_text())
     return found | {"cycles_per_second": found["cycles"] / found["seconds"]}
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(ArrayConfig(**json.loads(sys.argv[1])))))

@@ -14,7 +14,7 @@ from golden.config import ArrayConfig
 from golden.energy import PHASES
 from golden.ptable import tanh_table
 from spintrit import energy as presentation
-from spintrit import energy_picture
+from spintrit import energy_picture, energy_report
 from spintrit.units import si
 
 TERNARY = ArrayConfig(rows=8, cols=4)
@@ -40,7 +40,7 @@ def folder(tmp_path, monkeypatch):
 
 def shown(report: dict) -> str:
     console = Console(width=200, record=True, file=io.StringIO())
-    presentation.show(report, console)
+    energy_report.show(report, console)
     return console.export_text()
 
 

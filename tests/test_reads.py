@@ -13,6 +13,7 @@ from golden import curve, data, device, switching
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
+from golden.activity import bits_set
 from golden.array import GoldenArray
 from golden.backend import NUMPY
 from golden.coder import CoderConfig
@@ -67,7 +68,7 @@ def test_reads_of_a_cell_follow_a_closed_formula(rows, cols):
         second.forward(np.ones((5, 12), np.float32 if isinstance(pool, WholeBank) else int))
         second.backward(d.astype(np.float32) if isinstance(pool, WholeBank) else d)
         assert first.reads.take() == sum(bits) / 64
-        expected = 5 + np.count_nonzero(d) / 10 * activity.bits_set(array)
+        expected = 5 + np.count_nonzero(d) / 10 * bits_set(array)
         assert second.reads.take() == pytest.approx(expected, rel=1e-12)
         assert first.reads.take() == second.reads.take() == 0
 
@@ -178,7 +179,7 @@ def test_the_accelerator_reads_each_layer_as_often_as_its_arrays_tell():
     backward = done["backward_cells_p"] + done["backward_cells_ap"]
     assert min(forward, backward) > 0
     total = sum(r * n for r, n in zip(reads, cells, strict=True))
-    assert total == pytest.approx(forward + activity.bits_set(array) * backward, rel=1e-9)
+    assert total == pytest.approx(forward + bits_set(array) * backward, rel=1e-9)
     patches = NUMPY.unfold(u, 3, 1)
     assert reads[0] == pytest.approx(2 * np.count_nonzero(patches) / 36, rel=1e-12)
 
