@@ -1,10 +1,9 @@
-"""Whole matrices of synapses for large networks: the same cells, rule and table as the golden
-array's, but draws of numpy's generators, and those only where they may switch a cell.
+"""Whole matrices of synapses for large networks: cells, rule, table and distributions of the golden
+array, but draws of numpy's generators, and those only where they may switch a cell.
 
-A sum is one product of matrices, exact; an update costs in proportion to the cells that it may
-switch (``golden.thinning``). All distributions are those of the golden array. Random numbers and
-cells stay with numpy; weights, sums and changes are arrays of a back end (``golden.backend``).
-Cycles and reads are counted as on arrays of ``config``'s size.
+A sum is one exact product of matrices; an update costs in proportion to the cells that may switch
+(``golden.thinning``). Random numbers and cells stay with numpy; weights, sums and changes are
+arrays of a back end (``golden.backend``). Cycles and reads are as on arrays of ``config``'s size.
 """
 
 from collections.abc import Callable
