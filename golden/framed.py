@@ -1,16 +1,32 @@
-"""An array behind command frames: what compiled RTL, an accelerator's tile and a board share."""
+"""Drivers of an array behind command frames: compiled RTL, an accelerator's tile, a board."""
 
 from abc import abstractmethod
+from typing import Protocol
 
 import numpy as np
 
 from golden import protocol
-from golden.array import SynapseArray
+from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
+from golden.synapse_array import SynapseArray
+
+
+class FrameTransport(Protocol):
+    """A carrier of command frames to an array and of its answers back.
+
+    ``golden.controller.GoldenController`` is one that needs no hardware.
+    """
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles that the array has taken so far; a transport that cannot know says 0."""
+
+    def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
+        """Send a frame and take its answer; see ``FramedArray.command``."""
 
 
 class FramedArray(SynapseArray):
-    """``SynapseArray`` by frames of ``golden.protocol``, one a call."""
+    """A ``SynapseArray`` that sends each command as a frame of ``golden.protocol``."""
 
     @abstractmethod
     def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
@@ -93,3 +109,24 @@ class FramedArray(SynapseArray):
         states = protocol.states_of(self.config, self._run(frame, results)[0])
         self._set_generators(states)
         return states
+
+
+class ArrayDriver(FramedArray):
+    """The driver of an array at the other end of a transport.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+        The array's configuration; the frames do not tell it.
+    transport : FrameTransport
+    """
+
+    def __init__(self, config: ArrayConfig, transport: FrameTransport):
+        super().__init__(config)
+        self.transport = transport
+
+    def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
+        before = self.transport.cycles
+        answer = self.transport.command(frame, results)
+        self.counters.cycles += self.transport.cycles - before
+        return answer

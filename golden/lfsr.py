@@ -186,20 +186,22 @@ class Streams:
         Initial states.
     draw_bits : {8, 16, 32}
         Width K of a draw.
+    allow_zero : bool
+        Take a state that is zero, as the hardware does: it stays there.
 
     Raises
     ------
     ValueError
-        If a state is zero (the generator would stay there), or ``draw_bits`` is another number.
+        If a state is zero and that is not allowed, or ``draw_bits`` is another number.
 
     References
     ----------
     Hardware twin: ``hdl.lfsr.Lfsr``.
     """
 
-    def __init__(self, states: np.ndarray, draw_bits: int):
+    def __init__(self, states: np.ndarray, draw_bits: int, *, allow_zero: bool = False):
         states = np.asarray(states, np.uint64)
-        if not states.all():
+        if not (allow_zero or states.all()):
             raise ValueError("states must not hold the all-zero state")
         draw_bits = _draw_bits(draw_bits)
         self._dtype = np.dtype(f"u{draw_bits // 8}")

@@ -69,6 +69,7 @@ it; every trailer shows it) and is read to its ``last``:
 """
 
 import operator
+from collections.abc import Sequence
 from enum import IntEnum
 
 import numpy as np
@@ -222,6 +223,18 @@ def from_words(words: np.ndarray, count: int, width: int) -> np.ndarray:
     octets = np.ascontiguousarray(words, "<u4").view(np.uint8)
     bits = np.unpackbits(octets, axis=1, count=count * width, bitorder="little")
     return bits.reshape(len(words), count, width)
+
+
+def to_integers(words: np.ndarray) -> list[int]:
+    """Words of shape (n, k), uint32, as n Python integers."""
+    return [int.from_bytes(word.tobytes(), "little") for word in words.astype("<u4")]
+
+
+def from_integers(words: Sequence[int], width: int) -> np.ndarray:
+    """Integers of at most ``width`` bits as words: (n, ceil(width / 32)) uint32."""
+    size = -(-width // 32) * 4
+    octets = b"".join(word.to_bytes(size, "little") for word in words)
+    return np.frombuffer(octets, "<u4").reshape(len(words), size // 4)
 
 
 def control(fields: dict[str, tuple[int, int]], **values: int) -> int:

@@ -12,8 +12,8 @@ from cocotb.triggers import RisingEdge
 
 from golden import protocol
 from golden.config import ArrayConfig
+from golden.controller import Answer, GoldenController, Words
 from golden.protocol import OVERHEAD, TRAILER, Cause
-from tb.array_model import Answer, ArrayModel, Words
 
 CONFIG, COMMANDS = "SPINTRIT_TB_CONFIG", "SPINTRIT_TB_COMMANDS"
 PERIOD_NS = 10
@@ -60,7 +60,7 @@ class _Received:
 class Scoreboard:
     """Compares answers with the model's, in order, and counts them."""
 
-    def __init__(self, model: ArrayModel, *, timed: bool):
+    def __init__(self, model: GoldenController, *, timed: bool):
         self.model, self.timed = model, timed
         self.causes: list[Cause] = []
         self._due: deque[tuple[_Received, Answer]] = deque()
@@ -128,7 +128,7 @@ class ArrayBench:
         self._forget()
 
     def _forget(self) -> None:
-        self.scoreboard = Scoreboard(ArrayModel(self.config), timed=not self.stalled)
+        self.scoreboard = Scoreboard(GoldenController(self.config), timed=not self.stalled)
         self._words.clear()
         self._offered: int | None = None  # cycle in which the word on offer was first seen
         self._frame: _Received | None = None

@@ -7,9 +7,9 @@ import numpy as np
 from golden import lfsr, protocol
 from golden.codes import ILLEGAL
 from golden.config import ArrayConfig
+from golden.controller import Words
 from golden.protocol import HEADER, Cause, Op
 from golden.ptable import TICK_BITS
-from tb.array_model import Words, integers
 
 
 class Stimulus:
@@ -57,17 +57,17 @@ class Stimulus:
         """PROGRAM of random bits."""
         shape = (count, self.config.rows, self.config.cells)
         bits = self.rng.integers(0, 2, shape, np.uint8)
-        return integers(protocol.program_frame(self.config, bits, first))
+        return protocol.to_integers(protocol.program_frame(self.config, bits, first))
 
     def read(self, first: int, count: int) -> Words:
         """READ."""
-        return integers(protocol.read_frame(self.config, first, count))
+        return protocol.to_integers(protocol.read_frame(self.config, first, count))
 
     def variants(self, first: int, count: int, end: int) -> Words:
         """VARIANTS, indices below ``end``."""
         shape = (count, self.config.rows, self.config.cells)
         indices = self.rng.integers(0, end, shape)
-        return integers(protocol.variants_frame(self.config, indices, first))
+        return protocol.to_integers(protocol.variants_frame(self.config, indices, first))
 
     def table(self) -> Words:
         """LOAD_TABLE, all rows, most probabilities neither 0 nor 1."""
@@ -83,7 +83,7 @@ class Stimulus:
         thresholds[code == 0] = ticks[code == 0] = 0
         if certain:
             thresholds[code == config.codes - 1] = 1 << config.draw_bits
-        return integers(protocol.table_frame(config, thresholds, ticks, first))
+        return protocol.to_integers(protocol.table_frame(config, thresholds, ticks, first))
 
     def _range(self, size: int, unit: int = 1) -> tuple[int, int]:
         """First and count of a part of ``size``; often the whole."""
@@ -104,14 +104,14 @@ class Stimulus:
     def _forward(self, batch: int) -> Words:
         u = self.rng.integers(-1, 2, (int(self.rng.integers(1, batch + 1)), self.config.rows))
         first, count = self._range(self.config.cols, self.config.columns_per_cycle)
-        return integers(protocol.forward_frame(self.config, u, first, count))
+        return protocol.to_integers(protocol.forward_frame(self.config, u, first, count))
 
     def _backward(self, batch: int) -> Words:
         limit = self.config.max_error
         first, count = self._range(self.config.cols, self.config.columns_per_cycle)
         d = self.rng.integers(-limit - 1, limit + 1, (int(self.rng.integers(1, batch + 1)), count))
         d[self.rng.random(d.shape) < 0.1] = -limit - 1
-        return integers(protocol.backward_frame(self.config, d, first))
+        return protocol.to_integers(protocol.backward_frame(self.config, d, first))
 
     def _update(self, _: int) -> Words:
         config, rng = self.config, self.rng
@@ -122,7 +122,7 @@ class Stimulus:
         code = rng.integers(0, config.codes, shape)
         blind = bool(rng.integers(2))
         frame = protocol.update_frame(config, kappa * sign, code * sign, first, blind)
-        return integers(frame)
+        return protocol.to_integers(frame)
 
     def _load_table(self, _: int) -> Words:
         return self._rows(*self._range(protocol.table_rows(self.config)))
@@ -131,7 +131,7 @@ class Stimulus:
         seed = int(self.rng.integers(1 << 32))
         states = lfsr.stream_states(seed, 0, protocol.generators(self.config))
         shape = (self.config.rows, self.config.cells)
-        return integers(protocol.seed_frame(self.config, states.reshape(shape)))
+        return protocol.to_integers(protocol.seed_frame(self.config, states.reshape(shape)))
 
     def _generators(self, _: int) -> Words:
         return [self.header(Op.GENERATORS)]
@@ -140,7 +140,7 @@ class Stimulus:
         return self.variants(*self._range(self.config.cols), self.config.variants)
 
     def _age(self, _: int) -> Words:
-        return integers(protocol.age_frame(self.config, *self._range(self.config.cols)))
+        return protocol.to_integers(protocol.age_frame(self.config, *self._range(self.config.cols)))
 
     def _counters(self, _: int) -> Words:
         return [self.header(Op.COUNTERS)]
@@ -215,7 +215,7 @@ class Stimulus:
         codes[1, self.rng.integers(self.config.rows)] = ILLEGAL
         header = self.header(Op.FORWARD, count=self.config.cols)
         planes = np.stack([codes & 1, codes >> 1], axis=1)
-        return integers(protocol.frame(self.config, header, planes))
+        return protocol.to_integers(protocol.frame(self.config, header, planes))
 
     def _bad_values(self) -> Iterator[Words]:
         config, rng = self.config, self.rng
@@ -228,12 +228,14 @@ class Stimulus:
         first = int(rng.integers(config.variants)) * config.codes
         for row in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):  # for code 0
             rows = np.array([row])
-            yield integers(protocol.table_frame(config, rows[:, :2], rows[:, 2:], first))
+            yield protocol.to_integers(
+                protocol.table_frame(config, rows[:, :2], rows[:, 2:], first)
+            )
         ageing = config.variants * config.codes
         for first in (config.codes - 2, ageing, protocol.table_rows(config) - 2):
             bad = rng.integers(0, scale + 1, (2, 2))
             bad[rng.integers(2), rng.integers(2)] = rng.integers(scale + 1, 2 * scale)
-            yield integers(protocol.table_frame(config, bad, bad % 7, first))
+            yield protocol.to_integers(protocol.table_frame(config, bad, bad % 7, first))
 
     def noise(self) -> Words:
         """A frame of anything: most headers near a sound one, data words at random."""

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from golden import protocol
 from golden.config import ArrayConfig
+from golden.controller import Words
 from hdl.port import CAUSE_BITS
 from synth.generate import TOP_NAME
 from synth.tools import ToolError
-from tb.array_model import Words
 
 _INITIAL = re.compile(r"^  initial begin$.*?^  end$\n", re.MULTILINE | re.DOTALL)
 _QUIET = 200  # cycles without a handshake end the run; no command here takes as long

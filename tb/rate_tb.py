@@ -10,7 +10,6 @@ import cocotb
 from golden import protocol
 from golden.protocol import Op
 from tb.array_bench import ArrayBench, config_from_environment
-from tb.array_model import integers
 from tb.array_stimulus import Stimulus
 
 RATE, VECTORS = "SPINTRIT_TB_RATE", "SPINTRIT_TB_VECTORS"
@@ -24,7 +23,7 @@ async def forward_rate(dut):
     config, stimulus = bench.config, Stimulus(bench.config, bench.rng)
     await bench.run(stimulus.prologue())
     u = bench.rng.integers(-1, 2, (int(os.environ[VECTORS]), config.rows))
-    frame = integers(protocol.forward_frame(config, u, 0, config.cols))
+    frame = protocol.to_integers(protocol.forward_frame(config, u, 0, config.cols))
     cycle, start = bench.cycle, time.perf_counter()
     await bench.run([frame])
     seconds, cycles = time.perf_counter() - start, bench.cycle - cycle

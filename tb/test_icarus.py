@@ -15,12 +15,12 @@ from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
+from golden.controller import GoldenController
 from golden.protocol import TRAILER, Cause
 from golden.ptable import tanh_table
 from golden.spec import Block
 from synth.accelerator import accelerator_verilog
 from synth.generate import array_verilog
-from tb.array_model import ArrayModel
 from tb.array_stimulus import Stimulus
 from tb.icarus import answers
 from tb.icarus_accelerator import IcarusTransport
@@ -43,7 +43,7 @@ def test_an_array_of_unknown_state_gives_the_golden_answers(config, stalled, ica
         causes[len(frames)] = cause
         frames += [frame, stimulus.status()]
     frames += stimulus.epilogue()
-    model = ArrayModel(config)
+    model = GoldenController(config)
     expected = [model.answer(frame) for frame in frames]
     heard = answers(cached_verilog(config), config, frames, tmp_path, stalled=stalled)
     for i, (want, got) in enumerate(zip(expected, heard, strict=True)):
@@ -73,7 +73,7 @@ def test_cells_come_up_with_given_values(config, icarus, tmp_path):
     bits = np.random.default_rng(8).integers(0, 2, (config.cols, config.rows, config.cells))
     planes = bits.swapaxes(1, 2).reshape(config.cols // config.columns_per_cycle, -1)
     init = [int("".join(map(str, word[::-1])), 2) for word in planes.tolist()]
-    model = ArrayModel(config)
+    model = GoldenController(config)
     model.array.program(bits)
     frame = Stimulus(config, np.random.default_rng(9)).read(0, config.cols)
     verilog = array_verilog(config, init=init)

@@ -10,7 +10,6 @@ from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import ProbabilityTable, tanh_table
 from sim.array import RtlArray
 from tb import tiny
-from tb.array_model import packed
 from tb.array_stimulus import Stimulus
 from tb.test_array_tb import named
 
@@ -97,7 +96,7 @@ def test_malformed_frames_give_their_cause_and_the_array_goes_on():
     bits, u = rng.integers(0, 2, (2, 2, 2)), rng.integers(-1, 2, (3, 2))
     seen = set()
     for cause, frame in stimulus.malformed():
-        words = packed(frame, width)
+        words = protocol.from_integers(frame, width)
         _, trailer = array.command(words, 300)
         assert protocol.field(TRAILER, "cause", trailer) == cause
         if cause is not Cause.NONE:

@@ -1,5 +1,8 @@
-"""What is said to the hardware and what is to be heard: a golden array that tells the frames of all
-commands and the whole answer to each."""
+"""Dialogues with the hardware: the frame of every command and the whole answer to it.
+
+The golden controller gives the answers. Each is compared with what a golden array of its own does
+when its methods are called, which no frame reaches.
+"""
 
 from dataclasses import dataclass
 
@@ -10,6 +13,7 @@ from golden import lfsr, protocol
 from golden.array import GoldenArray
 from golden.codes import trit_planes
 from golden.config import ArrayConfig
+from golden.controller import GoldenController
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import TICK_BITS, tanh_table
 
@@ -33,19 +37,23 @@ def header(op, first=0, count=0, **fields):
 
 
 class Twin:
-    """A golden array that tells the frame of every command and the answer that is due."""
+    """A golden controller with the frame of every command, and a golden array beside it."""
 
     def __init__(self, config: ArrayConfig):
         self.config = config
         self.golden = GoldenArray(config)
-        self.cause = Cause.NONE
+        self.controller = GoldenController(config)
 
     def exchange(self, name, frame, *, results=(), switched=0, steps=None, cause=Cause.NONE):
-        """``frame`` (integers) answered by ``results``, its ``cause`` sticky if it is the first."""
-        self.cause = self.cause or cause
+        """``frame`` (integers) and its answer, which must be ``results`` with this ``cause``, or
+        the sticky one from before."""
+        sticky = self.controller.cause or cause
+        answer = self.controller.answer(frame)
         op = protocol.field(HEADER, "op", frame[0])
-        trailer = protocol.control(TRAILER, cause=self.cause, op=op, switched=switched)
-        return Exchange(name, frame, [*results, trailer], self.cause, steps)
+        trailer = protocol.control(TRAILER, cause=sticky, op=op, switched=switched)
+        assert (answer.words, answer.fault) == ([*results, trailer], cause), name
+        assert answer.cycles == (None if steps is None else steps + 19), name
+        return Exchange(name, frame, answer.words, answer.cause, steps)
 
     def _well_formed(self, op, words, steps, results=(), switched=0):
         answer = {"results": results, "switched": switched, "steps": steps}
@@ -58,9 +66,11 @@ class Twin:
 
     def status(self):
         """Reports the cause and clears it."""
-        reported = self._well_formed(Op.STATUS, protocol.frame(self.config, header(Op.STATUS)), 0)
-        self.cause = reported.cause = Cause.NONE
-        return reported
+        return self._well_formed(Op.STATUS, protocol.frame(self.config, header(Op.STATUS)), 0)
+
+    def reset(self):
+        for part in (self.golden, self.controller):
+            part.reset()
 
     def program(self, bits, first=0):
         self.golden.program(bits, first)
@@ -104,23 +114,9 @@ class Twin:
         return self.load_rows(np.concatenate(variants), np.concatenate([table.ticks] * count))
 
     def load_rows(self, thresholds, ticks, first=0):
-        """Rows of the table, (count, 2) each, whatever they are for; in those for ageing both
-        thresholds are the same, as the golden array has it."""
-        config, golden = self.config, self.golden
-        pulses = config.variants * config.codes
-        for index, (row, lengths) in enumerate(zip(thresholds, ticks, strict=True), first):
-            ageing = index >= pulses
-            assert not ageing or row[0] == row[1]
-            variant = (index - pulses) // 2 if ageing else index // config.codes
-            if index < config.codes:
-                golden._ticks[index] = lengths
-            if config.variant_bits and variant == config.variants - 1:
-                continue  # stuck cells never reach theirs
-            if ageing:
-                golden._ageing[variant, (index - pulses) % 2] = row[0]
-            else:
-                golden._table[index] = row
-        golden._tick(Op.LOAD_TABLE, len(thresholds))
+        """Rows of the table, (count, 2) each, whatever they are for."""
+        config = self.config
+        self.golden.load_rows(np.arange(first, first + len(thresholds)), thresholds, ticks)
         frame = protocol.table_frame(config, thresholds, ticks, first)
         return self._well_formed(Op.LOAD_TABLE, frame, len(thresholds))
 
@@ -139,7 +135,6 @@ class Twin:
         pulse = index < self.config.variants * codes
         none = (index % codes == 0) & pulse
         thresholds[none] = ticks[none] = 0
-        thresholds[~pulse, 1] = thresholds[~pulse, 0]
         return self.load_rows(thresholds, ticks, first)
 
     def load_variants(self, variants, first=0):
@@ -148,8 +143,8 @@ class Twin:
         return self._well_formed(Op.VARIANTS, frame, len(variants))
 
     def age(self, first, count):
-        """AGE alone, by the ageing rows that there are."""
-        switched = self.golden._age(first, count)
+        """AGE alone, by the thresholds that are loaded."""
+        switched = self.golden.age_as_loaded(first, count)
         frame = protocol.age_frame(self.config, first, count)
         return self._well_formed(Op.AGE, frame, count, switched=switched)
 
@@ -165,9 +160,7 @@ class Twin:
     def put(self, states):
         """States that the generators have come to."""
         shape = self.config.rows, self.config.cells
-        self.golden._streams = lfsr.Streams(
-            np.array(states, np.uint64).reshape(shape), self.config.draw_bits
-        )
+        self.golden.put_generators(np.array(states, np.uint64).reshape(shape))
 
     def led(self, words):
         """States to which the words of a SEED, however few, lead: bit by bit."""
@@ -200,9 +193,8 @@ class Twin:
 
     def generators(self):
         """They go on by 64 draws."""
-        words, states = self.drawn(self.golden._streams.states.ravel().tolist())
+        words, states = self.drawn(self.golden.generator_states.ravel().tolist())
         self.put(states)
-        self.golden._tick(Op.GENERATORS)
         frame = protocol.frame(self.config, header(Op.GENERATORS))
         return self._well_formed(Op.GENERATORS, frame, len(words), words)
 
@@ -259,7 +251,10 @@ class Twin:
         return self.generators()
 
     def everything(self):
-        """All cells, generators and counters."""
+        """All cells, generators and counters; those of the array beside it are the same."""
+        ours, other = self.controller.array, self.golden
+        for name in ("cells", "variants", "thresholds", "ticks", "ageing", "generator_states"):
+            assert np.array_equal(getattr(ours, name), getattr(other, name)), name
         state = [self.read(), self.generators()]
         return [*state, self.counters()] if self.config.counters else state
 

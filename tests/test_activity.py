@@ -150,7 +150,7 @@ def test_counters_are_those_of_one_array_and_wrap():
     other, _ = filled(CONFIG)
     array.forward(np.ones((1, 5), int))
     assert other.activity()["forward_drives"] == 0
-    array._activity_counts.add(forward_drives=2**64 - 6)
+    array.activity_counts.add(forward_drives=2**64 - 6)
     assert array.activity()["forward_drives"] == 2**64 - 1
     array.forward(np.ones((1, 5), int))
     assert array.activity()["forward_drives"] == 4

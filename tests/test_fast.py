@@ -252,7 +252,7 @@ def test_updates_count_as_on_arrays(sizes, synapse, unit, blind, seed):
         np.testing.assert_array_equal(one.read(), other.read())
         for tile in other.tiles:  # reading costs arrays, and is no training
             tile.array.counters.cycles -= protocol.cycles(protocol.Op.READ, config, tile.cols)
-            tile.array._activity_counts.add(columns_read=-tile.cols)
+            tile.array.activity_counts.add(columns_read=-tile.cols)
 
     compare(config, sizes, act)
 

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Malformed frames: each is flagged, answered once, and leaves the array as the golden one is."""
 
+import copy
 import dataclasses
 from itertools import islice
 
@@ -11,6 +12,7 @@ from hdl_twin import Twin, header, planes
 
 from golden import protocol
 from golden.config import ArrayConfig
+from golden.controller import GoldenController
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import ProbabilityTable
 from hdl.top import ArrayTop
@@ -117,7 +119,7 @@ def short(twin, rng):
             results = twin.errors(d[:whole], 0) if whole else ()
             # The vector that is cut short counts as far as it goes.
             end = part * config.columns_per_cycle
-            golden._count_read("backward", d[whole:, :end], 0, end)
+            golden.count_read("backward", d[whole:, :end], 0, end)
             yield twin.exchange(
                 f"BACKWARD {whole} {part}", frame, results=results, cause=Cause.SHORT
             )
@@ -150,7 +152,9 @@ def long(twin, rng):
             *[lambda: twin.load_variants(twin.variants(rng, 2), 1)] * (config.variant_bits > 0),
         )
         for make in exchanges:
+            before = copy.deepcopy(twin.controller)
             done = make()
+            twin.controller = before  # it is to hear the longer frame alone
             switched = protocol.field(TRAILER, "switched", done.answer[0])
             frame = done.frame + words
             yield twin.exchange(done.name, frame, switched=switched, cause=Cause.LONG)
@@ -362,8 +366,11 @@ def test_nonsense_gets_one_answer_a_frame(synapse):
 
     async def testbench(ctx):
         record = await converse(ctx, top, frames, gaps=0.2, waits=0.2, seed=1)
+        controller = GoldenController(config)
         for frame, answer in zip(frames, record.answers, strict=True):
             assert protocol.field(TRAILER, "op", answer[-1]) == frame[0] & 15
+            expected = controller.answer(frame)
+            assert answer == expected.words, expected.what
         causes = {protocol.field(TRAILER, "cause", answer[-1]) for answer in record.answers[1::2]}
         assert causes >= {Cause.NONE, Cause.OPCODE, Cause.RANGE, Cause.SHORT, Cause.LONG}
         record = await converse(ctx, top, [exchange.frame for exchange in dialogue])

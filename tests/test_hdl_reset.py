@@ -8,7 +8,6 @@ from hdl_sim import check, converse, integers, simulate
 from hdl_twin import Twin, header
 
 from golden import protocol
-from golden.activity import Activity
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from hdl.top import ArrayTop
@@ -71,8 +70,7 @@ def test_nothing_is_left_of_a_command(name):
             ctx.set(rst, 1)
             await ctx.tick()
             ctx.set(rst, 0)
-            twin.put(twin.power_up())
-            twin.golden._activity_counts = Activity()
+            twin.reset()
             if name in CELLS_CHANGE or cycle % 3 == 0:
                 dialogue = [twin.status()]
             else:

@@ -126,7 +126,7 @@ def test_a_table_without_variants_is_every_variant():
     assert np.array_equal(array.read(), plain.read())
     one = dataclasses.replace(spread(1), thresholds=tanh_table(CONFIG).thresholds)
     plain.load_table(one)  # its only variant counts
-    assert np.array_equal(plain._table, one.variants[0])
+    assert np.array_equal(plain.thresholds[0], one.variants[0])
 
 
 @pytest.mark.parametrize("synapse", ["ternary", "binary"])
@@ -137,7 +137,7 @@ def test_ageing_bit_for_bit(variant_bits, synapse):
     rng, total = np.random.default_rng(3), 0
     states = array.generators().ravel().tolist()
     array.load_table(spread(config.switching_variants))
-    pulse_rows = array._table.copy()
+    pulse_rows = array.thresholds
     for first, count in ((0, 7), (3, 2), (0, 7)):
         thresholds = rng.integers(0, 200, (config.variants, 2))
         draws, states = serial_draws(states, count, 8)
@@ -160,7 +160,7 @@ def test_ageing_bit_for_bit(variant_bits, synapse):
         total += switched
     assert total > 0
     assert array.counters.switched == 0  # those of updates
-    assert np.array_equal(array._table, pulse_rows)
+    assert np.array_equal(array.thresholds, pulse_rows)
 
 
 def test_ageing_is_as_frequent_as_its_thresholds(plausible):
@@ -221,11 +221,11 @@ BAD_TYPES = [
 def test_bad_input_changes_nothing(error, variant_bits, method, arguments, message):
     array, bits, _ = filled(dataclasses.replace(CONFIG, variant_bits=variant_bits), 0)
     states, cycles = array.generators(), array.counters.cycles
-    tables = array._table.copy(), array._ageing.copy()
+    tables = array.thresholds, array.ageing
     with pytest.raises(error, match=message):
         getattr(array, method)(*arguments)
     assert array.counters.cycles == cycles
-    assert np.array_equal(array._table, tables[0])
-    assert np.array_equal(array._ageing, tables[1])
+    assert np.array_equal(array.thresholds, tables[0])
+    assert np.array_equal(array.ageing, tables[1])
     assert np.array_equal(array.read(), bits)
     assert np.array_equal(array.generators(), states)

@@ -269,7 +269,7 @@ class _Step:
         # Row sums of all kernel positions are one conversion.
         extra = (step.kernel_height * step.kernel_width - 1) * sums.size
         for tile in host._tiles:
-            tile._activity_counts.add(backward_conversions=-extra)
+            tile.activity_counts.add(backward_conversions=-extra)
         errors = arithmetic.requantise(sums.reshape(-1, sums.shape[-1]), step.error_shift)
         host._errors[step.in_errors : step.in_errors + len(errors)] = errors
 
