@@ -300,6 +300,7 @@ def test_boundaries_are_not_errors():
         twin.exchange(
             "last codes",
             [header(Op.LOAD_TABLE, 5, 3), *[256 | 128 << 9 | 768 << 18 | 384 << 34] * 3],
+            steps=3,
         )
     )
     assert len(frame) == CODES + 1
