@@ -75,6 +75,8 @@ class GoldenController:
     Parameters
     ----------
     config : ArrayConfig
+    array : GoldenArray, optional
+        The array to drive, of this configuration; a new one by default.
 
     Attributes
     ----------
@@ -90,9 +92,9 @@ class GoldenController:
     Hardware twins: ``hdl.controller.Controller``, ``hdl.top.ArrayTop``.
     """
 
-    def __init__(self, config: ArrayConfig):
+    def __init__(self, config: ArrayConfig, array: GoldenArray | None = None):
         self.config = config
-        self.array = GoldenArray(config)
+        self.array = GoldenArray(config) if array is None else array
         self.cause = Cause.NONE
         self.cycles = 0
         self._execute: dict[Op, Callable[[_Command], _Done]] = {

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from golden.accel.config import AcceleratorConfig
-from golden.accel.driver import AcceleratorDriver, Transport
+from golden.accel.driver import AcceleratorDriver
+from golden.accel.transport import Transport
 from sim import library
 from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
 

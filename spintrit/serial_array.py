@@ -3,7 +3,7 @@
 import numpy as np
 
 from golden import protocol, serial
-from golden.accel.driver import Transport
+from golden.accel.transport import Transport
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
 from golden.protocol import HEADER, Op

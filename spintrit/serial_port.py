@@ -7,7 +7,7 @@ import numpy as np
 import serial
 
 from golden import checks
-from golden.accel.driver import Transport
+from golden.accel.transport import Transport
 from golden.serial import BAUDS
 
 LONGEST_PACKET = 0xFFFF  # words that one command can announce

@@ -19,11 +19,12 @@ from cocotbext.axi import (
 
 from golden import protocol, spec
 from golden.accel.compiler import Plan, Settings, sized
-from golden.accel.driver import AcceleratorDriver, Transport
+from golden.accel.driver import AcceleratorDriver
 from golden.accel.interface import Counts, Space
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.packets import HEADER
+from golden.accel.transport import Transport
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
 from golden.ptable import tanh_table

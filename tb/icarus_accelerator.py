@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.accel.driver import Transport
+from golden.accel.transport import Transport
 from synth.accelerator import ACCELERATOR_NAME
 from tb.icarus import elaborate, without_power_up
 

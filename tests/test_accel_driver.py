@@ -135,7 +135,7 @@ def test_counts_begin_with_the_driver():
     chip = GoldenAccelerator(CONFIG)
     chip.run(0, 1)
     server = Server(chip)
-    server.cause, server.what = 3, 77
+    server.fault, server.what = Fault.SHORT, 77
     driver = AcceleratorDriver(CONFIG, server)
     assert driver.status() == (Fault.NONE, 0)
     assert driver.counts().cycles == 0
@@ -260,17 +260,12 @@ def test_refused_packets(fault, text):
 def test_a_frame_that_an_array_refuses_leaves_no_fault():
     """The accelerator notes it, too, but the array's own error has said it all."""
     _, driver, server = pair()
-    frames = server._frame
-
-    def malformed(tile, words):
-        server._fault(7, 0x103)
-        *results, low, high = frames(tile, words)
-        return [*results, low | 3, high]  # SHORT
-
-    server._frame = malformed
+    # A PROGRAM of one column without its data, of another host; SHORT stays in the array.
+    server.send(np.array([3 | 1 << 8, 1, 1, 0], np.uint32))
+    assert server.receive().tolist() == [3 | 1 << 8, 3 | 1 << 8, 0]
+    assert driver.status() == (Fault.FRAME, 0x103)
     with pytest.raises(RuntimeError, match=r"^the array answered with error SHORT and 0 results"):
         driver.tile(1).program(np.zeros((1, 4, 2), int))
-    server._frame = frames
     driver.write(Space.LABELS, [1])
     assert driver.status() == (Fault.NONE, 0)
 
@@ -293,7 +288,7 @@ def test_programs_that_fail_say_where():
 
 def test_a_stopped_program_is_an_error():
     _, driver, server = pair()
-    server._run = lambda: (server._fault(9, 21), server.answers.append([4 | 9 << 16]))
+    server._run = lambda _: (server.note(Fault(9), 21), server.answers.append([4 | 9 << 16]))
     with pytest.raises(ProgramError, match=r"^program word 21: a program was stopped$"):
         driver.run(0, 1)
 

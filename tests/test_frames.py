@@ -1,5 +1,10 @@
 """Golden controller and driver against an array of plain integers that decodes frames by hand."""
 
+import contextlib
+import io
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from frame_decoder import (
@@ -331,6 +336,22 @@ def test_a_reset_leaves_cells_and_table():
     assert (device.array.cells == cells).all()
     assert cells.any()
     assert (device.array.thresholds == thresholds).all()
+
+
+def test_the_page_of_the_hardware_prints_what_it_says():
+    """Its Python with a golden controller; the block before it makes ``config``."""
+    page = (Path(__file__).parents[1] / "docs" / "hardware.md").read_text()
+    [code] = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        if "GoldenController" in code
+    ]
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        exec(compile(code, "hardware.md", "exec"), {"config": ArrayConfig(rows=64, cols=64)})
+    promised = re.findall(r"print\(.*\)  # (.+)", code)
+    assert output.getvalue().splitlines() == promised
+    assert len(promised) == 2
 
 
 def test_trailer_fields_are_those_of_the_protocol():

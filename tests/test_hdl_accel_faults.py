@@ -3,6 +3,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from accel_line import (
     BATCH,
@@ -21,6 +22,7 @@ from accel_line import (
     play,
 )
 
+from golden.accel.controller import AcceleratorController
 from golden.accel.interface import ProgramError, Space
 from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
@@ -73,6 +75,75 @@ def test_packets_that_are_refused():
             assert await line.read(STATUS) == 0
 
     play(CONFIG, test)
+
+
+def test_golden_packets_that_are_refused():
+    """The golden controller tells the same faults and gives the same answers."""
+    golden = AcceleratorController(GoldenAccelerator(CONFIG))
+
+    def said(*words):
+        golden.send(np.array(words, np.uint32))
+        return golden.answers.popleft() if golden.answers else None
+
+    said(head(WRITE, LABELS), 6 << 16, 10, 11, 12, 13, 14, 15)
+    for packet, fault, answered in REFUSED:
+        refusal = [packet[0] & 0xFFFF | int(fault) << 16]
+        assert said(*packet) == (refusal if answered else None), packet
+        found = golden.read_register(STATUS)
+        assert found == 0b10 | int(fault) << 8 | (packet[0] & 0xFFFF) << 16, packet
+        assert said(head(0)) is None
+        assert golden.read_register(STATUS) == found
+        assert said(head(READ, LABELS), 3 | 3 << 16) == [head(READ, LABELS), 13, 14, 15], packet
+        golden.write_register(CONTROL, 4)
+        assert golden.read_register(STATUS) == 0
+    said(head(WRITE, LABELS), 1 | 3 << 16, 21, 22)
+    said(head(WRITE, LABELS), 4 | 1 << 16, 24, 25)
+    # A label of 1 comes from the packets that are too long: the announced words are written.
+    assert said(head(READ, LABELS), 6 << 16)[1:] == [1, 21, 22, 13, 24, 15]
+
+
+def test_golden_frames_programs_and_registers_that_are_refused():
+    """As the hardware does in the tests here."""
+    golden = AcceleratorController(GoldenAccelerator(CONFIG))
+    registers = by_name()
+    for frame in ([1], [1, 0, 0], [0xF, 0]):
+        golden.send(np.array([head(FRAME, 1), *frame], np.uint32))
+        answer = golden.receive()
+        assert answer[0] == head(FRAME, 1)
+        assert answer[-2] & 7
+        short = len(frame) % 2
+        status = golden.read_register(STATUS)
+        assert status >> 8 & 0xF == (Fault.SHORT if short else Fault.FRAME)
+        golden.write_register(CONTROL, 4)
+        golden.send(np.array([head(FRAME, 1), 0, 0], np.uint32))
+        golden.receive()
+        golden.write_register(CONTROL, 4)
+    for batch in (0, 7, 65535):
+        golden.write_register(BATCH, batch)
+        golden.write_register(CONTROL, 1)
+        assert golden.receive().tolist() == [head(RUN, 0, Fault.PROGRAM)]
+        assert golden.read_register(STATUS) == 0b10 | Fault.PROGRAM << 8
+        golden.write_register(BATCH, 6)
+        golden.write_register(CONTROL, 1 | 4)
+        assert golden.receive().tolist() == [head(RUN), *[0] * 6]
+    golden.write_register(CONTROL, 1 | 2)
+    assert golden.receive().tolist() == [head(RUN, 0, Fault.STOPPED)]
+    pending = registers["IRQ_PENDING"].address
+    assert golden.read_register(pending) == 3
+    golden.write_register(pending, 1)
+    assert golden.read_register(pending) == 2
+    golden.write_register(CONTROL, 4 | 8)
+    assert [golden.read_register(registers[name].address) for name in COUNTERS] == [0] * 10
+    for access in (
+        lambda: golden.read_register(0xFC),
+        lambda: golden.write_register(0xFC, 0),
+        lambda: golden.write_register(0, 0),
+    ):
+        with pytest.raises(RuntimeError, match=r"^the accelerator refused register 0x(fc|00)$"):
+            access()
+        assert golden.read_register(STATUS) == 0b10 | Fault.REGISTER << 8
+        golden.write_register(CONTROL, 4)
+    assert golden.read_register(CONTROL) == 0
 
 
 def test_what_came_before_the_end_of_a_short_packet_is_written():

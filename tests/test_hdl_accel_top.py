@@ -9,10 +9,11 @@ from accel_server import Server
 
 from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
-from golden.accel.driver import AcceleratorDriver, Transport
+from golden.accel.driver import AcceleratorDriver
 from golden.accel.interface import Space
 from golden.accel.network import ChipNetwork
 from golden.accel.program import assemble
+from golden.accel.transport import Transport
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
 from golden.protocol import Op

@@ -1,7 +1,5 @@
 """The accelerator as a Python object over a transport: simulated RTL, a board's serial line."""
 
-from abc import ABC, abstractmethod
-
 import numpy as np
 
 from golden import checks, protocol
@@ -9,6 +7,7 @@ from golden.accel import packets
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
 from golden.accel.packets import HEADER, PacketOp
+from golden.accel.transport import Transport
 from golden.array import SynapseArray
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
@@ -17,30 +16,6 @@ from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 
 _REGISTERS = by_name()
 _LONGEST = 0xFFFF - 2  # 32-bit words of a WRITE, its head apart
-
-
-class Transport(ABC):
-    """How words get to an accelerator and back."""
-
-    @abstractmethod
-    def write_register(self, address: int, value: int) -> None:
-        """Raises RuntimeError if the accelerator refuses it or does not answer."""
-
-    @abstractmethod
-    def read_register(self, address: int) -> int:
-        """Raises as ``write_register``."""
-
-    @abstractmethod
-    def send(self, words: np.ndarray) -> None:
-        """Send a packet, uint32; raises RuntimeError if it is not taken."""
-
-    @abstractmethod
-    def receive(self) -> np.ndarray:
-        """The next packet, uint32; raises RuntimeError if none comes."""
-
-    def receive_results(self) -> np.ndarray:
-        """As ``receive``, after the start of a program, which has to end first."""
-        return self.receive()
 
 
 def _control(transport: Transport, **bits: int) -> None:

@@ -83,6 +83,8 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
         return np.stack(words, axis=-1).reshape(len(values), -1).astype(np.uint32)
     if space is Space.GENERATORS:
         return np.ascontiguousarray(values, "<u8").view("<u4").reshape(len(values), 2)
+    if space is Space.RESULTS:
+        values = values[:, 0] & 0xFFFF | (values[:, 1] & 0xFFFF) << 16
     return values.astype(np.uint32).reshape(len(values), 1)
 
 

@@ -22,7 +22,7 @@ from golden.accel.config import (
 )
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
 from golden.accel.program import WORDS, Code, Instruction
-from golden.array import GoldenArray, SynapseArray
+from golden.array import GoldenArray
 
 _TOP = (1 << SCORE_BITS - 1) - 1
 
@@ -50,7 +50,7 @@ class GoldenAccelerator(Accelerator):
         self._streams = lfsr.Streams(lfsr.stream_states(0, 0, tiles), config.array.draw_bits)
         self._counts = Counts()
 
-    def tile(self, number: int) -> SynapseArray:
+    def tile(self, number: int) -> GoldenArray:
         return self._tiles[checks.integer("number", number, 0, self.config.tiles - 1)]
 
     def counts(self) -> Counts:
