@@ -13,7 +13,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "golden/device": "device switching macrospin curve levels nonideal devicecheck",
     "golden/pulse": "ptable coder tablefile",
-    "golden/array": "array cell lfsr activity reading protocol framed lockstep serial",
+    "golden/array": "synapse_array array controller cell lfsr activity reading protocol framed "
+    "lockstep serial",
     "golden/matrix": "matrix fast planes tally thinning reads",
     "golden/backend": "backend torch_backend pooling",
     "golden/network": "spec layers weighted network optim start",
