@@ -7,7 +7,6 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from typing import Any
 
 from golden.config import ArrayConfig
@@ -36,6 +35,7 @@ from spintrit.outputs import (
 )
 from spintrit.parser import Parser
 from spintrit.status import guarded
+from spintrit.version import __version__
 from spintrit.work import Stopped
 
 SHELLS = ("bash", "zsh", "tcsh")
@@ -48,8 +48,7 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
         description="Train ternary networks inside an array of magnetic tunnel junctions: RTL and "
         "golden model, bit for bit.",
     )
-    version = f"spintrit {metadata.version('spintrit')}"
-    top.add_argument("--version", action="version", version=version)
+    top.add_argument("--version", action="version", version=f"spintrit {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     train_cli.add(commands, training or {})
     _add_generate(commands)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from golden.ptable import ProbabilityTable
 from golden.tablefile import TableFile
 from spintrit.fit import SwitchingFit
 from spintrit.units import si
+from spintrit.version import __version__
 
 BAND = 0.95  # confidence of the band around a fit
 LEAST_FULL = 0.05  # probability of the full pulse, in both directions
@@ -178,7 +178,7 @@ def _file(
     table = coder.table(probability, full_s, array, coding)
     errors = largest_error(table, coding.steepness)
     made = {
-        "spintrit": metadata.version("spintrit"),
+        "spintrit": __version__,
         **asdict(coding),
         "code_bits": array.code_bits,
         "draw_bits": array.draw_bits,

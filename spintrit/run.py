@@ -41,6 +41,7 @@ from spintrit.records import PICTURE, SUMMARY, Run
 from spintrit.settings import CONFIG, TABLE, Init
 from spintrit.source import Source, resumed
 from spintrit.spent import COUNTED
+from spintrit.version import __version__
 from spintrit.work import Stopped, Work
 
 CLOCK, WORK = "seconds.json", "work.json"
@@ -126,9 +127,10 @@ def _device(named: str | Device) -> Device:
 
 
 def versions(compute: str) -> dict[str, str]:
-    """Of what computes a run."""
-    names = ["spintrit", "numpy"] + (["torch"] if compute != "numpy" else [])
-    return {"python": platform.python_version()} | {n: metadata.version(n) for n in names}
+    """The versions of the software that computes a run, by name."""
+    own = {"python": platform.python_version(), "spintrit": __version__}
+    names = ["numpy"] + (["torch"] if compute != "numpy" else [])
+    return own | {n: metadata.version(n) for n in names}
 
 
 def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
