@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.count import add_up
+from hdl.count import adder_tree
 
 LATENCY = 2
 
@@ -12,9 +12,9 @@ LATENCY = 2
 class RowAccumulator(wiring.Component):
     """Adds w d for ``columns`` columns a cycle.
 
-    Latency 2 cycles, a step a cycle: ``sum`` is that of the vector whose last step came two cycles
-    ago. The running sum is cleared as a vector ends, so that nothing has to choose between it and
-    zero as the next begins.
+    Latency 2 cycles, one step a cycle: ``sum`` belongs to the vector whose last step came two
+    cycles ago. The running sum is cleared at the end of a vector; this saves a multiplexer at the
+    start of the next.
 
     Parameters
     ----------
@@ -67,13 +67,13 @@ class RowAccumulator(wiring.Component):
             Mux(self.nonzero[i], Mux(self.negative[i], self.minus[i], self.d[i]), 0)
             for i in range(self._columns)
         ]
-        term = Signal.like(add_up(terms), name="term")
+        term = Signal.like(adder_tree(terms), name="term")
         running = Signal.like(self.sum)
         last = Signal()
         total = Signal.like(self.sum)
         m.d.comb += total.eq(running + term)
         m.d.sync += [
-            term.eq(Mux(self.add, add_up(terms), 0)),
+            term.eq(Mux(self.add, adder_tree(terms), 0)),
             last.eq(self.last),
             running.eq(total),
         ]

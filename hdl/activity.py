@@ -1,4 +1,4 @@
-"""Counters of what the cells go through."""
+"""Activity counters: events of the cells, for energy estimates."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
@@ -10,7 +10,7 @@ from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.protocol import Op
 from golden.ptable import TICK_BITS
-from hdl.count import add_up, count_ones
+from hdl.count import adder_tree, popcount
 from hdl.lane import outcome_layout
 
 _COLUMN_COUNTERS = {
@@ -30,29 +30,29 @@ def ticks_layout() -> data.ArrayLayout:
 class Activity(wiring.Component):
     """The activity counters and the pulse lengths that some of them add.
 
-    A step is told here as its draws are compared, and counted three cycles later, so that whatever
-    its command, the next one finds it counted.
+    Pipeline: cycle 0 the step, when its draws are compared; 1 and 2 sums; 3 the counters. The next
+    command reads counters that include the step.
 
     Members
     -------
     active : In(1, for each of ``OPS``)
         This cycle's step, if any.
     first : In(1)
-        FORWARD, BACKWARD: it is the first of a vector.
+        FORWARD, BACKWARD: the step is the first of a vector.
     u, d : In(rows), In(columns)
-        Which inputs, which errors are not zero.
+        Inputs, and errors, that are not zero.
     word : In(columns x cells x rows)
         The cells that are read.
     outcomes : In(outcome_layout, a row and direction)
-        UPDATE: of this step.
+        UPDATE: outcomes of this step.
     aged, switched : In
-        AGE: a step's number of cells that switched is there, to count at once.
+        AGE: ``switched`` is valid, and counted in the same cycle.
     load, index, ticks : In
-        Write the pulse lengths ``ticks`` of code ``index``, at once.
+        Write the pulse lengths ``ticks`` of code ``index`` in the same cycle.
     select : In
-        Which of ``golden.activity.COUNTERS``.
+        Index into ``golden.activity.COUNTERS``.
     count : Out(64)
-        Its count.
+        The selected counter.
 
     References
     ----------
@@ -136,13 +136,13 @@ class Activity(wiring.Component):
             self._registered(m, self.active, directions, value)
             for value in (Cat(products), Cat(further), self.u, self.d, self.first)
         )
-        inputs, errors = count_ones(m, u), count_ones(m, d)
+        inputs, errors = popcount(m, u), popcount(m, d)
         synapses = Mux(
             before[OPS.index(Op.FORWARD)],
             Cat(Const(0, columns.bit_length() - 1), inputs),
-            add_up([Mux(d[i], rows, 0) for i in range(columns)]),
+            adder_tree([Mux(d[i], rows, 0) for i in range(columns)]),
         )
-        products, further = count_ones(m, products), count_ones(m, further)
+        products, further = popcount(m, products), popcount(m, further)
         in_p = products + 2 * further if config.cells == 2 else further
         shared = {
             "products": products,
@@ -189,8 +189,8 @@ class Activity(wiring.Component):
                 planes["switched"].append(outcome.switched)
             for what, plane in planes.items():
                 values = {
-                    "pulses": count_ones(m, Cat(plane)),
-                    "ticks": add_up(
+                    "pulses": popcount(m, Cat(plane)),
+                    "ticks": adder_tree(
                         [Mux(bit, t, 0) for bit, t in zip(plane, lengths, strict=True)]
                     ),
                 }

@@ -18,13 +18,13 @@ from golden.config import ArrayConfig
 from golden.protocol import Cause, Op
 from hdl.activity import OPS as COUNTED_OPS
 from hdl.activity import Activity
-from hdl.count import count_ones
+from hdl.count import popcount
 from hdl.delay import delayed
 from hdl.lane import row_layout, threshold_layout
 from hdl.lint import unused
 from hdl.port import array_port
-from hdl.reading import Reading
-from hdl.switching import Switching
+from hdl.reading import ReadPath
+from hdl.switching import WritePath
 
 _COUNT_CUTS = (2, 6)
 _GROUP = 16  # rows whose faults come together in a cycle
@@ -33,11 +33,10 @@ _GROUP = 16  # rows whose faults come together in a cycle
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
-    A step goes through stages, one a cycle: 1, memories are read and the operand comes; 2, both are
-    registered; 3, they have come to the rows, and it is decided what is done; 4, generators are
-    led, the table's rows are known and loaded; 5 and 6, thresholds are read; 6, results are out; 7,
-    draws are compared; 8, cells are written back; the count of those that switched takes three
-    more.
+    Pipeline, one step a cycle: 1 memories read, operand in; 2 both registered; 3 both at the rows,
+    command decoded; 4 generators seeded, table rows found and loaded; 5 and 6 thresholds read; 6
+    results out; 7 draws compared; 8 cells written back; 11 number of switched cells out. It never
+    stalls; the controller keeps steps apart that depend on each other.
 
     Parameters
     ----------
@@ -90,7 +89,7 @@ class SynapseArray(wiring.Component):
         m.d.sync += flips.eq(0)
         with m.If(drawing):
             m.d.sync += flips.eq(switching.flips)
-        switched = count_ones(
+        switched = popcount(
             m, flips, cuts=_COUNT_CUTS, register=lambda value: delayed(m, value, 1, "switched")
         )
         trit = self._later(m, Op.FORWARD, illegal, "trit_fault")
@@ -210,7 +209,7 @@ class SynapseArray(wiring.Component):
         read, write = memory.read_port(domain="comb"), memory.write_port(granularity=width)
         found = Signal(width * per_word, reset_less=True)
         m.d.comb += read.addr.eq(port.index[shift:])
-        # No step reads what is being written; told so that synthesis need not care.
+        # No step reads a column that is being written. This shows it to synthesis.
         clash = write.en.any() & (write.addr == read.addr)
         with m.If(port.valid & ~clash):
             m.d.sync += found.eq(read.data)
@@ -252,7 +251,7 @@ class SynapseArray(wiring.Component):
         """Dot products and row sums. Returns which rows' trits would be illegal."""
         port, config = self.port, self._config
         rows = config.rows
-        m.submodules.reading = reading = Reading(config)
+        m.submodules.reading = reading = ReadPath(config)
         m.d.comb += [
             reading.word.eq(word),
             reading.u_nonzero.eq(self._operand[:rows]),
@@ -286,8 +285,8 @@ class SynapseArray(wiring.Component):
         return [held[i * size : (i + 1) * size] for i in range(config.variant_bits)]
 
     def _table(self, m):
-        """Looks at rows of the table. Returns, of stage 4, whether one is to be loaded, its
-        thresholds and its pulse lengths; and of stage 6 whether it is wrong."""
+        """Checks table rows. Returns stage 4's load flag, thresholds and pulse lengths, and
+        stage 6's flag of a wrong row."""
         config, layout, index = self._config, threshold_layout(self._config), self._early_index
         thresholds = data.View(layout, self._loaded[: layout.size])
         ticks = self._loaded[layout.size : protocol.table_bits(config)]
@@ -308,7 +307,7 @@ class SynapseArray(wiring.Component):
         """The lanes. Returns them, and which rows' pulses would be too large."""
         config, operand = self._config, self._operand
         load, thresholds, _ = table
-        m.submodules.switching = switching = Switching(config)
+        m.submodules.switching = switching = WritePath(config)
         size = config.rows * config.cells
         advancing = self._op(Op.SEED) | self._op(Op.GENERATORS)
         inject = operand[:size] & self._op(Op.SEED).replicate(size)

@@ -26,7 +26,7 @@ class Clock(Elaboratable):
     Parameters
     ----------
     hertz : int
-        Of ``sync``. Where it is the oscillator's own there is no PLL.
+        Frequency of ``sync``. There is no PLL if it is the oscillator's own.
     family : {"ecp5", "ice40"}
 
     Raises
@@ -75,7 +75,7 @@ class Clock(Elaboratable):
 def _ecp5(settings: pll.Ecp5Pll, source, clock, locked) -> Instance:
     return Instance(
         "EHXPLLL",
-        # Of the loop filter, as the vendor's tools set them for any frequency.
+        # Loop filter: the values that the vendor's tools set for any frequency.
         a_ICP_CURRENT="12",
         a_LPF_RESISTOR="8",
         a_MFG_ENABLE_FILTEROPAMP="1",

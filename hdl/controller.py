@@ -4,7 +4,7 @@ import functools
 import operator
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import data, enum, stream, wiring
+from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden import protocol
@@ -12,7 +12,7 @@ from golden.config import ArrayConfig
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from hdl.delay import delayed
 from hdl.port import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
-from hdl.queue import Queue
+from hdl.queue import Fifo
 
 COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)
 WORD_OPS = (Op.FORWARD, Op.BACKWARD)
@@ -21,21 +21,10 @@ EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result w
 RANGELESS_OPS = (Op.SEED, Op.GENERATORS, Op.COUNTERS)  # all of what they are for
 
 
-# Between a frame's last step and the next one's first lie these, a trailer and a header.
+# Cycles in WAIT. With a trailer and a header they separate a frame's last step from the next first.
 WAITS = VISIBLE - 3
-# More results than can be on their way from a step to whoever takes them, so that none waits there.
+# FIFO depth: more results than the pipeline holds, so that no result waits inside it.
 RESULTS = 16
-
-
-class State(enum.Enum, shape=3):
-    """Where in a frame the controller is."""
-
-    HEADER = 0
-    CHECK = 1
-    STEP = 2
-    DRAIN = 3
-    WAIT = 4
-    TRAILER = 5
 
 
 def is_in(op: Value, ops: tuple[Op, ...]) -> Value:
@@ -66,17 +55,19 @@ def reserved_bits(header: Value, config: ArrayConfig) -> Value:
 class Controller(wiring.Component):
     """Executes the commands of ``golden.protocol`` on an array.
 
-    One step a cycle: a command of N steps takes N + 19 cycles from header to trailer, and the next
-    header is accepted N + 9 cycles after the first. The array never stands still: a step is only
-    issued if ``hdl.queue`` has room for its result.
+    Pipeline: one step a cycle. A command of N steps takes N + 19 cycles from header to trailer.
+    The next header is accepted N + 9 cycles after the first.
+
+    Stalls: a step is issued only if ``hdl.queue`` has room for its result, so the array itself
+    never stalls. Results leave in the order of the commands.
 
     Members
     -------
     i, o : In, Out(stream of word_layout)
         Command frames and result frames.
     cause : Out(3)
-        The sticky ``golden.protocol.Cause``; 0 is no error. It is known before the trailer that
-        tells it is out.
+        The sticky ``golden.protocol.Cause``; 0 is no error. Valid before the trailer that reports
+        it is out.
     array : Out(array_port)
 
     References
@@ -108,7 +99,7 @@ class Controller(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        m.submodules.results = results = Queue(self.o.payload.shape(), RESULTS)
+        m.submodules.results = results = Fifo(self.o.payload.shape(), RESULTS)
         wiring.connect(m, results.o, wiring.flipped(self.o))
         due = Signal(range(RESULTS + 1))  # results on their way or in the queue
         room = Signal()
@@ -121,143 +112,159 @@ class Controller(wiring.Component):
         return m
 
     def _sequence(self, m, room):
-        """Frames in, steps out.
-
-        Returns this cycle's slot.
-        """
-        config, array = self._config, self.array
-        columns = config.columns_per_cycle
+        """Frames in, steps out. Returns this cycle's slot."""
+        array = self.array
         header = Signal(control_layout(HEADER))
         header_last = Signal()
         beyond = Signal(HEADER["first"][1] + 1)  # the range's end
-        op = header.op
-        index = Signal(index_bits(config))
+        index = Signal(index_bits(self._config))
         end = Signal.like(index)
-        frame_fault = Signal(CAUSE_BITS)
-        last_seen = Signal()
-        trailer = Signal()
-        fault_now = Signal(CAUSE_BITS)
-
+        fault = Signal(CAUSE_BITS, name="frame_fault")
         begins = Signal()
         final = Signal()
         valid = Signal()
-        emits = Signal()
-        state = Signal(State)
-        waited = Signal(range(WAITS))
-        take = Signal()
-        # A word is taken as it comes, and looked at a cycle later: few levels before so many bits.
-        incoming = Signal.like(array.operand, reset_less=True)
-        m.d.sync += incoming.eq(self.i.p.data)
-        with m.If(delayed(m, take, 1)):
-            m.d.sync += array.operand.eq(incoming)
-        m.d.comb += [
-            final.eq(index == end),
-            emits.eq(valid & (is_in(op, EVERY_STEP_OPS) | ((op == Op.BACKWARD) & final))),
-        ]
+        trailer = Signal()
+        self._header, self._header_last, self._beyond = header, header_last, beyond
+        self._index, self._end, self._fault = index, end, fault
+        self._begins, self._final, self._valid = begins, final, valid
+        m.d.comb += final.eq(index == end)
+        take = self._operands(m)
+        with m.FSM() as fsm:
+            with m.State("HEADER"):
+                self._take_header(m)
+            with m.State("CHECK"):
+                self._check(m)
+            with m.State("STEP"):
+                self._step(m, room, take)
+            with m.State("DRAIN"):
+                m.d.comb += self.i.ready.eq(1)
+                with m.If(self.i.valid & self.i.p.last):
+                    m.next = "WAIT"
+            with m.State("WAIT"):
+                self._wait(m)
+            with m.State("TRAILER"):
+                m.d.comb += trailer.eq(room)
+                with m.If(room):
+                    m.next = "HEADER"
         m.d.sync += [
             array.valid.eq(valid),
-            array.op.eq(op),
+            array.op.eq(header.op),
             array.index.eq(index),
             array.first.eq(begins),
-            array.last.eq(Mux(state == State.STEP, valid & final, state == State.WAIT)),
+            array.last.eq(Mux(fsm.ongoing("STEP"), valid & final, fsm.ongoing("WAIT"))),
         ]
-        if config.cells == 2:
+        if self._config.cells == 2:
             m.d.sync += array.blind.eq(header.blind)
-        with m.If(state == State.HEADER):
-            m.d.comb += self.i.ready.eq(1)
-            word = data.View(header.shape(), self.i.p.data[: protocol.CONTROL_BITS])
-            with m.If(self.i.valid):
-                m.d.sync += [
-                    header.eq(word),
-                    header_last.eq(self.i.p.last),
-                    beyond.eq(word.first + word.count),
-                    state.eq(State.CHECK),
-                ]
+        return self._slot_of(m, trailer)
 
-        with m.Elif(state == State.CHECK):
-            stride = Mux(is_in(op, WORD_OPS), columns, 1)
-            # Both at once: which of them it is takes as long to know.
-            too_far = Mux(
-                op == Op.LOAD_TABLE,
-                beyond > protocol.table_rows(config),
-                beyond > config.cols,
-            )
-            unaligned = is_in(op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
-            known = is_in(op, protocol.known(config))
-            with m.If(~known | reserved_bits(header.as_value(), config).any()):
-                m.d.comb += fault_now.eq(Cause.OPCODE)
-            with m.Elif(
-                is_in(op, (*COLUMN_OPS, Op.LOAD_TABLE))
-                & ((header.count == 0) | too_far | unaligned)
-            ):
-                m.d.comb += fault_now.eq(Cause.RANGE)
-            with m.Elif(is_in(op, DATALESS_OPS) & ~header_last):
-                m.d.comb += fault_now.eq(Cause.LONG)
-            with m.Elif(~is_in(op, DATALESS_OPS) & header_last):
-                m.d.comb += fault_now.eq(Cause.SHORT)
-            m.d.sync += [frame_fault.eq(fault_now), begins.eq(1)]
-            with m.If(is_in(op, RANGELESS_OPS)):
-                ends = [protocol.steps(each, config) - 1 for each in (Op.COUNTERS, Op.SEED)]
-                m.d.sync += [index.eq(0), end.eq(Mux(op == Op.COUNTERS, *ends))]
-            with m.Else():
-                m.d.sync += [index.eq(header.first), end.eq(beyond - stride)]
-            with m.If((fault_now != Cause.NONE) & ~header_last):
-                m.d.sync += state.eq(State.DRAIN)
-            with m.Elif((fault_now != Cause.NONE) | (op == Op.STATUS)):
-                m.d.sync += state.eq(State.WAIT)
-            with m.Else():
-                m.d.sync += state.eq(State.STEP)
+    def _operands(self, m):
+        """Operands of the array. Returns the flag that a word of the frame is one.
 
-        with m.Elif(state == State.STEP):
-            m.d.comb += take.eq(~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins))
-            last = Mux(take, self.i.p.last, last_seen)
-            m.d.comb += [
-                self.i.ready.eq(room & take),
-                valid.eq(room & (~take | self.i.valid)),
-            ]
-            with m.If(valid):
-                m.d.sync += [
-                    last_seen.eq(last),
-                    begins.eq(final),
-                    index.eq(index + Mux(is_in(op, WORD_OPS), columns, 1)),
-                ]
-                with m.If(is_in(op, DATALESS_OPS)):
-                    with m.If(final):
-                        m.d.sync += state.eq(State.WAIT)
-                with m.Elif(final & last):
-                    m.d.sync += state.eq(State.WAIT)
-                with m.Elif(final & is_in(op, WORD_OPS)):
-                    m.d.sync += index.eq(header.first)
-                with m.Elif(final):
-                    m.d.sync += [frame_fault.eq(Cause.LONG), state.eq(State.DRAIN)]
-                with m.Elif(last & (op != Op.FORWARD)):
-                    m.d.sync += [frame_fault.eq(Cause.SHORT), state.eq(State.WAIT)]
+        A word is registered as it comes and decided on a cycle later: few levels of logic before
+        many bits.
+        """
+        take = Signal()
+        incoming = Signal.like(self.array.operand, reset_less=True)
+        m.d.sync += incoming.eq(self.i.p.data)
+        with m.If(delayed(m, take, 1)):
+            m.d.sync += self.array.operand.eq(incoming)
+        return take
 
-        with m.Elif(state == State.DRAIN):
-            m.d.comb += self.i.ready.eq(1)
-            with m.If(self.i.valid & self.i.p.last):
-                m.d.sync += state.eq(State.WAIT)
-
-        with m.Elif(state == State.WAIT):
-            m.d.sync += waited.eq(waited + 1)
-            with m.If(waited == WAITS - 1):
-                m.d.sync += [waited.eq(0), state.eq(State.TRAILER)]
-
-        with m.Else():
-            m.d.comb += trailer.eq(room)
-            with m.If(room):
-                m.d.sync += state.eq(State.HEADER)
+    def _slot_of(self, m, trailer):
+        """What the result of this cycle's step is."""
+        op, valid = self._header.op, self._valid
+        emits = is_in(op, EVERY_STEP_OPS) | ((op == Op.BACKWARD) & self._final)
         now = Signal(self._slot, name="slot_0")
         m.d.comb += [
             now.op.eq(op),
             now.sums.eq(valid & (op == Op.FORWARD)),
             now.errors.eq(valid & (op == Op.BACKWARD)),
             now.word.eq(valid & ~is_in(op, WORD_OPS)),
-            now.emit.eq(emits),
+            now.emit.eq(valid & emits),
             now.trailer.eq(trailer),
-            now.fault.eq(frame_fault),
+            now.fault.eq(self._fault),
         ]
         return now
+
+    def _take_header(self, m):
+        m.d.comb += self.i.ready.eq(1)
+        word = data.View(self._header.shape(), self.i.p.data[: protocol.CONTROL_BITS])
+        with m.If(self.i.valid):
+            m.d.sync += [
+                self._header.eq(word),
+                self._header_last.eq(self.i.p.last),
+                self._beyond.eq(word.first + word.count),
+            ]
+            m.next = "CHECK"
+
+    def _check(self, m):
+        """Looks for a fault of the header; sets the range of steps."""
+        config, header, op, beyond = self._config, self._header, self._header.op, self._beyond
+        columns, fault = config.columns_per_cycle, Signal(CAUSE_BITS, name="fault_now")
+        # Both bounds are compared at once: to decide which one applies takes as long.
+        too_far = Mux(
+            op == Op.LOAD_TABLE, beyond > protocol.table_rows(config), beyond > config.cols
+        )
+        unaligned = is_in(op, WORD_OPS) & ((header.first | header.count) & (columns - 1)).any()
+        known = is_in(op, protocol.known(config))
+        with m.If(~known | reserved_bits(header.as_value(), config).any()):
+            m.d.comb += fault.eq(Cause.OPCODE)
+        with m.Elif(
+            is_in(op, (*COLUMN_OPS, Op.LOAD_TABLE)) & ((header.count == 0) | too_far | unaligned)
+        ):
+            m.d.comb += fault.eq(Cause.RANGE)
+        with m.Elif(is_in(op, DATALESS_OPS) & ~self._header_last):
+            m.d.comb += fault.eq(Cause.LONG)
+        with m.Elif(~is_in(op, DATALESS_OPS) & self._header_last):
+            m.d.comb += fault.eq(Cause.SHORT)
+        m.d.sync += [self._fault.eq(fault), self._begins.eq(1)]
+        with m.If(is_in(op, RANGELESS_OPS)):
+            ends = [protocol.steps(each, config) - 1 for each in (Op.COUNTERS, Op.SEED)]
+            m.d.sync += [self._index.eq(0), self._end.eq(Mux(op == Op.COUNTERS, *ends))]
+        with m.Else():
+            stride = Mux(is_in(op, WORD_OPS), columns, 1)
+            m.d.sync += [self._index.eq(header.first), self._end.eq(beyond - stride)]
+        with m.If((fault != Cause.NONE) & ~self._header_last):
+            m.next = "DRAIN"
+        with m.Elif((fault != Cause.NONE) | (op == Op.STATUS)):
+            m.next = "WAIT"
+        with m.Else():
+            m.next = "STEP"
+
+    def _step(self, m, room, take):
+        """Issues a step if its word is there and its result has room."""
+        op, index, final, begins = self._header.op, self._index, self._final, self._begins
+        last_seen = Signal()
+        last = Mux(take, self.i.p.last, last_seen)
+        m.d.comb += [
+            take.eq(~is_in(op, DATALESS_OPS) & ((op != Op.FORWARD) | begins)),
+            self.i.ready.eq(room & take),
+            self._valid.eq(room & (~take | self.i.valid)),
+        ]
+        with m.If(self._valid):
+            stride = Mux(is_in(op, WORD_OPS), self._config.columns_per_cycle, 1)
+            m.d.sync += [last_seen.eq(last), begins.eq(final), index.eq(index + stride)]
+            with m.If(is_in(op, DATALESS_OPS)):
+                with m.If(final):
+                    m.next = "WAIT"
+            with m.Elif(final & last):
+                m.next = "WAIT"
+            with m.Elif(final & is_in(op, WORD_OPS)):
+                m.d.sync += index.eq(self._header.first)
+            with m.Elif(final):
+                m.d.sync += self._fault.eq(Cause.LONG)
+                m.next = "DRAIN"
+            with m.Elif(last & (op != Op.FORWARD)):
+                m.d.sync += self._fault.eq(Cause.SHORT)
+                m.next = "WAIT"
+
+    def _wait(self, m):
+        """Until a column written by the frame can be read."""
+        waited = Signal(range(WAITS))
+        m.d.sync += waited.eq(waited + 1)
+        with m.If(waited == WAITS - 1):
+            m.d.sync += waited.eq(0)
+            m.next = "TRAILER"
 
     def _respond(self, m, results, now):
         """The result of each step as it leaves the array, and the trailer behind them all."""

@@ -1,11 +1,11 @@
-"""Sums of many terms: a tree of adders, and population count by carry-save addition."""
+"""Adders of many terms: adder tree, carry-save adder, population count."""
 
 from collections.abc import Callable
 
 from amaranth.hdl import Cat, Module, Signal, Value
 
 
-def add_up(terms: list[Value]) -> Value:
+def adder_tree(terms: list[Value]) -> Value:
     """Sum of ``terms`` by a balanced tree; as wide as it needs."""
     while len(terms) > 1:
         pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
@@ -13,7 +13,7 @@ def add_up(terms: list[Value]) -> Value:
     return terms[0]
 
 
-def carry_save(
+def carry_save_adder(
     m: Module,
     columns: list[Value],
     *,
@@ -75,9 +75,11 @@ def carry_save(
     return first + second
 
 
-def count_ones(m: Module, bits: Value, **pipeline) -> Value:
-    """Number of ones in ``bits``, by ``carry_save`` and with its arguments; as wide as the count
-    needs."""
+def popcount(m: Module, bits: Value, **pipeline) -> Value:
+    """Population count: the number of ones in ``bits``, as wide as it needs.
+
+    Takes the keyword arguments of ``carry_save_adder``.
+    """
     ones = Signal(len(Value.cast(bits)), name="count_bits")
     m.d.comb += ones.eq(bits)
-    return carry_save(m, [ones], **pipeline)[: len(ones).bit_length()]
+    return carry_save_adder(m, [ones], **pipeline)[: len(ones).bit_length()]

@@ -1,13 +1,12 @@
-"""Values of earlier cycles."""
+"""Delay lines."""
 
 from amaranth.hdl import Module, Signal, Value
 
 
 def delayed(m: Module, signal, cycles: int, name: str = "", *, reset_less: bool = False):
-    """``signal`` of ``cycles`` cycles before; an expression needs a ``name``.
+    """``signal`` delayed by ``cycles`` registers. An expression needs a ``name``.
 
-    With ``reset_less`` reset does not clear what is under way: for values of which nothing comes
-    without a flag beside them.
+    ``reset_less``: keep these registers out of reset. For data that is qualified by a valid flag.
     """
     name = name or Value.cast(signal).name
     for i in range(cycles):

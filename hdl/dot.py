@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.count import carry_save
+from hdl.count import carry_save_adder
 
 _GROUP = 4
 # Levels of full adders before the first register and before the second; the sum is the third.
@@ -81,7 +81,7 @@ class TernaryDot(wiring.Component):
             return held
 
         stages: list[Value] = []
-        total = carry_save(m, [bit, Cat(carries)], cuts=_CUTS, register=register)
+        total = carry_save_adder(m, [bit, Cat(carries)], cuts=_CUTS, register=register)
         counted = Signal(len(self.sum))
         m.d.sync += counted.eq(total)
         m.d.comb += self.sum.eq(counted - padded)

@@ -34,18 +34,19 @@ def row_layout(config: ArrayConfig) -> data.StructLayout:
 
 
 def outcome_layout(config: ArrayConfig) -> data.StructLayout:
-    """What a pulse does: its ``code``, 0 if there is none; its cell ``idle``, in the target state
-    already; its cell ``switched``."""
+    """Outcome of a pulse: its ``code``, 0 without a pulse; ``idle``, the cell was in the target
+    state already; ``switched``, the cell switched."""
     return data.StructLayout({"code": config.code_bits, "idle": 1, "switched": 1})
 
 
 class Lane(wiring.Component):
     """Decides which cells of a synapse switch, with a generator and a table for each.
 
-    A step a cycle. Cells and pulse come in; four cycles later, with the table's rows registered,
-    read from block RAM, and the thresholds registered there and here, the draws of that cycle are
-    compared and ``flips`` are out, and the generators advance at the end of it. In an update a
-    generator belongs to a direction where there are two, in ageing to its cell.
+    Pipeline: one step a cycle. Cycle 0 cells and pulse, 1 table rows, 2 thresholds read from block
+    RAM, 3 and 4 thresholds registered; in cycle 4 they are compared with the draws, ``flips`` are
+    valid, and the generators advance at its end. It never stalls.
+
+    With two generators: in an update each belongs to a direction, in ageing to its cell.
 
     Parameters
     ----------
@@ -58,8 +59,8 @@ class Lane(wiring.Component):
     age : In(1)
         The step is one of ageing, its ``pulse`` all zero.
     loading, state, variant : In(1), In(1), In(variant_bits)
-        It is no step, but a table row to be written, of this state and variant and with ``age``
-        and ``pulse.code``; |kappa| is 0 and the rule the blind one.
+        Not a step: a table row is to be written. The row is that of ``state``, ``variant``, ``age``
+        and ``pulse.code``; |kappa| must be 0 and ``blind`` 1.
     blind : In(1)
         Rule, see ``golden.cell``; only where a synapse has two cells.
     bits : In(cells)
@@ -68,12 +69,12 @@ class Lane(wiring.Component):
         The highest is stuck; only where there are variants.
     pulse : In(pulse_layout)
     step : In(1)
-        The generators go on: the step of four cycles ago is an update or ageing, or they are seeded
-        or told.
+        Advance the generators: the step of four cycles ago is an update or ageing, or the
+        generators are seeded or read.
     flips : Out(cells)
         Cells that switch, of the step of four cycles ago.
     outcomes : Out(outcome_layout, a direction)
-        What its pulse does, if it is one.
+        Outcome of its pulse, if it has one.
     load, thresholds : In
         Write the thresholds of the table row of a cycle ago.
     restart, inject : In(1), In(cells)
@@ -166,8 +167,8 @@ class Lane(wiring.Component):
         return thresholds
 
     def _switch(self, m, draws):
-        """Pulses, thresholds and what comes of them."""
-        config, up, steps, code = self._config, self.pulse.up, self.pulse.kappa, self.pulse.code
+        """From pulses to thresholds, comparisons and flips."""
+        config, up, steps = self._config, self.pulse.up, self.pulse.kappa
         cells = config.cells
         variants = list(self.variants) if config.variant_bits else []
         stuck = Cat(variant.all() for variant in variants) if variants else Const(0, cells)
@@ -194,7 +195,16 @@ class Lane(wiring.Component):
                 empty[1].eq(far & ~steps.any()),
             ]
 
-        # In ageing a generator's row is that of its own cell's variant and state, with code 0.
+        rows = self._rows(m, full, empty, variants)
+        self._compare(m, draws, rows, stuck)
+        codes = self._codes(full, empty, near)
+        self._outcomes(m, codes, (to_p, ~to_ap))
+
+    def _rows(self, m, full, empty, variants):
+        """A table row for each direction. In ageing the row of a generator has its own cell's
+        variant and state, and code 0."""
+        config, up, code = self._config, self.pulse.up, self.pulse.code
+        cells = config.cells
         rows = []
         for direction in range(2):
             i = direction if cells == 2 else 0
@@ -225,7 +235,11 @@ class Lane(wiring.Component):
                     driven = Mux(self.age | up, variants[i], variants[1 - i])
                 m.d.sync += variant.eq(Mux(self.loading, self.variant, driven))
             rows.append(row)
+        return rows
 
+    def _compare(self, m, draws, rows, stuck):
+        """Draws against thresholds: the cells that switch."""
+        config, up, cells = self._config, self.pulse.up, self._config.cells
         # Which cells may switch, and whether cell i looks at draw i or at the other.
         free = Signal(cells)
         own = Signal()
@@ -247,14 +261,22 @@ class Lane(wiring.Component):
             hits.append(difference[-1])
         crossed = [Mux(own, hits[i], hits[cells - 1 - i]) for i in range(cells)]
         m.d.comb += self.flips.eq(free & Cat(crossed))
+        self._own = own
 
-        # For the counters alone.
+    def _codes(self, full, empty, near):
+        """Codes of the pulses, by direction; 0 without a pulse. Only the counters need them."""
+        config, up, code = self._config, self.pulse.up, self.pulse.code
         first = Mux(full[0], config.codes - 1, code)
         second = Mux(empty[1], 0, Mux(full[1], config.codes - 1, code))
         codes = [Mux(near, 0, first), Mux(near, 0, second)]
-        if cells == 1:
+        if config.cells == 1:
             codes = [Mux(up, first, 0), Mux(up, 0, first)]
-        for direction, idle in enumerate((to_p, ~to_ap)):
+        return codes
+
+    def _outcomes(self, m, codes, idles):
+        """Outcomes of the pulses, by direction. Only the counters need them."""
+        config, own, cells = self._config, self._own, self._config.cells
+        for direction, idle in enumerate(idles):
             asked_code, is_idle = (
                 Signal(config.code_bits, name=f"code_{direction}"),
                 Signal(name=f"idle_{direction}"),

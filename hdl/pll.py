@@ -145,7 +145,7 @@ def _best(family: str, source: int, output: int, settings: Iterable[tuple]):
     found = min(settings, key=lambda entry: entry[0], default=None)
     if found is None:
         raise ValueError(
-            f"output must be a frequency that the {family} PLL makes of {source} Hz within 1 %, "
+            f"output must be a frequency that the {family} PLL makes from {source} Hz within 1 %, "
             f"not {output}"
         )
     return found[1]

@@ -1,4 +1,4 @@
-"""The array's port: what a controller or an engine asks of it, and when it answers."""
+"""The array's port: steps in, results out, and their latencies."""
 
 from amaranth.hdl import signed
 from amaranth.lib import data, wiring

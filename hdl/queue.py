@@ -1,4 +1,4 @@
-"""A queue for words that cannot wait where they come from."""
+"""A FIFO behind a source that cannot stall."""
 
 from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import data, stream, wiring
@@ -8,16 +8,16 @@ from amaranth.lib.wiring import In, Out
 from hdl.delay import delayed
 
 
-class Queue(wiring.Component):
-    """Words in, whenever they come; a stream out. A word is out three cycles after it came, if none
-    is before it.
+class Fifo(wiring.Component):
+    """Words in without a handshake, a stream out.
 
-    Whoever writes sees to it that there are never more than ``depth`` words in it.
+    Latency 3 cycles if the FIFO is empty; one word a cycle. The writer must never have more than
+    ``depth`` words in it.
 
     Parameters
     ----------
     layout : StructLayout
-        Of a word.
+        Layout of a word.
     depth : int
         A power of two, >= 2.
 

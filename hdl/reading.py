@@ -1,4 +1,4 @@
-"""What reads weights: converters of columns, accumulators of rows."""
+"""Read path of the array: converters of columns, accumulators of rows."""
 
 from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import data, wiring
@@ -11,7 +11,7 @@ from hdl.delay import delayed
 from hdl.dot import LATENCY, TernaryDot
 
 
-class Reading(wiring.Component):
+class ReadPath(wiring.Component):
     """The dot products of a memory word's columns, and the row sums over columns.
 
     Members
@@ -24,9 +24,9 @@ class Reading(wiring.Component):
     add, last : In(1)
         Add these columns' products with ``d`` to the rows' sums; the vector ends.
     sums : Out
-        The columns' sums, ``hdl.dot.LATENCY`` cycles after.
+        The columns' sums, ``hdl.dot.LATENCY`` cycles later.
     errors : Out
-        The rows' sums, as many cycles after the end of their vector, until the next one's.
+        The rows' sums, as many cycles after the end of their vector. They hold until the next.
 
     References
     ----------
@@ -71,8 +71,8 @@ class Reading(wiring.Component):
         add, last = (delayed(m, flag, early) for flag in (self.add, self.last))
         nonzero, negative = self._planes(m, word, "later")
         for j in range(config.rows):
-            # Of two registers behind an adder nextpnr puts that beside it whose name is last, and
-            # the running sum's way is the longer one: "total" is behind "sum".
+            # nextpnr places one of two registers beside the adder before them: the one whose name
+            # is last. The running sum has the longer path, so "total" comes after "sum".
             m.submodules[f"total_{j}"] = accumulator = RowAccumulator(
                 columns=config.columns_per_cycle,
                 error_bits=config.error_bits,

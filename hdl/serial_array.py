@@ -156,8 +156,8 @@ class UartArray(wiring.Component):
     Raises
     ------
     TypeError, ValueError
-        If ``config`` is no ArrayConfig or one that cannot be told over the line, or ``divisor`` is
-        too small.
+        If ``config`` is no ArrayConfig or cannot be described over the line, or ``divisor`` is too
+        small.
 
     References
     ----------
@@ -181,6 +181,6 @@ class UartArray(wiring.Component):
         wiring.connect(m, parts.o, bridge.o)
         wiring.connect(m, parts.frame_i, top.i)
         wiring.connect(m, top.o, parts.frame_o)
-        unused(m, top.cause)  # each trailer tells it
+        unused(m, top.cause)  # each trailer has it
         m.d.comb += [bridge.rx.eq(self.rx), self.tx.eq(bridge.tx)]
         return m

@@ -1,4 +1,4 @@
-"""What switches cells: a lane for each row."""
+"""Write path of the array: a lane for each row."""
 
 from amaranth.hdl import Cat, Module
 from amaranth.lib import data, wiring
@@ -9,7 +9,7 @@ from golden.config import ArrayConfig
 from hdl.lane import Lane, outcome_layout, threshold_layout
 
 
-class Switching(wiring.Component):
+class WritePath(wiring.Component):
     """The lanes of all rows, with what they share.
 
     Members
@@ -20,7 +20,7 @@ class Switching(wiring.Component):
     pulses : In
         A pulse a row, as they lie in an UPDATE word.
     age, blind, loading, state, variant, step, load, thresholds, restart : In
-        To all lanes alike (see ``hdl.lane.Lane``).
+        Shared by all lanes, see ``hdl.lane.Lane``.
     variants, inject : In
     flips, low : Out
     outcomes : Out(a lane's, a row)

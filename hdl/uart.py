@@ -13,11 +13,11 @@ accelerator's output comes as ``o``, or ``l`` if it is the last of its packet, a
 Messages are never mixed; answers go before words.
 
 The line has no flow control. The accelerator takes a word in far less time than its bytes take on
-the line, and some bytes wait in a queue; what finds it full is lost. Wait for the answer to ``R``,
-which is longer than its question, before going on, and send what the accelerator is to take when
-it takes it. A pause of 2^20 cycles within a command abandons it, with ``?`` as the answer: that is
-how the two ends find each other again after a lost byte. If words of an ``S`` are already with the
-accelerator its packet is closed with a word 0.
+the line. A FIFO holds a few bytes; a byte that finds it full is lost. The answer to ``R`` is longer
+than the command: wait for it before the next command. Send a word only when the accelerator takes
+words. A pause of 2^20 cycles within a command abandons it, with ``?`` as the answer; the two ends
+are then in step again after a lost byte. If the accelerator already has words of an ``S``, its
+packet is closed with a word 0.
 """
 
 import functools
@@ -36,13 +36,13 @@ from hdl.registers import register_bus
 BYTE_BITS = 8
 LEAST_DIVISOR, MOST_DIVISOR = 4, 2**24 - 1
 COUNT_BITS = 16  # of n in ``S``
-QUEUE_BYTES = 8
+FIFO_BYTES = 8
 PAUSE_BITS = 20
 WORD = word_layout(DATA_BITS)
 
 
 class State(enum.Enum, shape=3):
-    """What the bridge does or waits for."""
+    """State of the bridge."""
 
     COMMAND = 0
     ADDRESS = 1
@@ -54,7 +54,7 @@ class State(enum.Enum, shape=3):
 
 
 class Reply(enum.Enum, shape=2):
-    """Of what kind a reply is."""
+    """Kind of a reply."""
 
     UNKNOWN = 0
     REFUSED = 1
@@ -252,15 +252,15 @@ class UartBridge(wiring.Component):
             m.d.sync += message.data.eq(self.o.payload.data)
             m.d.sync += left.eq(Mux(self.o.valid, 5, 0))
 
-    def _queue(self, m, take):
+    def _fifo(self, m, take):
         """The oldest byte that was received, and whether there is one."""
         m.submodules.receiver = receiver = UartRx(self._divisor)
-        bytes_ = Signal(data.ArrayLayout(BYTE_BITS, QUEUE_BYTES))  # the newest first
-        level = Signal(range(QUEUE_BYTES + 1))
+        bytes_ = Signal(data.ArrayLayout(BYTE_BITS, FIFO_BYTES))  # the newest first
+        level = Signal(range(FIFO_BYTES + 1))
         put = Signal()
         m.d.comb += [
             receiver.rx.eq(self.rx),
-            put.eq(receiver.stb & (level != QUEUE_BYTES)),
+            put.eq(receiver.stb & (level != FIFO_BYTES)),
         ]
         with m.If(put):
             m.d.sync += bytes_.eq(Cat(receiver.data, bytes_.as_value()[:-BYTE_BITS]))
@@ -272,26 +272,37 @@ class UartBridge(wiring.Component):
         return functools.reduce(operator.or_, oldest), level != 0
 
     def _receive(self, m, reply, replying):
-        """Commands in, one after the other, each only when the reply to the last one is out."""
+        """Commands in. A command is taken only when the reply to the last one is out."""
         state = Signal(State)
         waiting = Signal()  # for a byte of a command
         byte = Signal(BYTE_BITS)
         there = Signal()
         taken = Signal()
         m.d.comb += [
-            Cat(byte, there).eq(Cat(*self._queue(m, taken))),
+            Cat(byte, there).eq(Cat(*self._fifo(m, taken))),
             waiting.eq((state == State.ADDRESS) | (state == State.COUNT) | (state == State.DATA)),
             taken.eq(there & (waiting | ((state == State.COMMAND) & ~replying))),
         ]
+        pause = Signal(self._pause_bits)
+        with m.If(taken | ~waiting):
+            m.d.sync += pause.eq(0)
+        with m.Else():
+            m.d.sync += pause.eq(pause + 1)
+        self._execute(m, state, byte, taken, waiting & ~there & pause.all(), reply, replying)
 
+    def _execute(self, m, state, byte, taken, late, reply, replying):
+        """The state machine of a command. ``late``: the pause before a byte is too long.
+
+        A late byte ends three of the states alike, so the state is a register of its own: with
+        ``m.FSM`` the branch would be there three times, for a tenth more logic.
+        """
         reads = Signal()  # the command is ``R``, or one of the others
         writes = Signal()
         place = Signal(range(DATA_BITS // BYTE_BITS))
         count = Signal(COUNT_BITS)  # words to come
         begun = Signal()  # the accelerator has words of this packet
-        closing = Signal()  # the next one is its last, whatever the count
+        closing = Signal()  # the next word is the last one, whatever the count
         word = Signal(DATA_BITS)
-        pause = Signal(self._pause_bits)
         m.d.comb += [
             self.bus.data.eq(word),
             self.bus.strobe.eq(-1),
@@ -305,12 +316,7 @@ class UartBridge(wiring.Component):
         def answer(kind):
             m.d.sync += [reply.kind.eq(kind), replying.eq(1)]
 
-        with m.If(taken | ~waiting):
-            m.d.sync += pause.eq(0)
-        with m.Else():
-            m.d.sync += pause.eq(pause + 1)
-
-        with m.If(waiting & ~there & pause.all()):
+        with m.If(late):
             answer(Reply.UNKNOWN)
             m.d.sync += [word.eq(0), closing.eq(1)]
             m.d.sync += state.eq(Mux(begun, State.STREAM, State.COMMAND))

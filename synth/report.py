@@ -13,8 +13,8 @@ from golden.config import ArrayConfig
 from hdl.accel.top import AxiAccelerator
 from hdl.array import SynapseArray
 from hdl.dot import TernaryDot
-from hdl.reading import Reading
-from hdl.switching import Switching
+from hdl.reading import ReadPath
+from hdl.switching import WritePath
 from hdl.top import ArrayTop
 from synth import flow, rtlil, yosys
 from synth.flow import DoesNotFitError
@@ -93,7 +93,7 @@ def report(
         ``synth.targets.Area``, of the block without harness; ``fmax_mhz``, None where nothing is
         placed, with ``path``; ``misfit``, why it does not fit, else None. Of an array also
         ``dot_lut4_per_row``: of ``hdl.dot.TernaryDot`` alone, a row; ``lane_lut4``: of
-        ``hdl.reading.Reading`` and ``hdl.switching.Switching``, a row, which are the dot products,
+        ``hdl.reading.ReadPath`` and ``hdl.switching.WritePath``, a row, which are the dot products,
         row sums, generators, tables and switching; ``array_lut4_per_row``: all of
         ``hdl.array.SynapseArray``, a row, both without activity counters; ``products_per_s``,
         ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a cycle.
@@ -146,8 +146,8 @@ def _lanes(config: ArrayConfig, to: Target, folder: Path) -> Report:
     quiet = dataclasses.replace(config, counters=False)
     blocks: dict[str, wiring.Component] = {
         "dot": TernaryDot(length=config.rows),
-        "reading": Reading(quiet),
-        "switching": Switching(quiet),
+        "reading": ReadPath(quiet),
+        "switching": WritePath(quiet),
         "array": SynapseArray(quiet),
     }
     luts = {

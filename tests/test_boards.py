@@ -82,7 +82,7 @@ def test_ice40_filter_follows_the_detector(source, chosen):
         (pll.ice40, 9 * MHZ, 48 * MHZ, "source must be in 10000000 to 133000000, not"),
         (pll.ecp5, 25 * MHZ, 3 * MHZ, "output must be in 3125000 to 400000000, not"),
         (pll.ecp5, 25 * MHZ, 401 * MHZ, "output must be in 3125000 to 400000000, not"),
-        (pll.ecp5, 25 * MHZ, 48 * MHZ, "output must be a frequency that the ECP5 PLL makes of"),
+        (pll.ecp5, 25 * MHZ, 48 * MHZ, "output must be a frequency that the ECP5 PLL makes from"),
     ],
 )
 def test_clock_that_no_pll_makes_is_refused(make, source, output, message):

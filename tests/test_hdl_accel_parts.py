@@ -15,7 +15,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
 from golden.lfsr import Streams
 from golden.ptable import code_values
-from hdl.accel.coder import LATENCY, Coder
+from hdl.accel.coder import LATENCY, PulseCoder
 from hdl.accel.divider import Divider
 from hdl.accel.loops import Loops, clip
 from hdl.accel.requantise import Requantise
@@ -209,7 +209,7 @@ def test_coder(array):
     """Pulses seven cycles after their sums, from draws in the order of the lanes."""
     config = AcceleratorConfig(array=array, positions=6)
     init, other = 0x0123456789ABCDEF, 0xFEDCBA9800000000  # of which the first draws are zero
-    coder, rng = Coder(config, init), np.random.default_rng(2)
+    coder, rng = PulseCoder(config, init), np.random.default_rng(2)
     streams = Streams(np.array([init], np.uint64), array.draw_bits)
     values = [0, *np.rint(code_values(array.codes) * ONE).astype(int).tolist()]
     seen = set()

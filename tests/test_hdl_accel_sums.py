@@ -14,7 +14,7 @@ from golden.codes import trit_planes
 from golden.config import ArrayConfig
 from golden.lfsr import Streams, stream_states
 from golden.ptable import code_values
-from hdl.accel.outer import Outer
+from hdl.accel.outer import OuterProduct
 from hdl.accel.totals import Totals
 
 
@@ -171,7 +171,7 @@ def test_outer(rows, tiles, taps, groups, positions, learn):
     there are rows."""
     array = ArrayConfig(rows=rows, cols=8, code_bits=3, draw_bits=8)
     config = AcceleratorConfig(array=array, tiles=tiles, positions=6, threshold_words=5)
-    dut, rng = Outer(config), np.random.default_rng(rows + positions)
+    dut, rng = OuterProduct(config), np.random.default_rng(rows + positions)
     # The factor is not that of the mean, with which a single position's sums would all be zero.
     step = Instruction(
         code=Code.UPDATE, mean_factor=round(2**14 / (positions + 1)), mean_shift=6, learn=learn,
@@ -245,7 +245,7 @@ def test_outer(rows, tiles, taps, groups, positions, learn):
 
 def test_offsets_beyond_their_memory():
     config = AcceleratorConfig(array=ArrayConfig(rows=2, cols=4), positions=4, threshold_words=3)
-    dut = Outer(config)
+    dut = OuterProduct(config)
     step = Instruction(code=Code.UPDATE, learn=1, thresholds=2)
 
     async def testbench(ctx):
@@ -269,7 +269,7 @@ def test_offsets_beyond_their_memory():
 
 def test_generators_are_set_one_by_one():
     config = AcceleratorConfig(array=ArrayConfig(rows=4, cols=4), tiles=4)
-    dut = Outer(config)
+    dut = OuterProduct(config)
 
     async def testbench(ctx):
         states = stream_states(0, 0, 4).tolist()

@@ -5,14 +5,14 @@ import pytest
 from amaranth.hdl import Cat, Module, Signal
 from hdl_sim import random_word, simulate
 
-from hdl.count import carry_save, count_ones
+from hdl.count import carry_save_adder, popcount
 
 
 def counter(width):
     """A module that counts the ones of a signal, the signal, and the count."""
     m = Module()
     bits = Signal(width)
-    count = count_ones(m, bits)
+    count = popcount(m, bits)
     assert len(count) == width.bit_length()
     out = Signal(len(count))
     m.d.comb += out.eq(count)
@@ -48,7 +48,7 @@ def test_count_of_an_expression():
     """Not only of a signal: what counts is the value and its width."""
     m = Module()
     a, b = Signal(3), Signal(4)
-    count = count_ones(m, Cat(a & b[:3], b))
+    count = popcount(m, Cat(a & b[:3], b))
     out = Signal(8)
     m.d.comb += out.eq(count)
 
@@ -66,7 +66,7 @@ def test_two_counts_in_one_module():
     m = Module()
     a, b = Signal(9), Signal(9)
     total = Signal(8)
-    m.d.comb += total.eq(count_ones(m, a) + count_ones(m, b))
+    m.d.comb += total.eq(popcount(m, a) + popcount(m, b))
 
     async def testbench(ctx):
         for x, y in ((0, 0), (511, 511), (0, 511), (257, 85)):
@@ -109,7 +109,7 @@ CUTS = [(0,), (4,), (1, 3), (2, 2), (0, 0, 1), (0, 3, 50)]
 @pytest.mark.parametrize("width", [1, 2, 3, 9, 64, 129])
 def test_every_cut_costs_a_cycle_whatever_the_width(width, cuts):
     rng, m, bits = np.random.default_rng(width), Module(), Signal(width)
-    count = count_ones(m, bits, cuts=cuts, register=registers(m))
+    count = popcount(m, bits, cuts=cuts, register=registers(m))
     assert len(count) == width.bit_length()
     out = Signal(len(count))
     m.d.comb += out.eq(count)
@@ -127,7 +127,7 @@ def test_bits_of_unequal_weight(widths, cuts):
     columns = [Signal(width, name=f"column_{i}") for i, width in enumerate(widths)]
     bits = Signal(sum(widths))
     m.d.comb += Cat(columns).eq(bits)
-    total = carry_save(m, columns, cuts=cuts, register=registers(m))
+    total = carry_save_adder(m, columns, cuts=cuts, register=registers(m))
     out = Signal(20)
     m.d.comb += out.eq(total)
     m.d.sync += Signal().eq(0)  # a clock, also without cuts

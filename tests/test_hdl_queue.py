@@ -8,7 +8,7 @@ import pytest
 from amaranth.lib import data
 from hdl_sim import simulate
 
-from hdl.queue import Queue
+from hdl.queue import Fifo
 
 
 @pytest.mark.parametrize("depth", [2, 4, 16])
@@ -16,7 +16,7 @@ from hdl.queue import Queue
 def test_words_come_out_as_they_went_in(depth, ready):
     """Full, empty and in between; out three cycles after it came, if none is before it."""
     queue, rng = (
-        Queue(data.StructLayout({"data": 9, "last": 1}), depth),
+        Fifo(data.StructLayout({"data": 9, "last": 1}), depth),
         np.random.default_rng(depth),
     )
 

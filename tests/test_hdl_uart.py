@@ -11,7 +11,7 @@ from hdl_sim import simulate
 from test_hdl_registers import ADDRESSES, CONSTANTS, UNMAPPED
 
 from hdl.registers import RegisterFile
-from hdl.uart import PAUSE_BITS, QUEUE_BYTES, UartBridge, UartRx, UartTx
+from hdl.uart import FIFO_BYTES, PAUSE_BITS, UartBridge, UartRx, UartTx
 
 DIVISOR = 4
 
@@ -270,7 +270,7 @@ def test_words_wait_for_the_accelerator():
         host.say(packet([1, 2, 3]))
         await host.wait((3 + 4) * 10 * DIVISOR)
         host.stalled = True
-        await host.wait(QUEUE_BYTES * 10 * DIVISOR)
+        await host.wait(FIFO_BYTES * 10 * DIVISOR)
         host.stalled = False
         await host.hear(b"")
         assert host.words == [(1, 0), (2, 0), (3, 1)]

@@ -8,8 +8,8 @@ from amaranth.sim import Simulator
 
 from golden.config import ArrayConfig
 from hdl.dot import TernaryDot
-from hdl.reading import Reading
-from hdl.switching import Switching
+from hdl.reading import ReadPath
+from hdl.switching import WritePath
 from synth import flow, yosys
 from synth.harness import Harness
 from synth.targets import TARGETS, Area, lone_carries, target
@@ -299,7 +299,7 @@ def test_area_is_what_the_pages_tell(tmp_path):
     config = ArrayConfig(rows=8, cols=64, counters=False)
     lanes = [
         flow.synthesise(block, name, chip, tmp_path).area.lut4
-        for name, block in (("reading", Reading(config)), ("switching", Switching(config)))
+        for name, block in (("reading", ReadPath(config)), ("switching", WritePath(config)))
     ]
     assert 80 * 8 < sum(lanes) <= 120 * 8
 

@@ -1,4 +1,4 @@
-"""The pulse coder: from a lane's sum of error times input to whole steps and a pulse code."""
+"""Pulse coder: turns a lane's sum of error times input into whole steps and a pulse code."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -8,7 +8,7 @@ from golden.accel import arithmetic
 from golden.accel.config import CHANGE_FRACTION, FRACTION, AcceleratorConfig
 from golden.lfsr import STATE_BITS, TAPS
 from hdl.accel.loops import lookup
-from hdl.count import add_up
+from hdl.count import adder_tree
 from hdl.delay import delayed
 from hdl.lane import pulse_layout
 
@@ -16,8 +16,11 @@ MEAN_BITS = FRACTION + 2
 LATENCY = 7  # cycles from a lane's sum to its pulse
 
 
-class Coder(wiring.Component):
+class PulseCoder(wiring.Component):
     """Codes a lane a cycle.
+
+    Pipeline: 2 mean subtracted, 3 magnitude, 4 rate, 5 dead zone and limit, 6 steps and code, 7
+    random rounding: the pulse. It never stalls.
 
     Parameters
     ----------
@@ -28,16 +31,17 @@ class Coder(wiring.Component):
     Members
     -------
     valid : In(1)
-        There is a lane; ``sum`` is its sum, ``bias`` the sum of its column's errors.
+        A lane enters.
     sum, bias : In
+        The lane's sum, and the sum of its column's errors.
     mean : In
-        Of the lane's input, two cycles after.
+        Mean of the lane's input, two cycles after ``valid``.
     factor, shift, dead : In
-        Of the change: |x| factor / 2^shift - dead.
+        The change is |x| factor / 2^shift - dead.
     pulse : Out(pulse_layout); ready : Out(1)
         Seven cycles after ``valid``.
     size : Out; sized : Out(1)
-        Magnitude of the sum without its mean's part, for the layer's size.
+        Magnitude of the sum without the part of the mean, for the layer's size.
     state : In(64); load : In(1)
         Sets the generator.
     generator : Out(64)
@@ -100,7 +104,7 @@ class Coder(wiring.Component):
         values = arithmetic.levels(array).tolist()
         rest = cut[:CHANGE_FRACTION]
         code = Signal(array.code_bits)
-        m.d.comb += code.eq(add_up([rest >= value for value in values[1:-1]]))
+        m.d.comb += code.eq(adder_tree([rest >= value for value in values[1:-1]]))
         over = Signal(CHANGE_FRACTION)
         gap = Signal(CHANGE_FRACTION + 1)
         gaps = [b - a for a, b in zip(values, [*values[1:], values[-1]], strict=True)]

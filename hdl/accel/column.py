@@ -1,4 +1,4 @@
-"""A tile's part of a column: statistics, thresholds, comparisons and scores."""
+"""Threshold unit of one tile: statistics, thresholds, comparators and score of a column."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
@@ -26,26 +26,29 @@ from hdl.lint import unused
 FINE_BITS = TOTAL_BITS + FRACTION + 1
 
 
-class Column(wiring.Component):
-    """What a column's totals are to one tile.
+class ThresholdUnit(wiring.Component):
+    """Compares a column's totals with thresholds from its statistics.
+
+    Pipeline of a position: cycle 0 address, 1 total, 2 differences, 3 comparisons and product, 4
+    outputs.
 
     Members
     -------
     instruction : In
     column_sum : In
-        Of the column's totals.
+        Sum of the column's totals.
     total : In
-        A position's, a cycle after its address.
+        Total of a position, a cycle after its address.
     measured : In(1)
-        ``total`` is one of those that the mean absolute deviation is measured from.
+        ``total`` counts for the mean absolute deviation.
     calculation : In(4); calculating : In(1)
-        The number that is made: one after the other from 0 on, 8 the last.
+        Number of the calculation: 0 to 8, one after the other.
     stored : In; new : Out
         The column's thresholds, before the batch and after.
     take_stored, take_new : In(1)
-        Which of them decide from now on.
+        Select the thresholds that are used from now on.
     nonzero, negative : Out(1); window : Out; score : Out
-        Of the position whose address was there four cycles ago.
+        Results of the position whose address came four cycles ago.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What becomes of a column's totals: statistics, thresholds, activations or scores."""
+"""Activation unit: turns a column's totals into activations or scores."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, enum, wiring
@@ -13,11 +13,11 @@ from golden.accel.config import (
     AcceleratorConfig,
 )
 from golden.codes import TRIT_BITS
-from hdl.accel.column import Column
+from hdl.accel.column import ThresholdUnit
 from hdl.accel.issue import LANE_BITS
 from hdl.accel.layouts import instruction_layout, result_layout, threshold_layout, total_layout
 from hdl.accel.loops import ADDRESS_BITS, Loops, clip
-from hdl.count import add_up
+from hdl.count import adder_tree
 from hdl.delay import delayed
 from hdl.lint import unused
 
@@ -25,7 +25,7 @@ _LATENCY = 4  # cycles from a position's address to what is written
 
 
 class State(enum.Enum, shape=3):
-    """What the unit does."""
+    """State of the activation unit."""
 
     IDLE = 0
     MEASURE = 1  # the mean absolute deviation
@@ -35,8 +35,11 @@ class State(enum.Enum, shape=3):
     DRAIN = 5
 
 
-class Columns(wiring.Component):
-    """Takes one complete column of all tiles after the other.
+class ActivationUnit(wiring.Component):
+    """Processes the complete columns of all tiles, one after the other.
+
+    Pipeline of a position: cycle 0 address, 1 words read, 4 outputs written. A column takes its
+    positions once, in training twice: first for the mean absolute deviation, then for the outputs.
 
     Members
     -------
@@ -118,23 +121,44 @@ class Columns(wiring.Component):
         m = Module()
         config, step = self._config, self.instruction
         unused(m, step)
-        rows = config.array.rows
         m.submodules.loops = loops = Loops(3, 2)
-        state = Signal(State)
-        waiting = Signal()
-        bank = Signal()
+        self._state = Signal(State, name="state")
+        self._position = position = Signal(16, name="position")
+        self._calculation = Signal(4, name="calculation")
+        self._left = left = Signal(5, name="left")
+        self._column = Signal(16, name="column")
+        self._measuring = Signal(name="measuring")
+        self._applying = Signal(name="applying")
+        self._take_stored = Signal(name="take_stored")
+        self._take_new = Signal(name="take_new")
+        self._sums = Signal.like(self.column_sums, name="sums")
         group = Signal(16)
-        column = Signal(16)
         word = Signal(ADDRESS_BITS)
-        lane = self.lane
-        position = Signal(16)
-        calculation = Signal(4)
-        left = Signal(5)
         m.d.comb += [
-            self.busy.eq(waiting | (state != State.IDLE)),
-            self.totals_bank.eq(bank),
             self.totals_at.eq(position),
             self.threshold_at.eq(step.thresholds + group),
+            self.label_at.eq(position),
+        ]
+        self._addresses(m, loops, word)
+        thresholds_beyond = self.threshold_at >= config.threshold_words
+        m.d.comb += self.threshold_write.eq(self._take_new & ~thresholds_beyond)
+        self._sequence(m, loops, group, word, thresholds_beyond)
+        calculating = Signal()
+        m.d.comb += calculating.eq((self._state == State.CALCULATE) & ~left.any())
+        final = self._words(m)
+        tiles = self._tiles(m, calculating)
+        valid = [self._column + tile < step.columns for tile in range(config.tiles)]
+        self._write(m, final)
+        mask = Signal(config.array.rows)  # the lanes that are written
+        m.d.comb += mask.eq(Cat(valid) << self.lane)
+        self._hidden(m, tiles, final, mask)
+        self._score(m, tiles, valid, final, self._column)
+        return m
+
+    def _addresses(self, m, loops, word):
+        """Loops over the batch's output pixels, with the addresses of outputs and errors."""
+        step = self.instruction
+        m.d.comb += [
             loops.counts[0].eq(self.batch),
             loops.counts[1].eq(step.height),
             loops.counts[2].eq(step.width),
@@ -142,7 +166,6 @@ class Columns(wiring.Component):
             loops.base[1].eq(step.errors + word),
             self.out_at.eq(loops.address[0]),
             self.error_at.eq(loops.address[1]),
-            self.label_at.eq(position),
         ]
         strides = (
             (step.out_sample, step.out_row, step.out_pixel),
@@ -150,47 +173,41 @@ class Columns(wiring.Component):
         )
         for address, values in enumerate(strides):
             m.d.comb += [loops.strides[address][i].eq(v) for i, v in enumerate(values)]
-        last = position + 1 == step.positions
-        thresholds_beyond = self.threshold_at >= config.threshold_words
 
-        measuring = Signal()
-        applying = Signal()
-        take_stored = Signal()
-        take_new = Signal()
-        m.d.comb += self.threshold_write.eq(take_new & ~thresholds_beyond)
+    def _sequence(self, m, loops, group, word, thresholds_beyond):
+        """The state machine. ``start`` ends any state, so the state is a register of its own: a
+        transition of ``m.FSM`` lies inside a state."""
+        step, state, left = self.instruction, self._state, self._left
+        position, calculation = self._position, self._calculation
+        last = position + 1 == step.positions
+        waiting = Signal()
+        bank = Signal()
+        m.d.comb += [
+            self.busy.eq(waiting | (state != State.IDLE)),
+            self.totals_bank.eq(bank),
+        ]
         with m.If(self.ready):
             m.d.sync += waiting.eq(1)
-        sums = Signal.like(self.column_sums)
         with m.If(state == State.IDLE):
             m.d.sync += [position.eq(0), calculation.eq(0)]
             with m.If(waiting):
-                m.d.sync += [waiting.eq(self.ready), sums.eq(self.column_sums)]
+                m.d.sync += [waiting.eq(self.ready), self._sums.eq(self.column_sums)]
                 m.d.sync += state.eq(State.CALCULATE)
                 m.d.comb += self.fault.eq(thresholds_beyond)
         with m.Elif(state == State.MEASURE):
-            m.d.comb += measuring.eq(1)
+            m.d.comb += self._measuring.eq(1)
             m.d.sync += position.eq(position + 1)
             with m.If(last):
                 m.d.sync += [state.eq(State.CALCULATE), left.eq(_LATENCY), position.eq(0)]
         with m.Elif(state == State.CALCULATE):
-            with m.If(left.any()):
-                m.d.sync += left.eq(left - 1)
-            with m.Elif(~step.train):
-                m.d.comb += [loops.start.eq(1), take_stored.eq(1)]
-                m.d.sync += state.eq(State.APPLY)
-            with m.Else():
-                m.d.sync += calculation.eq(calculation + 1)
-                with m.If(calculation == 1):
-                    m.d.sync += state.eq(State.MEASURE)
-                with m.If(calculation == 8):
-                    m.d.sync += [state.eq(State.DIVIDE), left.eq(THRESHOLD_BITS)]
+            self._calculate(m, loops)
         with m.Elif(state == State.DIVIDE):
             m.d.sync += left.eq(left - 1)
             with m.If(~step.score | ~left.any()):
-                m.d.comb += [loops.start.eq(1), take_new.eq(1)]
+                m.d.comb += [loops.start.eq(1), self._take_new.eq(1)]
                 m.d.sync += [state.eq(State.APPLY), position.eq(0)]
         with m.Elif(state == State.APPLY):
-            m.d.comb += [applying.eq(1), loops.step.eq(1)]
+            m.d.comb += [self._applying.eq(1), loops.step.eq(1)]
             m.d.sync += position.eq(position + 1)
             with m.If(last):
                 m.d.sync += [state.eq(State.DRAIN), left.eq(_LATENCY)]
@@ -198,21 +215,40 @@ class Columns(wiring.Component):
             m.d.sync += left.eq(left - 1)
             with m.If(left == 1):
                 m.d.comb += self.done.eq(1)
-                m.d.sync += [
-                    state.eq(State.IDLE), left.eq(0), bank.eq(~bank),
-                    group.eq(group + 1), column.eq(column + config.tiles),
-                    lane.eq(lane + config.tiles), position.eq(0), calculation.eq(0),
-                ]  # fmt: skip
-                with m.If(lane == rows - config.tiles):
-                    m.d.sync += [lane.eq(0), word.eq(word + 1)]
+                m.d.sync += [state.eq(State.IDLE), left.eq(0), bank.eq(~bank)]
+                m.d.sync += [position.eq(0), calculation.eq(0)]
+                self._next_column(m, group, word)
         with m.If(self.start):
-            m.d.sync += [
-                state.eq(State.IDLE), waiting.eq(0), bank.eq(0), group.eq(0), column.eq(0),
-                word.eq(0), lane.eq(0), left.eq(0),
-            ]  # fmt: skip
+            counters = (waiting, bank, group, self._column, word, self.lane, left)
+            m.d.sync += [state.eq(State.IDLE), *(counter.eq(0) for counter in counters)]
 
-        # The address of a position goes out in cycle 0, its words come in cycle 1, what is written
-        # goes out in cycle 4.
+    def _calculate(self, m, loops):
+        """Statistics of the column, a number a cycle."""
+        step, state, left, calculation = (
+            self.instruction, self._state, self._left, self._calculation
+        )  # fmt: skip
+        with m.If(left.any()):
+            m.d.sync += left.eq(left - 1)
+        with m.Elif(~step.train):
+            m.d.comb += [loops.start.eq(1), self._take_stored.eq(1)]
+            m.d.sync += state.eq(State.APPLY)
+        with m.Else():
+            m.d.sync += calculation.eq(calculation + 1)
+            with m.If(calculation == 1):
+                m.d.sync += state.eq(State.MEASURE)
+            with m.If(calculation == 8):
+                m.d.sync += [state.eq(State.DIVIDE), left.eq(THRESHOLD_BITS)]
+
+    def _next_column(self, m, group, word):
+        tiles, lane = self._config.tiles, self.lane
+        m.d.sync += [group.eq(group + 1), self._column.eq(self._column + tiles)]
+        m.d.sync += lane.eq(lane + tiles)
+        with m.If(lane == self._config.array.rows - tiles):
+            m.d.sync += [lane.eq(0), word.eq(word + 1)]
+
+    def _words(self, m):
+        """What has been read for a position. The address goes out in cycle 0, the words come in
+        cycle 1, and outputs are written in cycle 4, for which this is returned."""
         stage = data.StructLayout(
             {
                 "out": ADDRESS_BITS,
@@ -228,40 +264,45 @@ class Columns(wiring.Component):
         m.d.comb += [
             words.out.eq(delayed(m, self.out_at, 1)),
             words.error.eq(delayed(m, self.error_at, 1)),
-            words.position.eq(delayed(m, position, 1)),
+            words.position.eq(delayed(m, self._position, 1)),
             words.activation.eq(self.activation),
             words.window.eq(self.window),
             words.result.eq(self.result),
             words.label.eq(self.label),
         ]
-        final = delayed(m, words, 3)
-        calculating = Signal()
-        m.d.comb += calculating.eq((state == State.CALCULATE) & ~left.any())
-        measured = delayed(m, measuring, 1)
+        return delayed(m, words, 3)
+
+    def _tiles(self, m, calculating):
+        """A threshold unit for each tile. Returns their outputs."""
+        measured = delayed(m, self._measuring, 1)
         tiles = []
-        for number in range(config.tiles):
-            m.submodules[f"column_{number}"] = tile = Column(config)
+        for number in range(self._config.tiles):
+            m.submodules[f"column_{number}"] = tile = ThresholdUnit(self._config)
             m.d.comb += [
-                tile.instruction.eq(step),
-                tile.column_sum.eq(sums[number]),
+                tile.instruction.eq(self.instruction),
+                tile.column_sum.eq(self._sums[number]),
                 tile.total.eq(self.totals[number]),
                 tile.measured.eq(measured),
-                tile.calculation.eq(calculation),
+                tile.calculation.eq(self._calculation),
                 tile.calculating.eq(calculating),
                 tile.stored.eq(self.threshold[number]),
                 self.new_threshold[number].eq(tile.new),
-                tile.take_stored.eq(take_stored),
-                tile.take_new.eq(take_new),
+                tile.take_stored.eq(self._take_stored),
+                tile.take_new.eq(self._take_new),
             ]
             tiles.append((tile.nonzero, tile.negative, tile.window, tile.score))
-        valid = [column + tile < step.columns for tile in range(config.tiles)]
+        return tiles
+
+    def _write(self, m, final):
+        """Write enable and addresses; a fault in their place if one lies beyond its memory."""
+        config, step = self._config, self.instruction
         m.d.comb += [
             self.write_at.eq(final.out),
             self.write_error_at.eq(final.error),
             self.write_position.eq(final.position),
         ]
         writing = Signal()
-        m.d.comb += writing.eq(delayed(m, applying, 4))
+        m.d.comb += writing.eq(delayed(m, self._applying, 4))
         beyond = Mux(
             step.score,
             step.train & (final.error >= config.error_words),
@@ -271,11 +312,6 @@ class Columns(wiring.Component):
         m.d.comb += self.write.eq(writing & ~beyond)
         with m.If(writing & beyond):
             m.d.comb += self.fault.eq(1)
-        mask = Signal(rows)  # the lanes that are written
-        m.d.comb += mask.eq(Cat(valid) << lane)
-        self._hidden(m, tiles, final, mask)
-        self._score(m, tiles, valid, final, column)
-        return m
 
     def _hidden(self, m, tiles, final, mask):
         """Outputs and window flags of the tiles put into their words."""
@@ -331,4 +367,4 @@ class Columns(wiring.Component):
         ]
         # Nobody waits for the loss: two registers keep its multiplier out of the scores' path, and
         # a program runs for longer than that after its last write.
-        m.d.sync += self.loss.eq(add_up(squares))
+        m.d.sync += self.loss.eq(adder_tree(squares))

@@ -11,16 +11,16 @@ from golden.accel.packets import space_words
 from golden.accel.program import Code
 from golden.lfsr import STATE_BITS
 from golden.protocol import Op
-from hdl.accel.columns import Columns
+from hdl.accel.columns import ActivationUnit
 from hdl.accel.issue import Issue
 from hdl.accel.layouts import total_layout
 from hdl.accel.loops import ADDRESS_BITS
-from hdl.accel.outer import Outer
+from hdl.accel.outer import OuterProduct
 from hdl.accel.requantise import Requantise
 from hdl.accel.sequencer import Sequencer
 from hdl.accel.tile import Tile
 from hdl.accel.totals import Totals
-from hdl.count import add_up
+from hdl.count import adder_tree
 from hdl.delay import delayed
 from hdl.lint import unused
 from hdl.port import LATENCY
@@ -108,9 +108,9 @@ class AcceleratorCore(wiring.Component):
         m.submodules.sequencer = self._sequencer = sequencer = Sequencer(config)
         m.submodules.issue = self._issue = issue = Issue(config)
         m.submodules.totals = self._totals = totals = Totals(config)
-        m.submodules.columns = self._columns = columns = Columns(config)
+        m.submodules.columns = self._columns = columns = ActivationUnit(config)
         m.submodules.requantise = self._requantise = requantise = Requantise(config)
-        m.submodules.outer = self._outer = outer = Outer(config)
+        m.submodules.outer = self._outer = outer = OuterProduct(config)
         step = sequencer.instruction
         self._forward, self._backward, self._update = (
             step.code == code for code in (Code.FORWARD, Code.BACKWARD, Code.UPDATE)
@@ -355,7 +355,7 @@ class AcceleratorCore(wiring.Component):
         """The counters."""
         sequencer, columns = self._sequencer, self._columns
         reading = self._issue.marks.valid
-        switched = add_up([tile.port.switched for tile in self.tiles])
+        switched = adder_tree([tile.port.switched for tile in self.tiles])
         amounts = {
             "cycles": sequencer.running,
             "pulses": Mux(self._outer.pulse, len(self.tiles), 0),

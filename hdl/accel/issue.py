@@ -11,13 +11,13 @@ from hdl.accel.loops import ADDRESS_BITS, Loops
 from hdl.lint import unused
 
 _LEVELS = 8
-# Of each instruction, the level that counts column groups.
+# The loop level that counts column groups, by instruction.
 _GROUP_LEVEL = {Code.FORWARD: 0, Code.UPDATE: 2, Code.BACKWARD: 7}
 LANE_BITS = 12
 
 
 def marks_layout() -> data.StructLayout:
-    """What a step is to those who take its result.
+    """Marks that accompany a step to the consumers of its result.
 
     ``begin``, ``end``: first and last of those whose results are added up; ``column``: the last of
     a column; ``fresh``: the first group of outputs (UPDATE: word of inputs); ``place``,
@@ -35,8 +35,11 @@ def marks_layout() -> data.StructLayout:
 class Issue(wiring.Component):
     """The loops of an instruction, one step a cycle, and its addresses.
 
-    A step's memory addresses come two cycles after its point of the loops, ``marks`` with the words
-    read, one cycle later; the tiles' result of FORWARD and BACKWARD is due two cycles after those.
+    Pipeline: cycle 0 loop indices, 2 memory addresses, 3 marks and words read, 5 tile results
+    (FORWARD and BACKWARD).
+
+    Stalls: ``hold`` keeps a column's first step back. In UPDATE and BACKWARD the last step of a
+    column or word waits until the lanes of the one before have left.
 
     Members
     -------
@@ -49,13 +52,13 @@ class Issue(wiring.Component):
     activation, error : Out
         Addresses, in range or ``fault``.
     lane : Out
-        Of the word of errors, the first that is meant.
+        First lane that is used in the word of errors.
     marks : Out(marks_layout)
     at_begin, at_column_end : Out(1)
         The next step begins a column, ends one (FORWARD).
     stepping : Out(1)
     fault : Out(1)
-        An address lies beyond its memory; that step and those after it are none.
+        An address lies beyond its memory. That step and all later ones are dropped.
 
     References
     ----------
@@ -85,12 +88,12 @@ class Issue(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        config, step = self._config, self.instruction
+        step = self.instruction
         m.submodules.loops = loops = Loops(_LEVELS, 3)
-        forward, update, backward = (
+        self._forward, self._update, self._backward = (
             step.code == code for code in (Code.FORWARD, Code.UPDATE, Code.BACKWARD)
         )
-        self._nest(m, loops, forward, update, backward)
+        self._nest(m, loops, self._forward, self._update, self._backward)
         held = Signal()
         m.d.comb += [
             loops.start.eq(self.start),
@@ -98,14 +101,24 @@ class Issue(wiring.Component):
             loops.step.eq(~held),
             self.stepping.eq(loops.valid & ~held & ~self.stop),
         ]
-        first, last, index = loops.first, loops.last, loops.index
-        unused(m, Cat(step, index, last))
+        unused(m, Cat(step, loops.index, loops.last))
+        now = self._marks(m, loops)
+        self._hold(m, now, held)
+        word, lane = self._group(m, loops, now)
+        second, at, row, pixel = self._position(m, loops, now, word, lane)
+        third = self._addresses(m, second, at, row, pixel)
+        m.d.comb += self.busy.eq(
+            loops.valid | second.valid | third.valid | self.marks.valid | self.start
+        )
+        return m
 
-        # The point of the loops, stage A: what it is.
+    def _marks(self, m, loops):
+        """Cycle 0: the marks of the point of the loops."""
+        first, last, index = loops.first, loops.last, loops.index
         now = Signal(marks_layout())
-        place = Mux(forward, Cat(index[5][0], index[4][0]), Cat(index[7][0], index[6][0]))
+        place = Mux(self._forward, Cat(index[5][0], index[4][0]), Cat(index[7][0], index[6][0]))
         m.d.comb += [now.valid.eq(self.stepping), now.inside.eq(1)]
-        with m.If(forward):
+        with m.If(self._forward):
             m.d.comb += [
                 now.begin.eq(first[6:].all()),
                 now.end.eq(last[6:].all()),
@@ -117,7 +130,7 @@ class Issue(wiring.Component):
                 now.place_last.eq(last[4:6].all()),
                 self.at_begin.eq(first[1:].all()),
             ]
-        with m.Elif(update):
+        with m.Elif(self._update):
             m.d.comb += [
                 now.begin.eq(first[3:].all()),
                 now.end.eq(last[3:].all()),
@@ -128,11 +141,13 @@ class Issue(wiring.Component):
         with m.Else():
             m.d.comb += [now.begin.eq(first[5:].all()), now.end.eq(last[5:].all())]
             m.d.comb += now.fresh.eq(now.begin)
+        return now
 
-        # A column (UPDATE) or word (BACKWARD) takes as many cycles as it has steps, but not fewer
-        # than its lanes take after it: its last step waits.
-        rows = config.array.rows
-        least = Mux(update, rows, config.error_parts)
+    def _hold(self, m, now, held):
+        """Stalls. A column (UPDATE) or word (BACKWARD) takes at least as many cycles as its lanes
+        take to leave afterwards: its last step waits."""
+        rows = self._config.array.rows
+        least = Mux(self._update, rows, self._config.error_parts)
         age = Signal(range(rows + 1), init=rows)
         with m.If(self.start):
             m.d.sync += age.eq(rows)
@@ -140,26 +155,32 @@ class Issue(wiring.Component):
             m.d.sync += age.eq(1)
         with m.Elif(age < rows):
             m.d.sync += age.eq(age + 1)
-        early = ~forward & now.end & (age < Mux(now.begin, least, least - 1))
+        early = ~self._forward & now.end & (age < Mux(now.begin, least, least - 1))
         m.d.comb += held.eq(self.hold | early)
 
-        # Where a group's errors lie: word and lane, from group to group.
+    def _group(self, m, loops, now):
+        """Where a group's errors lie: word and lane, from group to group."""
         word = Signal(ADDRESS_BITS)
         lane = Signal(LANE_BITS)
-        tiles = config.tiles
-        group_level = Mux(update, 1 << _GROUP_LEVEL[Code.UPDATE], 1 << _GROUP_LEVEL[Code.BACKWARD])
+        tiles = self._config.tiles
+        group_level = Mux(
+            self._update, 1 << _GROUP_LEVEL[Code.UPDATE], 1 << _GROUP_LEVEL[Code.BACKWARD]
+        )
         further_out = group_level - 1
         with m.If(self.start):
             m.d.sync += [word.eq(0), lane.eq(0)]
         with m.Elif(self.stepping):
             with m.If((loops.goes_on & further_out).any()):
                 m.d.sync += [word.eq(0), lane.eq(0)]
-            with m.Elif((loops.goes_on & group_level).any() & ~(update & now.mean)):
+            with m.Elif((loops.goes_on & group_level).any() & ~(self._update & now.mean)):
                 m.d.sync += lane.eq(lane + tiles)
-                with m.If(lane == rows - tiles):
+                with m.If(lane == self._config.array.rows - tiles):
                     m.d.sync += [lane.eq(0), word.eq(word + 1)]
+        return word, lane
 
-        # Stage B: the position of a backward step, which need not lie in the output.
+    def _position(self, m, loops, now, word, lane):
+        """Cycle 1: the position of a backward step, which may lie outside the output."""
+        step, index = self.instruction, loops.index
         y = Signal(signed(18))
         x = Signal(signed(18))
         m.d.comb += [
@@ -184,19 +205,22 @@ class Issue(wiring.Component):
             row.eq(0),
             pixel.eq(0),
         ]
-        with m.If(backward):
+        with m.If(self._backward):
             m.d.sync += [
                 row.eq(y >> step.pool),
                 pixel.eq(x >> step.pool),
                 second.inside.eq(inside),
                 second.place.eq(Mux(step.pool, Cat(x[0], y[0]), 0)),
             ]
-        with m.If(update):
+        with m.If(self._update):
             # Group 0 is the pass for the mean; the next has the first column.
             m.d.sync += second.column_index.eq(loops.address[1] - 1)
+        return second, at, row, pixel
 
-        # Stage C: addresses.
-        third = Signal.like(now)
+    def _addresses(self, m, second, at, row, pixel):
+        """Cycle 2: memory addresses, checked against their ranges. Cycle 3: marks."""
+        config, step = self._config, self.instruction
+        third = Signal.like(second, name="third")
         error = Signal(34)
         m.d.sync += [
             third.eq(second),
@@ -208,21 +232,16 @@ class Issue(wiring.Component):
         weights = third.column_index >= config.array.cols
         activations = self.activation >= config.activation_words
         errors = (error >= config.error_words) & third.inside
-        with m.If(forward):
+        with m.If(self._forward):
             m.d.comb += beyond.eq(weights | activations)
-        with m.Elif(update):
+        with m.Elif(self._update):
             m.d.comb += beyond.eq(activations | (~third.mean & (weights | errors)))
         with m.Else():
             m.d.comb += beyond.eq(weights | errors)
         m.d.comb += [self.error.eq(error), self.lane.eq(third.lane)]
         m.d.comb += self.fault.eq(third.valid & beyond)
-
-        # Stage D: words have been read.
         m.d.sync += [self.marks.eq(third), self.marks.valid.eq(third.valid & ~beyond & ~self.stop)]
-        m.d.comb += self.busy.eq(
-            loops.valid | second.valid | third.valid | self.marks.valid | self.start
-        )
-        return m
+        return third
 
     def _nest(self, m, loops, forward, update, backward):
         """Which loops there are, from the outermost in."""

@@ -21,11 +21,11 @@ class Loops(wiring.Component):
     Members
     -------
     start : In(1)
-        Begin anew, with ``base``.
+        Restart at ``base``.
     stop : In(1)
         No further point.
     base, counts, strides : In
-        Of the addresses; of the levels, at least 1; by address and level.
+        Start of each address; count of each level, at least 1; stride of each address and level.
     step : In(1)
         Go on, if ``valid``.
     valid : Out(1)

@@ -1,4 +1,4 @@
-"""The update: sums of error times input over the batch, column by column, and their pulses."""
+"""Outer product of errors and inputs over the batch, column by column, and its pulses."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -8,11 +8,11 @@ from golden import protocol
 from golden.accel.config import FRACTION, OFFSET_BITS, AcceleratorConfig
 from golden.codes import TRIT_BITS
 from golden.lfsr import STATE_BITS, stream_states
-from hdl.accel.coder import LATENCY, MEAN_BITS, Coder
+from hdl.accel.coder import LATENCY, MEAN_BITS, PulseCoder
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import instruction_layout, threshold_layout
 from hdl.accel.loops import ADDRESS_BITS, clip
-from hdl.count import add_up
+from hdl.count import adder_tree
 from hdl.delay import delayed
 from hdl.lint import unused
 from hdl.port import COUNTED
@@ -21,7 +21,7 @@ TOTAL_BITS = 48
 LOGARITHM_BITS = 16
 
 
-class Outer(wiring.Component):
+class OuterProduct(wiring.Component):
     """One accumulator a lane and tile; one coder a tile, which takes a lane a cycle while the next
     column is summed.
 
@@ -29,10 +29,11 @@ class Outer(wiring.Component):
     -------
     instruction : In
     start : In(1)
-        An UPDATE instruction begins; ``size`` is then what the last one of the layer left.
+        An UPDATE instruction begins. ``size`` is that of the layer's update before.
     marks : In(marks_layout)
-        ``valid`` only in UPDATE; of the step of
+        Marks of the step. ``valid`` only in UPDATE.
     inputs : In (trits), errors : In (a tile)
+        Operands of the step.
     pulse : Out(1); column : Out; pulses : Out (a tile)
         A step of UPDATE; ``pulses`` are due one cycle later.
     busy : Out(1)
@@ -119,12 +120,28 @@ class Outer(wiring.Component):
         learning = delayed(m, begun & step.learn.any(), 1, "learning")
         self._learn(m, learning, [bias for _, bias in heads])
         mean = self._means(m, heads[0][0], draining, drained_mean)
+        coders = self._coders(m, heads, draining & ~drained_mean, mean)
+        final = Signal()
+        m.d.comb += final.eq(draining & ~drained_mean & (left == 1))
+        in_coder = delayed(m, final, LATENCY)
+        m.d.comb += [self.pulse.eq(in_coder), self.column.eq(delayed(m, column, LATENCY))]
+        self._size(m, coders)
+
+        # Pulses are out, and their switching is counted, some cycles after the last step.
+        recent = Signal(LATENCY + COUNTED + 2)
+        m.d.sync += recent.eq(Cat(draining | complete, recent[:-1]))
+        m.d.comb += self.busy.eq(marks.valid | complete | draining | recent.any())
+        return m
+
+    def _coders(self, m, heads, valid, mean):
+        """A pulse coder for each tile, and the words of their pulses."""
+        step = self.instruction
         factor, shift = self._rate(m)
-        coders, states = [], stream_states(0, 0, tiles).tolist()
+        coders, states = [], stream_states(0, 0, len(heads)).tolist()
         for tile, (head, bias) in enumerate(heads):
-            m.submodules[f"coder_{tile}"] = coder = Coder(config, states[tile])
+            m.submodules[f"coder_{tile}"] = coder = PulseCoder(self._config, states[tile])
             m.d.comb += [
-                coder.valid.eq(draining & ~drained_mean),
+                coder.valid.eq(valid),
                 coder.sum.eq(head),
                 coder.bias.eq(bias),
                 coder.mean.eq(mean),
@@ -136,20 +153,19 @@ class Outer(wiring.Component):
                 self.generators[tile].eq(coder.generator),
             ]
             word = self.pulses[tile]
-            one = protocol.pulse_bits(config.array)
+            one = protocol.pulse_bits(self._config.array)
             with m.If(coder.ready):
                 m.d.sync += word.eq(Cat(word[one:], coder.pulse))
             coders.append(coder)
-        final = Signal()
-        m.d.comb += final.eq(draining & ~drained_mean & (left == 1))
-        in_coder = delayed(m, final, LATENCY)
-        m.d.comb += [self.pulse.eq(in_coder), self.column.eq(delayed(m, column, LATENCY))]
+        return coders
 
+    def _size(self, m, coders):
+        """Logarithm of the layer's summed magnitudes, by Mitchell's approximation."""
         total = Signal(TOTAL_BITS)
         with m.If(self.start):
             m.d.sync += total.eq(0)
         with m.Elif(coders[0].sized):
-            m.d.sync += total.eq(total + add_up([coder.size for coder in coders]))
+            m.d.sync += total.eq(total + adder_tree([coder.size for coder in coders]))
         m.d.comb += self.any_size.eq(total.any())
         lead = Signal(6)
         for i in range(TOTAL_BITS):
@@ -157,12 +173,6 @@ class Outer(wiring.Component):
                 m.d.comb += lead.eq(i)
         normal = (total << 8) >> lead
         m.d.comb += self.new_size.eq(Cat(normal[:8], lead))
-
-        # Pulses are out, and their switching is counted, some cycles after the last step.
-        recent = Signal(LATENCY + COUNTED + 2)
-        m.d.sync += recent.eq(Cat(draining | complete, recent[:-1]))
-        m.d.comb += self.busy.eq(marks.valid | complete | draining | recent.any())
-        return m
 
     def _sums(self, m, tile):
         """Accumulators of a tile: a lane's sums, and the column's sum of errors."""

@@ -41,7 +41,10 @@ class Give(enum.Enum, shape=3):
 
 
 class Packets(wiring.Component):
-    """Takes one packet at a time.
+    """Executes packets, one at a time.
+
+    Ordering: a packet is accepted when the answer to the last one is out. Results of a program go
+    out only while no packet is under way.
 
     Members
     -------
@@ -97,210 +100,213 @@ class Packets(wiring.Component):
         self._depths = [spaces[space][0] for space in Space]
         self._parts = [-(-spaces[space][1] // 32) for space in Space]
 
-        self._is_frame = Signal()  # the answer that goes out is a tile's
-        self._complete = Signal()  # a word is written
-        gathered = Signal(data.ArrayLayout(32, parts))
-        take = Signal(Take)
-        give = Signal(Give)
-        ask = Signal()
-        refusal = Signal(8)
-        header = Signal(_HEADER)
-        place = Signal(_RANGE)
-        pending = Signal()
-        unused(m, header)
+        self._is_frame = Signal(name="is_frame")  # the answer that goes out is a tile's
+        self._complete = Signal(name="complete")  # a word is written
+        self._gathered = Signal(data.ArrayLayout(32, parts), name="gathered")
+        self._take = take = Signal(Take, name="take")
+        self._give = give = Signal(Give, name="give")
+        self._ask = Signal(name="ask")
+        self._refusal = Signal(8, name="refusal")
+        self._header = Signal(_HEADER, name="header")
+        self._place = Signal(_RANGE, name="place")
+        self._pending = Signal(name="pending")
+        unused(m, self._header)
         idle = (take == Take.FIRST) & ~self._complete
-        m.d.comb += self.ready.eq(idle & (give == Give.IDLE) & ~pending)
-        self._take_in(m, take, give, pending, header, place, gathered, ask, refusal)
-        self._give_out(m, idle, give, pending, header, place, ask, refusal)
+        m.d.comb += self.ready.eq(idle & (give == Give.IDLE) & ~self._pending)
+        self._take_in(m)
+        self._give_out(m, idle)
         return m
 
-    def _take_in(self, m, take, give, pending, header, place, gathered, ask, refusal):
+    def _take_in(self, m):
         """Packets in."""
-        config, host, word = self._config, self.host, self.i.p.data
-        part = Signal(16)
-        at = Signal(16)
-        left = Signal(17)
-        fault = Signal(8)
-        first = data.View(_HEADER, word)
-        ranged = data.View(_RANGE, word)
-        answered = (header.op == PacketOp.READ) | (header.op == PacketOp.FRAME)
-        sent = Signal()  # a frame's word waits for its tile
-        sent_last = Signal()
-        accept = Signal()
+        take, header = self._take, self._header
+        self._part = Signal(16, name="part")
+        self._at = Signal(16, name="at")
+        self._left = Signal(17, name="left")
+        self._fault = Signal(8, name="found_fault")
+        self._sent = Signal(name="sent")  # a frame's word waits for its tile
+        self._sent_last = Signal(name="sent_last")
+        self._accept = Signal(name="accept")
         m.d.comb += [
-            accept.eq(self.i.valid & self.i.ready),
-            host.data.eq(gathered.as_value()[: len(host.data)]),
+            self._accept.eq(self.i.valid & self.i.ready),
+            self.host.data.eq(self._gathered.as_value()[: len(self.host.data)]),
             self.what.eq(header.as_value()[:16]),
         ]
+        piece = self._write_word(m)
+        with m.If(take == Take.FIRST):
+            self._take_first(m)
+        with m.Elif(take == Take.PLACE):
+            self._take_place(m)
+        with m.Elif(take == Take.WRITE):
+            self._take_write(m)
+        with m.Elif(take == Take.FRAME):
+            self._take_frame(m)
+        with m.Elif(take == Take.DRAIN):
+            m.d.comb += self.i.ready.eq(1)
+            with m.If(self._accept & self.i.p.last):
+                m.d.sync += take.eq(Take.ANSWER)
+        with m.Else():
+            with m.If((header.op != PacketOp.READ) & (header.op != PacketOp.FRAME)):
+                m.d.sync += take.eq(Take.FIRST)
+            with m.Elif(self._give == Give.IDLE):
+                m.d.comb += [self._ask.eq(1), self._refusal.eq(self._fault)]
+                m.d.sync += take.eq(Take.FIRST)
+        self._frames_in(m)
+        with m.If(self._give == Give.IDLE):
+            m.d.comb += [
+                self.host.space.eq(header.space),
+                self.host.address.eq(self._at),
+                self.host.part.eq(piece),
+            ]
 
-        def refuse(code):
-            """A fault: read on to the packet's end, then answer if an answer is due."""
-            m.d.comb += [self.fault.eq(code)]
-            m.d.sync += [fault.eq(code), take.eq(Mux(self.i.p.last, Take.ANSWER, Take.DRAIN))]
+    def _refuse(self, m, code):
+        """A fault: read on to the packet's end, then answer if an answer is due."""
+        m.d.comb += self.fault.eq(code)
+        m.d.sync += [
+            self._fault.eq(code),
+            self._take.eq(Mux(self.i.p.last, Take.ANSWER, Take.DRAIN)),
+        ]
 
-        def gather():
-            m.d.sync += part.eq(part + 1)
-            for i, slot in enumerate(gathered):
-                with m.If(part == i):
-                    m.d.sync += slot.eq(word)
+    def _gather(self, m):
+        """Puts a part into its place in the word."""
+        m.d.sync += self._part.eq(self._part + 1)
+        for i, slot in enumerate(self._gathered):
+            with m.If(self._part == i):
+                m.d.sync += slot.eq(self.i.p.data)
 
-        # A complete word is written in the cycle after its last part; of errors, a part a cycle.
+    def _write_word(self, m):
+        """Writes a complete word in the cycle after its last part; a word of errors takes a cycle
+        for each part. Returns the part."""
         complete = self._complete
         piece = Signal(range(max(self._parts)))
-        errors = header.space == Space.ERRORS
-        m.d.comb += host.write.eq(complete)
+        errors = self._header.space == Space.ERRORS
+        m.d.comb += self.host.write.eq(complete)
         with m.If(errors):
-            m.d.comb += host.data.eq(gathered[piece])
+            m.d.comb += self.host.data.eq(self._gathered[piece])
         with m.If(complete):
             m.d.sync += piece.eq(piece + 1)
             with m.If(~errors | (piece == self._parts[Space.ERRORS] - 1)):
-                m.d.sync += [complete.eq(0), piece.eq(0), at.eq(at + 1), gathered.eq(0)]
+                m.d.sync += [complete.eq(0), piece.eq(0)]
+                m.d.sync += [self._at.eq(self._at + 1), self._gathered.eq(0)]
+        return piece
 
-        with m.If(take == Take.FIRST):
-            m.d.comb += self.i.ready.eq((give == Give.IDLE) & ~pending & ~self.done & ~complete)
-            m.d.sync += [part.eq(0), fault.eq(Fault.NONE)]
-            with m.If(accept):
-                m.d.sync += [header.eq(word), gathered.eq(0)]
-                m.d.comb += self.what.eq(word[:16])
-                is_frame = first.op == PacketOp.FRAME
-                is_range = (first.op == PacketOp.WRITE) | (first.op == PacketOp.READ)
-                limit = Mux(is_frame, config.tiles, len(Space))
-                with m.If(~(is_frame | is_range)):
-                    refuse(Fault.PACKET)
-                with m.Elif(first.space >= limit):
-                    refuse(Fault.RANGE)
-                with m.Elif(self.busy):
-                    refuse(Fault.BUSY)
-                with m.Elif(self.i.p.last):
-                    refuse(Fault.SHORT)
-                with m.Else():
-                    m.d.sync += take.eq(Mux(is_frame, Take.FRAME, Take.PLACE))
-        with m.Elif(take == Take.PLACE):
-            m.d.comb += self.i.ready.eq(1)
-            end = ranged.first + ranged.count
-            writing = header.op == PacketOp.WRITE
-            with m.If(accept):
-                m.d.sync += [place.eq(word), at.eq(ranged.first), left.eq(ranged.count)]
-                beyond = (end > lookup(header.space, self._depths, 17)) | ~ranged.count.any()
-                with m.If(beyond | (writing & (header.space == Space.RESULTS))):
-                    refuse(Fault.RANGE)
-                with m.Elif(writing & self.i.p.last):
-                    refuse(Fault.SHORT)
-                with m.Elif(~writing & ~self.i.p.last):
-                    refuse(Fault.LONG)
-                with m.Else():
-                    m.d.sync += take.eq(Mux(writing, Take.WRITE, Take.ANSWER))
-        with m.Elif(take == Take.WRITE):
-            m.d.comb += self.i.ready.eq(~complete)
-            with m.If(accept):
-                gather()
-                ends = part + 1 == lookup(header.space, self._parts, 16)
-                with m.If(ends):
-                    m.d.sync += [part.eq(0), left.eq(left - 1)]
-                    zero = (header.space == Space.GENERATORS) & ~Cat(gathered[0], word).any()
-                    with m.If(zero):  # it would stay zero for ever
-                        m.d.comb += self.fault.eq(Fault.RANGE)
-                        m.d.sync += at.eq(at + 1)
-                    with m.Else():
-                        m.d.sync += complete.eq(1)
-                with m.If(self.i.p.last):
-                    m.d.sync += take.eq(Take.ANSWER)
-                    with m.If(~ends | (left != 1)):
-                        m.d.comb += self.fault.eq(Fault.SHORT)
-                with m.Elif(ends & (left == 1)):
-                    m.d.comb += self.fault.eq(Fault.LONG)
-                    m.d.sync += take.eq(Take.DRAIN)
-        with m.Elif(take == Take.FRAME):
-            m.d.comb += self.i.ready.eq(~sent)
-            with m.If(accept):
-                gather()
-                ends = part + 1 == self._frame_parts
-                with m.If(ends | self.i.p.last):
-                    m.d.sync += [part.eq(0), sent.eq(1), sent_last.eq(self.i.p.last)]
-                    with m.If(~ends):
-                        m.d.comb += self.fault.eq(Fault.SHORT)
-        with m.Elif(take == Take.DRAIN):
-            m.d.comb += self.i.ready.eq(1)
-            with m.If(accept & self.i.p.last):
-                m.d.sync += take.eq(Take.ANSWER)
-        with m.Else():
-            with m.If(~answered):
-                m.d.sync += take.eq(Take.FIRST)
-            with m.Elif(give == Give.IDLE):
-                m.d.comb += [ask.eq(1), refusal.eq(fault)]
-                m.d.sync += take.eq(Take.FIRST)
+    def _take_first(self, m):
+        """The packet's header."""
+        word = self.i.p.data
+        first = data.View(_HEADER, word)
+        free = (self._give == Give.IDLE) & ~self._pending & ~self.done & ~self._complete
+        m.d.comb += self.i.ready.eq(free)
+        m.d.sync += [self._part.eq(0), self._fault.eq(Fault.NONE)]
+        with m.If(self._accept):
+            m.d.sync += [self._header.eq(word), self._gathered.eq(0)]
+            m.d.comb += self.what.eq(word[:16])
+            is_frame = first.op == PacketOp.FRAME
+            is_range = (first.op == PacketOp.WRITE) | (first.op == PacketOp.READ)
+            limit = Mux(is_frame, self._config.tiles, len(Space))
+            with m.If(~(is_frame | is_range)):
+                self._refuse(m, Fault.PACKET)
+            with m.Elif(first.space >= limit):
+                self._refuse(m, Fault.RANGE)
+            with m.Elif(self.busy):
+                self._refuse(m, Fault.BUSY)
+            with m.Elif(self.i.p.last):
+                self._refuse(m, Fault.SHORT)
+            with m.Else():
+                m.d.sync += self._take.eq(Mux(is_frame, Take.FRAME, Take.PLACE))
 
-        with m.If((take == Take.FIRST) & accept & (first.op == PacketOp.FRAME)
-                  & ~self.fault.any()):  # fmt: skip
-            m.d.comb += ask.eq(1)
-        for n in range(config.tiles):
+    def _take_place(self, m):
+        """The range of words."""
+        header, ranged = self._header, data.View(_RANGE, self.i.p.data)
+        m.d.comb += self.i.ready.eq(1)
+        end = ranged.first + ranged.count
+        writing = header.op == PacketOp.WRITE
+        with m.If(self._accept):
+            m.d.sync += [self._place.eq(self.i.p.data), self._at.eq(ranged.first)]
+            m.d.sync += self._left.eq(ranged.count)
+            beyond = (end > lookup(header.space, self._depths, 17)) | ~ranged.count.any()
+            with m.If(beyond | (writing & (header.space == Space.RESULTS))):
+                self._refuse(m, Fault.RANGE)
+            with m.Elif(writing & self.i.p.last):
+                self._refuse(m, Fault.SHORT)
+            with m.Elif(~writing & ~self.i.p.last):
+                self._refuse(m, Fault.LONG)
+            with m.Else():
+                m.d.sync += self._take.eq(Mux(writing, Take.WRITE, Take.ANSWER))
+
+    def _take_write(self, m):
+        """A part of a word for a memory."""
+        header, left, gathered = self._header, self._left, self._gathered
+        m.d.comb += self.i.ready.eq(~self._complete)
+        with m.If(self._accept):
+            self._gather(m)
+            ends = self._part + 1 == lookup(header.space, self._parts, 16)
+            with m.If(ends):
+                m.d.sync += [self._part.eq(0), left.eq(left - 1)]
+                zero = ~Cat(gathered[0], self.i.p.data).any()
+                with m.If((header.space == Space.GENERATORS) & zero):  # it would stay zero
+                    m.d.comb += self.fault.eq(Fault.RANGE)
+                    m.d.sync += self._at.eq(self._at + 1)
+                with m.Else():
+                    m.d.sync += self._complete.eq(1)
+            with m.If(self.i.p.last):
+                m.d.sync += self._take.eq(Take.ANSWER)
+                with m.If(~ends | (left != 1)):
+                    m.d.comb += self.fault.eq(Fault.SHORT)
+            with m.Elif(ends & (left == 1)):
+                m.d.comb += self.fault.eq(Fault.LONG)
+                m.d.sync += self._take.eq(Take.DRAIN)
+
+    def _take_frame(self, m):
+        """A part of a word of a tile's command frame."""
+        m.d.comb += self.i.ready.eq(~self._sent)
+        with m.If(self._accept):
+            self._gather(m)
+            ends = self._part + 1 == self._frame_parts
+            with m.If(ends | self.i.p.last):
+                m.d.sync += [self._part.eq(0), self._sent.eq(1), self._sent_last.eq(self.i.p.last)]
+                with m.If(~ends):
+                    m.d.comb += self.fault.eq(Fault.SHORT)
+
+    def _frames_in(self, m):
+        """Words of command frames to their tiles. A frame is answered from its first word on."""
+        take, first = self._take, data.View(_HEADER, self.i.p.data)
+        begins = (take == Take.FIRST) & self._accept & (first.op == PacketOp.FRAME)
+        with m.If(begins & ~self.fault.any()):
+            m.d.comb += self._ask.eq(1)
+        for n in range(self._config.tiles):
             frames = getattr(self, f"frame_i_{n}")
-            chosen = sent & (header.space == n)
+            chosen = self._sent & (self._header.space == n)
             m.d.comb += [
                 frames.valid.eq(chosen),
-                frames.p.data.eq(gathered.as_value()),
-                frames.p.last.eq(sent_last),
+                frames.p.data.eq(self._gathered.as_value()),
+                frames.p.last.eq(self._sent_last),
             ]
             with m.If(chosen & frames.ready):
-                m.d.sync += [sent.eq(0), gathered.eq(0)]
-                with m.If(sent_last):
+                m.d.sync += [self._sent.eq(0), self._gathered.eq(0)]
+                with m.If(self._sent_last):
                     m.d.sync += take.eq(Take.FIRST)
-        with m.If(give == Give.IDLE):
-            m.d.comb += [
-                host.space.eq(header.space), host.address.eq(at), host.part.eq(piece)
-            ]  # fmt: skip
 
-    def _give_out(self, m, idle, give, pending, header, place, ask, refusal):
-        """Answers out; results only while no packet is under way (``idle``)."""
-        config, host, out = self._config, self.host, self.o
-        begun = Signal(_HEADER)
-        first = Signal(_HEADER)
-        at = Signal(17)
-        left = Signal(17)
-        space = Signal(8)
-        part = Signal(PART_BITS)  # of a word that goes out
+    def _give_out(self, m, idle):
+        """Answers out. Results go out only while no packet is under way (``idle``)."""
+        give, host, out = self._give, self.host, self.o
+        self._begun = begun = Signal(_HEADER, name="answer")
+        self._answer_at = at = Signal(17, name="answer_at")
+        self._answer_left = left = Signal(17, name="answer_left")
+        self._space = space = Signal(8, name="answer_space")
+        part = Signal(PART_BITS, name="answer_part")  # of a word that goes out
         next_part = Signal.like(part)
         parts = Mux(self._is_frame, self._answer_parts, lookup(space, self._parts, PART_BITS))
-        last = Signal()
+        self._last = last = Signal(name="answer_last")
         failure = Signal(4)
         batch = Signal(16)
         with m.If(self.done):
-            m.d.sync += [pending.eq(1), failure.eq(self.done_fault), batch.eq(self.batch)]
+            m.d.sync += [self._pending.eq(1), failure.eq(self.done_fault), batch.eq(self.batch)]
         with m.If(give != Give.IDLE):
             m.d.comb += [host.space.eq(space), host.address.eq(at), host.part.eq(next_part)]
-        result = Signal(PART)
-        result_valid = Signal()
-        result_last = Signal()
         taken = Signal()
-        cause = Signal(protocol.TRAILER["cause"][1])
-        low, width = protocol.TRAILER["cause"]
-        for n in range(config.tiles):
-            frames = getattr(self, f"frame_o_{n}")
-            with m.If(space == n):
-                m.d.comb += [
-                    result.eq(part_of(frames.p.data, part)),
-                    cause.eq(frames.p.data[low : low + width]),
-                    result_valid.eq(frames.valid),
-                    result_last.eq(frames.p.last),
-                    frames.ready.eq(taken & self._is_frame),
-                ]
+        result = self._frames_out(m, part, taken)
         with m.If(give == Give.IDLE):
-            with m.If(ask):
-                m.d.comb += [first.op.eq(header.op), first.space.eq(header.space),
-                             first.fault.eq(refusal)]  # fmt: skip
-                m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
-                with m.If(self.i.valid & self.i.ready):  # a frame begins
-                    now = data.View(_HEADER, self.i.p.data)
-                    m.d.comb += [first.op.eq(now.op), first.space.eq(now.space)]
-                    m.d.sync += space.eq(now.space)
-                m.d.sync += [give.eq(Give.FIRST), last.eq(refusal.any())]
-            with m.Elif(pending & idle):
-                m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
-                m.d.sync += [
-                    pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any()),
-                    space.eq(Space.RESULTS), at.eq(0), left.eq(batch),
-                ]  # fmt: skip
-            m.d.sync += begun.eq(first)
+            self._begin_answer(m, idle, failure, batch)
         with m.Elif(give == Give.FIRST):
             m.d.comb += [out.valid.eq(1), out.p.last.eq(last), out.p.data.eq(begun)]
             is_frame = begun.op == PacketOp.FRAME
@@ -310,15 +316,15 @@ class Packets(wiring.Component):
         with m.Elif(give == Give.ADDRESS):
             m.d.sync += [left.eq(left - 1), last.eq(left == 1), give.eq(Give.WORDS)]
         with m.Elif(give == Give.FRAME):
-            m.d.sync += last.eq(result_last)
-            with m.If(result_valid):
+            m.d.sync += last.eq(result.last)
+            with m.If(result.valid):
                 m.d.sync += give.eq(Give.WORDS)
         with m.Else():
             final = part + 1 == parts
             m.d.comb += [
                 out.valid.eq(1),
                 out.p.last.eq(last & final),
-                out.p.data.eq(Mux(self._is_frame, result, host.word)),
+                out.p.data.eq(Mux(self._is_frame, result.data, host.word)),
                 next_part.eq(part + out.ready),
                 taken.eq(out.ready & final),
             ]
@@ -330,5 +336,43 @@ class Packets(wiring.Component):
                         m.d.sync += give.eq(Give.IDLE)
                     with m.Else():
                         m.d.sync += give.eq(Mux(self._is_frame, Give.FRAME, Give.ADDRESS))
-        with m.If(result_valid & result_last & (give == Give.FRAME) & cause.any()):
+
+    def _frames_out(self, m, part, taken):
+        """The word of the answering tile's result frame."""
+        layout = {"data": PART, "valid": 1, "last": 1}
+        result = Signal(data.StructLayout(layout))
+        cause = Signal(protocol.TRAILER["cause"][1])
+        low, width = protocol.TRAILER["cause"]
+        for n in range(self._config.tiles):
+            frames = getattr(self, f"frame_o_{n}")
+            with m.If(self._space == n):
+                m.d.comb += [
+                    result.data.eq(part_of(frames.p.data, part)),
+                    cause.eq(frames.p.data[low : low + width]),
+                    result.valid.eq(frames.valid),
+                    result.last.eq(frames.p.last),
+                    frames.ready.eq(taken & self._is_frame),
+                ]
+        with m.If(result.valid & result.last & (self._give == Give.FRAME) & cause.any()):
             m.d.comb += self.fault.eq(Fault.FRAME)
+        return result
+
+    def _begin_answer(self, m, idle, failure, batch):
+        """Starts the answer to a packet, or the results of a program that has ended."""
+        header, place, give = self._header, self._place, self._give
+        space, at, left, last = self._space, self._answer_at, self._answer_left, self._last
+        first = Signal(_HEADER)
+        with m.If(self._ask):
+            m.d.comb += [first.op.eq(header.op), first.space.eq(header.space)]
+            m.d.comb += first.fault.eq(self._refusal)
+            m.d.sync += [space.eq(header.space), at.eq(place.first), left.eq(place.count)]
+            with m.If(self.i.valid & self.i.ready):  # a frame begins
+                now = data.View(_HEADER, self.i.p.data)
+                m.d.comb += [first.op.eq(now.op), first.space.eq(now.space)]
+                m.d.sync += space.eq(now.space)
+            m.d.sync += [give.eq(Give.FIRST), last.eq(self._refusal.any())]
+        with m.Elif(self._pending & idle):
+            m.d.comb += [first.op.eq(PacketOp.RUN), first.fault.eq(failure)]
+            m.d.sync += [self._pending.eq(0), give.eq(Give.FIRST), last.eq(failure.any())]
+            m.d.sync += [space.eq(Space.RESULTS), at.eq(0), left.eq(batch)]
+        m.d.sync += self._begun.eq(first)

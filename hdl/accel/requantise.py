@@ -5,7 +5,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import ERROR_LIMIT, MOST_PARTS, AcceleratorConfig
-from hdl.count import add_up
+from hdl.count import adder_tree
 from hdl.delay import delayed
 
 _BITS = ERROR_LIMIT.bit_length() + 1
@@ -55,7 +55,9 @@ class Requantise(wiring.Component):
         left = Signal(range(parts + 1))
         with m.If(self.valid):
             m.d.sync += left.eq(parts)
-            m.d.sync += [t.eq(add_up([e[j] for e in self.errors])) for j, t in enumerate(totals)]
+            m.d.sync += [
+                t.eq(adder_tree([e[j] for e in self.errors])) for j, t in enumerate(totals)
+            ]
         with m.Elif(left.any()):
             m.d.sync += left.eq(left - 1)
             m.d.sync += [t.eq(later) for t, later in zip(totals, totals[lanes:], strict=False)]

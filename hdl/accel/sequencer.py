@@ -1,7 +1,7 @@
-"""Fetches a program's instructions and starts the engines."""
+"""Instruction sequencer: fetches a program's instructions and starts the engines."""
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import data, enum, wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import STATES, AcceleratorConfig
@@ -10,47 +10,46 @@ from hdl.accel.layouts import instruction_layout
 
 _POSITIVE = ("groups", "columns", "positions", "in_pixel", "out_pixel", "height", "width",
              "kernel_height", "kernel_width", "in_height", "in_width")  # fmt: skip
-QUIET = 4  # cycles without work after which an instruction is through
-
-
-class State(enum.Enum, shape=3):
-    """What the sequencer does."""
-
-    IDLE = 0
-    FETCH = 1
-    CHECK = 2
-    RUN = 3
-    NEXT = 4
-    FINISH = 5
+QUIET = 4  # an instruction ends after more than this many cycles without work
 
 
 class Sequencer(wiring.Component):
-    """Runs a program from ``start`` to END or to the first fault.
+    """Runs a program from ``start`` to END, to ``stop`` or to the first fault.
+
+    An instruction takes ``WORDS`` + 1 cycles to fetch and one to check. It ends when no engine has
+    worked for ``QUIET`` + 1 cycles.
 
     Members
     -------
-    start : In(1); pc : In(16); batch : In(16)
+    start : In(1)
+        Run the program at word ``pc`` with ``batch`` samples.
+    pc, batch : In(16)
     stop : In(1)
         End the program early.
-    at : Out(16); word : In(32)
-        Read port of the program memory.
-    instruction : Out
+    at : Out(16)
+        Address in the program memory.
+    word : In(32)
+        The word of the address a cycle ago.
+    instruction : Out(instruction_layout())
     begin : Out(1)
-        The engine of ``instruction`` is to start.
+        Starts the engine of ``instruction``.
     working : In(1)
         An engine is at work.
     fault : In(1)
-        An engine found an address beyond its memory: the program ends.
+        An engine found an address beyond its memory. The program ends.
     halt : Out(1)
-        The engines are to stop.
+        Stops the engines.
     commit : Out(1)
-        An instruction is through without fault.
+        The instruction has ended without a fault.
     running : Out(1)
     executing : Out(1)
-        In an instruction, its fetch apart.
+        An instruction is executed. Its fetch does not count.
     done : Out(1)
-        The program ends in this cycle; ``failed`` says whether by a fault of it, ``stopped`` by
-        ``stop``, ``where`` the word of the last instruction.
+        The program ends in this cycle.
+    failed, stopped : Out(1)
+        The program ended by a fault, or by ``stop``.
+    where : Out(16)
+        Word address of the last instruction.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -80,65 +79,74 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        words, step = self._config.program_words, self.instruction
-        state = Signal(State)
-        here = Signal(17)
+        here = Signal(17)  # word address of the instruction
         index = Signal(range(WORDS + 2))
-        quiet = Signal(range(QUIET + 1))
         whole = Signal(data.ArrayLayout(32, WORDS))
+        fsm = self._execute(m, here, index, whole)
         m.d.comb += [
-            step.eq(whole.as_value()),
+            self.instruction.eq(whole.as_value()),
             self.at.eq(here + index),
             self.where.eq(here),
-            self.running.eq(state != State.IDLE),
-            self.executing.eq(
-                (state == State.CHECK) | (state == State.RUN) | (state == State.NEXT)
-            ),
+            self.running.eq(~fsm.ongoing("IDLE")),
+            self.executing.eq(fsm.ongoing("CHECK") | fsm.ongoing("RUN") | fsm.ongoing("NEXT")),
             self.halt.eq(self.failed | self.stopped),
         ]
+        return m
+
+    def _sound(self, held):
+        """Whether the instruction can be executed, given that its batch can."""
+        step = self.instruction
         known = Cat(step.code == code for code in (Code.FORWARD, Code.BACKWARD, Code.UPDATE)).any()
+        positive = Cat(step[name].any() for name in _POSITIVE).all()
+        return known & positive & held & (step.state < STATES)
+
+    def _execute(self, m, here, index, whole):
+        """The state machine."""
+        step = self.instruction
+        quiet = Signal(range(QUIET + 1))
         held = self.batch.any() & (self.batch <= self._config.positions)
-        sound = known & Cat(step[name].any() for name in _POSITIVE).all() & held
-        sound &= step.state < STATES
         with m.If(self.stop & self.running):
             m.d.sync += self.stopped.eq(1)
-        with m.If(state == State.IDLE):
-            with m.If(self.start):
-                m.d.sync += [
-                    state.eq(State.FETCH), here.eq(self.pc), index.eq(0),
-                    self.failed.eq(0), self.stopped.eq(0),
-                ]  # fmt: skip
-        with m.Elif(state == State.FETCH):
-            m.d.sync += index.eq(index + 1)
-            # A word comes a cycle after its address.
-            m.d.sync += whole.eq(Cat(whole.as_value()[32:], self.word))
-            with m.If(here + WORDS > words):
-                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
-            with m.Elif(index == WORDS):
-                m.d.sync += [state.eq(State.CHECK), index.eq(0)]
-        with m.Elif(state == State.CHECK):
-            m.d.sync += quiet.eq(0)
-            with m.If(self.stopped | ((step.code == Code.END) & held)):
-                m.d.sync += state.eq(State.FINISH)
-            with m.Elif(~sound):
-                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
-            with m.Else():
-                m.d.comb += self.begin.eq(1)
-                m.d.sync += state.eq(State.RUN)
-        with m.Elif(state == State.RUN):
-            with m.If(self.fault):
-                m.d.sync += self.failed.eq(1)
-            m.d.sync += quiet.eq(quiet + 1)
-            with m.If(self.working):
+        with m.FSM() as fsm:
+            with m.State("IDLE"), m.If(self.start):
+                m.d.sync += [here.eq(self.pc), index.eq(0)]
+                m.d.sync += [self.failed.eq(0), self.stopped.eq(0)]
+                m.next = "FETCH"
+            with m.State("FETCH"):
+                # A word comes a cycle after its address.
+                m.d.sync += [index.eq(index + 1), whole.eq(Cat(whole.as_value()[32:], self.word))]
+                with m.If(here + WORDS > self._config.program_words):
+                    m.d.sync += self.failed.eq(1)
+                    m.next = "FINISH"
+                with m.Elif(index == WORDS):
+                    m.d.sync += index.eq(0)
+                    m.next = "CHECK"
+            with m.State("CHECK"):
                 m.d.sync += quiet.eq(0)
-            with m.Elif(quiet == QUIET):
-                m.d.sync += state.eq(State.NEXT)
-        with m.Elif(state == State.NEXT):
-            m.d.sync += state.eq(State.FINISH)
-            with m.If(~self.halt):
-                m.d.comb += self.commit.eq(1)
-                m.d.sync += [here.eq(here + WORDS), state.eq(State.FETCH)]
-        with m.Else():
-            m.d.comb += self.done.eq(1)
-            m.d.sync += state.eq(State.IDLE)
-        return m
+                with m.If(self.stopped | ((step.code == Code.END) & held)):
+                    m.next = "FINISH"
+                with m.Elif(~self._sound(held)):
+                    m.d.sync += self.failed.eq(1)
+                    m.next = "FINISH"
+                with m.Else():
+                    m.d.comb += self.begin.eq(1)
+                    m.next = "RUN"
+            with m.State("RUN"):
+                with m.If(self.fault):
+                    m.d.sync += self.failed.eq(1)
+                m.d.sync += quiet.eq(quiet + 1)
+                with m.If(self.working):
+                    m.d.sync += quiet.eq(0)
+                with m.Elif(quiet == QUIET):
+                    m.next = "NEXT"
+            with m.State("NEXT"):
+                with m.If(self.halt):
+                    m.next = "FINISH"
+                with m.Else():
+                    m.d.comb += self.commit.eq(1)
+                    m.d.sync += here.eq(here + WORDS)
+                    m.next = "FETCH"
+            with m.State("FINISH"):
+                m.d.comb += self.done.eq(1)
+                m.next = "IDLE"
+        return fsm

@@ -60,12 +60,18 @@ class Accelerator(wiring.Component):
             wiring.connect(m, getattr(packets, f"frame_i_{n}"), tile.i)
             wiring.connect(m, tile.o, getattr(packets, f"frame_o_{n}"))
 
-        # A program waits for the packet that is under way.
+        early = self._start(m, core, packets, registers)
+        self._fault(m, core, packets, registers, early)
+        return m
+
+    def _start(self, m, core, packets, registers):
+        """Starts programs. A program waits for the packet that is under way. Returns the flag that
+        a program is stopped before it begins."""
         control = registers.control
         waiting = Signal()
         busy = Signal()
         cancelled = Signal()
-        early = Signal()  # a program is stopped before it begins
+        early = Signal()
         m.d.comb += [
             busy.eq(waiting | core.running),
             core.start.eq(waiting & packets.ready & ~cancelled & ~control.stop),
@@ -86,8 +92,13 @@ class Accelerator(wiring.Component):
         with m.Elif(control.stop & waiting):
             m.d.sync += cancelled.eq(1)
         m.d.comb += [getattr(registers, name).eq(core.counters[name]) for name in COUNTERS]
+        m.d.comb += registers.status.busy.eq(busy)
+        self._busy = busy
+        return early
 
-        # The first fault stays.
+    def _fault(self, m, core, packets, registers, early):
+        """Status and interrupts. The first fault is kept until it is cleared."""
+        control, busy = registers.control, self._busy
         cause = Signal(4)
         what = Signal(16)
         fault = Signal(4)
@@ -111,7 +122,6 @@ class Accelerator(wiring.Component):
         with m.Elif(~cause.any()):
             m.d.sync += [cause.eq(fault), what.eq(place)]
         m.d.comb += [
-            registers.status.busy.eq(busy),
             registers.status.fault.eq(cause.any()),
             registers.status.cause.eq(cause),
             registers.status.what.eq(what),
@@ -119,7 +129,6 @@ class Accelerator(wiring.Component):
             registers.set_irq_pending.fault.eq(fault.any()),
             self.irq.eq(registers.irq),
         ]
-        return m
 
 
 _AXI = ("awaddr", "awprot", "awvalid", "awready", "wdata", "wstrb", "wvalid", "wready", "bresp",

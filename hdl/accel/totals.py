@@ -17,7 +17,7 @@ class Totals(wiring.Component):
     -------
     start : In(1)
     marks : In(marks_layout)
-        Of the step whose ``sums`` these are; ``valid`` only in FORWARD.
+        Marks of the step that ``sums`` belongs to. ``valid`` only in FORWARD.
     sums : In, a tile
     limit : In(16)
         Sums are clipped to +- this; 0: not.
