@@ -71,7 +71,7 @@ def _(bench):
     bench.refused(PacketOp.READ, 9, Fault.RANGE)
 
 
-@scenario("unknown tile", "FRAME for a tile that there is not", Fault.RANGE, ALONE)
+@scenario("unknown tile", "FRAME for a non-existent tile", Fault.RANGE, ALONE)
 def _(bench):
     bench.port.send([head(PacketOp.FRAME, CONFIG.tiles), 1, 2, 3])
     bench.refused(PacketOp.FRAME, CONFIG.tiles, Fault.RANGE)
@@ -126,7 +126,7 @@ def _(bench):
     bench.twin.write(Space.LABELS, [2], 1)
 
 
-@scenario("write without words", "WRITE that ends behind its range", Fault.SHORT, NONE)
+@scenario("write without words", "WRITE that ends after its range", Fault.SHORT, NONE)
 def _(bench):
     bench.port.send([head(PacketOp.WRITE, Space.LABELS), place(0, 1)])
 
@@ -137,13 +137,13 @@ def _(bench):
     bench.refused(PacketOp.READ, Space.LABELS, Fault.SHORT)
 
 
-@scenario("long read", "READ with words behind its range", Fault.LONG, ALONE)
+@scenario("long read", "READ with words after its range", Fault.LONG, ALONE)
 def _(bench):
     bench.port.send([head(PacketOp.READ, Space.LABELS), place(0, 1), 7, 8])
     bench.refused(PacketOp.READ, Space.LABELS, Fault.LONG)
 
 
-@scenario("frame without words", "FRAME that ends behind its first word", Fault.SHORT, ALONE)
+@scenario("frame without words", "FRAME that ends after its first word", Fault.SHORT, ALONE)
 def _(bench):
     bench.port.send([head(PacketOp.FRAME, 1)])
     bench.refused(PacketOp.FRAME, 1, Fault.SHORT)
@@ -242,7 +242,7 @@ WRONG = {
     "unknown instruction": ("of code 9", replace(SOUND, code=9)),
     "zero count": ("of 0 column groups", replace(SOUND, groups=0)),
     "inputs beyond": ("with inputs beyond their memory", replace(SOUND, in_base=BEYOND)),
-    "weights beyond": ("with columns that there are not", replace(SOUND, cells=BEYOND)),
+    "weights beyond": ("with non-existent columns", replace(SOUND, cells=BEYOND)),
     "thresholds beyond": ("with thresholds beyond their memory", replace(SOUND, thresholds=BEYOND)),
     "outputs beyond": (
         "with outputs beyond their memory", replace(SOUND, score=0, out_base=BEYOND),
@@ -256,13 +256,13 @@ WRONG = {
         Instruction(code=Code.BACKWARD, positions=BATCH, in_errors=BEYOND),
     ),
     "positions beyond": (
-        "with more positions than there are", replace(SOUND, height=50, positions=50 * BATCH),
+        "with more positions than exist", replace(SOUND, height=50, positions=50 * BATCH),
     ),
 }  # fmt: skip
 for _name, (_text, _step) in WRONG.items():
     SCENARIOS[_name] = Scenario(
         f"an instruction {_text}", Fault.PROGRAM, ALONE,
-        "what came before it is done; itself in part, cells unchanged",
+        "earlier instructions executed; this one partly, cells unchanged",
         lambda bench, step=_step: fails(bench, replace(SOUND, thresholds=1), step),
         tuple(SAFE), True,
     )  # fmt: skip
@@ -270,7 +270,7 @@ for _name, (_text, _step) in WRONG.items():
 
 @scenario(
     "program without an end", "a program that runs off its memory", Fault.PROGRAM, ALONE,
-    "what came before is done", spaces=tuple(SAFE), done=True,
+    "earlier instructions executed", spaces=tuple(SAFE), done=True,
 )  # fmt: skip
 def _(bench):
     at = CONFIG.program_words - WORDS - 3
@@ -283,7 +283,7 @@ def _(bench):
 
 @scenario(
     "stop", "stop while a program runs", Fault.STOPPED, ALONE,
-    "what came before is done; the instruction under way in part", spaces=tuple(SAFE), done=True,
+    "earlier instructions executed; the current one partly", spaces=tuple(SAFE), done=True,
 )  # fmt: skip
 def _(bench):
     bench.start()
@@ -336,7 +336,7 @@ def refused(access, *arguments):
 
 
 @scenario(
-    "results not taken", "nobody takes a program's results for long", Fault.NONE,
+    "results not taken", "a program's results are not taken for a long time", Fault.NONE,
     "the program's, whole, when they are taken", done=True,
 )  # fmt: skip
 def _(bench):
@@ -362,7 +362,7 @@ def _(bench):
 
 @scenario(
     "reset in a packet", "reset while a WRITE is on its way", Fault.NONE, NONE,
-    "the words before it are written; generators as at first",
+    "the words before it are written; generators in their initial state",
 )  # fmt: skip
 def _(bench):
     values = bench.twin.read(Space.THRESHOLDS)
@@ -373,7 +373,7 @@ def _(bench):
 
 @scenario(
     "reset in a program", "reset while a program runs", Fault.NONE, NONE,
-    "the instruction under way in part; generators as at first", spaces=tuple(SAFE),
+    "current instruction partly executed; generators in their initial state", spaces=tuple(SAFE),
 )  # fmt: skip
 def _(bench):
     bench.start()
@@ -383,7 +383,7 @@ def _(bench):
 
 @scenario(
     "reset in a register access", "reset between a register's address and its answer", Fault.NONE,
-    NONE, UNCHANGED + "; generators as at first",
+    NONE, UNCHANGED + "; generators in their initial state",
 )  # fmt: skip
 def _(bench):
     bench.port.registers.init_write(by_name()["BATCH"].address, b"\1\0\0\0")

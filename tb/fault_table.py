@@ -8,14 +8,16 @@ def markdown() -> str:
     lines = [
         "# Faults of the accelerator",
         "",
-        "What goes wrong at its ports, and what comes of it. Written by `python -m tb.fault_table`",
-        "from the list that the tests go through, with and without stalls on every channel:"
+        "Faults at the ports of the accelerator, and their effects.",
+        "`python -m tb.fault_table` writes this page from",
+        "the list that the tests run, with and without stalls on every channel:"
         " [`tb/accelerator_scenarios.py`](../tb/accelerator_scenarios.py).",
         "",
-        "The cause is that of `STATUS`, the first since it was last cleared; see"
-        " [registers.md](registers.md). A fault raises",
-        "`IRQ_PENDING.fault`, the end of a program, by itself or not, `IRQ_PENDING.done`. The next",
-        "packet, register access and program then go as if nothing had been.",
+        "`STATUS` holds the cause of the first fault since the last clear; see"
+        " [registers.md](registers.md). A fault sets",
+        "`IRQ_PENDING.fault`. The end of a program, by itself or by a fault, sets",
+        "`IRQ_PENDING.done`.",
+        "The next packet, register access and program work normally.",
         "",
         "| scenario | what is done | cause | answer | stored data |",
         "|---|---|---|---|---|",
