@@ -154,10 +154,10 @@ class AcceleratorCore(wiring.Component):
         ))  # fmt: skip
         return m
 
-    def _memories(self, m):
-        """The memories and the words that engines read from them, by space."""
-        config, host, running = self.config, self.host, self.running
-        issue, columns, totals, outer = self._issue, self._columns, self._totals, self._outer
+    def _accesses(self, m, at_part):
+        """Accesses of the engines: space -> read address, and write enable, address and data."""
+        config = self.config
+        issue, columns, outer = self._issue, self._columns, self._outer
         requantise, step = self._requantise, self._sequencer.instruction
         hidden = columns.write & ~step.score
         score = columns.write & step.score
@@ -168,15 +168,10 @@ class AcceleratorCore(wiring.Component):
             m.d.sync += back_at.eq(back_at + 1)
         self._back_beyond = requantise.write & (back_at >= config.error_words)
         # A word of errors is as many words of its memory as it has parts.
-        lanes, bits = config.error_part, (config.error_parts - 1).bit_length()
+        lanes = config.error_part
         whole, lane_bits = (1 << lanes) - 1, lanes.bit_length() - 1
         unused(m, Cat(issue.lane, columns.lane, requantise.part))
-
-        def at_part(word, part):
-            return Cat(part[:bits], word)
-
-        # Space -> read address, and write enable, address and data, of the engines.
-        engines = {
+        return {
             Space.PROGRAM: (self._sequencer.at, 0, 0, 0),
             Space.ACTIVATIONS: (
                 issue.activation, hidden, columns.write_at, columns.new_activation,
@@ -208,6 +203,16 @@ class AcceleratorCore(wiring.Component):
                 columns.label_at, score, columns.write_position, columns.new_result.as_value(),
             ),
         }  # fmt: skip
+
+    def _memories(self, m):
+        """The memories. Returns the words that engines read from them, by space."""
+        config, host, running, columns = self.config, self.host, self.running, self._columns
+        lanes, bits = config.error_part, (config.error_parts - 1).bit_length()
+
+        def at_part(word, part):
+            return Cat(part[:bits], word)
+
+        engines = self._accesses(m, at_part)
         words = {}
         selected, piece = delayed(m, host.space, 1), delayed(m, host.part, 1)
         unused(m, Cat(host.part, piece))
@@ -238,6 +243,13 @@ class AcceleratorCore(wiring.Component):
             if space is Space.ACTIVATIONS:
                 second = memory.read_port()
                 m.d.comb += [second.addr.eq(columns.out_at), columns.activation.eq(second.data)]
+        self._generators(m, selected, piece)
+        self._connect(m, words)
+        return words
+
+    def _generators(self, m, selected, piece):
+        """The pulse coders' generators as a space of the host."""
+        config, host, outer = self.config, self.host, self._outer
         for tile in range(config.tiles):
             m.d.comb += [
                 outer.state.eq(host.data[:STATE_BITS]),
@@ -250,6 +262,9 @@ class AcceleratorCore(wiring.Component):
         with m.If(selected == Space.GENERATORS):
             m.d.comb += host.word.eq(part_of(generators, piece))
 
+    def _connect(self, m, words):
+        """The memory of totals, and the words that each engine reads."""
+        config, columns, totals, outer = self.config, self._columns, self._totals, self._outer
         layout = data.ArrayLayout(total_layout(), config.tiles)
         m.submodules.sums = sums = Memory(shape=layout, depth=2 * config.positions, init=[])
         read, write = sums.read_port(), sums.write_port()
@@ -267,19 +282,29 @@ class AcceleratorCore(wiring.Component):
             self._sequencer.word.eq(words[Space.PROGRAM]),
             outer.size.eq(words[Space.STATES]),
         ]
-        return words
 
     def _engines(self, m, words):
-        """Tiles and engines along the pipeline; returns whether a result has no place."""
-        config, step = self.config, self._sequencer.instruction
-        issue, totals, columns, outer = self._issue, self._totals, self._columns, self._outer
-        requantise, rows = self._requantise, config.array.rows
-        array_bits = config.array.error_bits
-        marks = issue.marks
+        """Connects tiles and engines along the pipeline. Returns the flag that a result lies beyond
+        its memory."""
+        inputs, errors = self._operands(m, words)
+        reading = self._issue.marks.valid & ~self._update
+        recent = Signal(LATENCY)  # steps whose results are on their way
+        m.d.sync += recent.eq(Cat(reading, recent))
+        self._reading = recent.any()
+        self._ports(m, inputs, errors, reading)
+        self._results(m, inputs, errors)
+        self._pace(m)
+        totals = self._totals
+        uneven = totals.done & (totals.position + 1 != self._sequencer.instruction.positions)
+        return self._back_beyond | uneven
 
-        # Words that have been read, and which errors count, held for the step's next cycle.
+    def _operands(self, m, words):
+        """Inputs and errors of the step, from the words read. They are held for its next cycle."""
+        config, step = self.config, self._sequencer.instruction
+        marks, rows, array_bits = self._issue.marks, config.array.rows, config.array.error_bits
+
         inputs = delayed(m, words[Space.ACTIVATIONS], 1, "inputs")
-        errors = Signal.like(outer.errors)
+        errors = Signal.like(self._outer.errors)
         group = marks.lane >> (config.tiles.bit_length() - 1)
         in_part = group[: (config.error_part // config.tiles).bit_length() - 1]
         chosen = words[Space.ERRORS].word_select(in_part, config.tiles * array_bits)
@@ -298,10 +323,12 @@ class AcceleratorCore(wiring.Component):
             error = chosen.word_select(tile, array_bits)
             m.d.sync += errors[tile].eq(Mux(live, error, 0))
 
-        reading = marks.valid & ~self._update
-        recent = Signal(LATENCY)  # steps whose results are on their way
-        m.d.sync += recent.eq(Cat(reading, recent))
-        self._reading = recent.any()
+        return inputs, errors
+
+    def _ports(self, m, inputs, errors, reading):
+        """Steps into the arrays of the tiles, and their sums."""
+        config, step, marks = self.config, self._sequencer.instruction, self._issue.marks
+        outer, totals, requantise = self._outer, self._totals, self._requantise
         for number, tile in enumerate(self.tiles):
             m.submodules[f"tile_{number}"] = tile
             port = tile.port
@@ -324,6 +351,12 @@ class AcceleratorCore(wiring.Component):
                 totals.sums[number].eq(port.sums[0]),
                 requantise.errors[number].eq(port.errors),
             ]
+
+    def _results(self, m, inputs, errors):
+        """Marks along the pipeline, to the engines that take the results."""
+        step, marks = self._sequencer.instruction, self._issue.marks
+        outer, totals, requantise = self._outer, self._totals, self._requantise
+        columns = self._columns
         before, result = delayed(m, marks, 1), delayed(m, marks, LATENCY)
         unused(m, Cat(before.valid, result.valid))
         m.d.comb += [
@@ -339,6 +372,10 @@ class AcceleratorCore(wiring.Component):
             outer.inputs.eq(inputs),
             outer.errors.eq(errors),
         ]
+
+    def _pace(self, m):
+        """Holds steps back while both banks of totals are in use."""
+        issue, columns = self._issue, self._columns
         pending = Signal(2)
         column_issued = Signal()
         m.d.comb += column_issued.eq(issue.stepping & self._forward & issue.at_column_end)
@@ -348,8 +385,6 @@ class AcceleratorCore(wiring.Component):
             m.d.sync += pending.eq(pending + column_issued - columns.done)
         full = self._forward & issue.at_begin & (pending == _PENDING)
         m.d.comb += issue.hold.eq(full)
-        uneven = totals.done & (totals.position + 1 != step.positions)
-        return self._back_beyond | uneven
 
     def _count(self, m):
         """The counters."""

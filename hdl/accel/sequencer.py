@@ -1,7 +1,7 @@
 """Instruction sequencer: fetches a program's instructions and starts the engines."""
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import data, wiring
+from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import STATES, AcceleratorConfig
@@ -11,6 +11,17 @@ from hdl.accel.layouts import instruction_layout
 _POSITIVE = ("groups", "columns", "positions", "in_pixel", "out_pixel", "height", "width",
              "kernel_height", "kernel_width", "in_height", "in_width")  # fmt: skip
 QUIET = 4  # an instruction ends after more than this many cycles without work
+
+
+class State(enum.Enum, shape=3):
+    """State of the sequencer."""
+
+    IDLE = 0
+    FETCH = 1
+    CHECK = 2
+    RUN = 3
+    NEXT = 4
+    FINISH = 5
 
 
 class Sequencer(wiring.Component):
@@ -79,18 +90,21 @@ class Sequencer(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
+        state = Signal(State)
         here = Signal(17)  # word address of the instruction
         index = Signal(range(WORDS + 2))
         whole = Signal(data.ArrayLayout(32, WORDS))
-        fsm = self._execute(m, here, index, whole)
         m.d.comb += [
             self.instruction.eq(whole.as_value()),
             self.at.eq(here + index),
             self.where.eq(here),
-            self.running.eq(~fsm.ongoing("IDLE")),
-            self.executing.eq(fsm.ongoing("CHECK") | fsm.ongoing("RUN") | fsm.ongoing("NEXT")),
+            self.running.eq(state != State.IDLE),
+            self.executing.eq(
+                (state == State.CHECK) | (state == State.RUN) | (state == State.NEXT)
+            ),
             self.halt.eq(self.failed | self.stopped),
         ]
+        self._execute(m, state, here, index, whole)
         return m
 
     def _sound(self, held):
@@ -100,53 +114,51 @@ class Sequencer(wiring.Component):
         positive = Cat(step[name].any() for name in _POSITIVE).all()
         return known & positive & held & (step.state < STATES)
 
-    def _execute(self, m, here, index, whole):
-        """The state machine."""
+    def _execute(self, m, state, here, index, whole):
+        """The state machine.
+
+        The last branch is for all other values of the state, too. ``m.FSM`` has no such branch,
+        which takes a sixth more LUTs in an ECP5.
+        """
         step = self.instruction
         quiet = Signal(range(QUIET + 1))
         held = self.batch.any() & (self.batch <= self._config.positions)
+        sound = self._sound(held)
         with m.If(self.stop & self.running):
             m.d.sync += self.stopped.eq(1)
-        with m.FSM() as fsm:
-            with m.State("IDLE"), m.If(self.start):
-                m.d.sync += [here.eq(self.pc), index.eq(0)]
+        with m.If(state == State.IDLE):
+            with m.If(self.start):
+                m.d.sync += [state.eq(State.FETCH), here.eq(self.pc), index.eq(0)]
                 m.d.sync += [self.failed.eq(0), self.stopped.eq(0)]
-                m.next = "FETCH"
-            with m.State("FETCH"):
-                # A word comes a cycle after its address.
-                m.d.sync += [index.eq(index + 1), whole.eq(Cat(whole.as_value()[32:], self.word))]
-                with m.If(here + WORDS > self._config.program_words):
-                    m.d.sync += self.failed.eq(1)
-                    m.next = "FINISH"
-                with m.Elif(index == WORDS):
-                    m.d.sync += index.eq(0)
-                    m.next = "CHECK"
-            with m.State("CHECK"):
+        with m.Elif(state == State.FETCH):
+            # A word comes a cycle after its address.
+            m.d.sync += [index.eq(index + 1), whole.eq(Cat(whole.as_value()[32:], self.word))]
+            with m.If(here + WORDS > self._config.program_words):
+                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
+            with m.Elif(index == WORDS):
+                m.d.sync += [state.eq(State.CHECK), index.eq(0)]
+        with m.Elif(state == State.CHECK):
+            m.d.sync += quiet.eq(0)
+            with m.If(self.stopped | ((step.code == Code.END) & held)):
+                m.d.sync += state.eq(State.FINISH)
+            with m.Elif(~sound):
+                m.d.sync += [self.failed.eq(1), state.eq(State.FINISH)]
+            with m.Else():
+                m.d.comb += self.begin.eq(1)
+                m.d.sync += state.eq(State.RUN)
+        with m.Elif(state == State.RUN):
+            with m.If(self.fault):
+                m.d.sync += self.failed.eq(1)
+            m.d.sync += quiet.eq(quiet + 1)
+            with m.If(self.working):
                 m.d.sync += quiet.eq(0)
-                with m.If(self.stopped | ((step.code == Code.END) & held)):
-                    m.next = "FINISH"
-                with m.Elif(~self._sound(held)):
-                    m.d.sync += self.failed.eq(1)
-                    m.next = "FINISH"
-                with m.Else():
-                    m.d.comb += self.begin.eq(1)
-                    m.next = "RUN"
-            with m.State("RUN"):
-                with m.If(self.fault):
-                    m.d.sync += self.failed.eq(1)
-                m.d.sync += quiet.eq(quiet + 1)
-                with m.If(self.working):
-                    m.d.sync += quiet.eq(0)
-                with m.Elif(quiet == QUIET):
-                    m.next = "NEXT"
-            with m.State("NEXT"):
-                with m.If(self.halt):
-                    m.next = "FINISH"
-                with m.Else():
-                    m.d.comb += self.commit.eq(1)
-                    m.d.sync += here.eq(here + WORDS)
-                    m.next = "FETCH"
-            with m.State("FINISH"):
-                m.d.comb += self.done.eq(1)
-                m.next = "IDLE"
-        return fsm
+            with m.Elif(quiet == QUIET):
+                m.d.sync += state.eq(State.NEXT)
+        with m.Elif(state == State.NEXT):
+            m.d.sync += state.eq(State.FINISH)
+            with m.If(~self.halt):
+                m.d.comb += self.commit.eq(1)
+                m.d.sync += [here.eq(here + WORDS), state.eq(State.FETCH)]
+        with m.Else():
+            m.d.comb += self.done.eq(1)
+            m.d.sync += state.eq(State.IDLE)
