@@ -1,5 +1,4 @@
-"""The world around the arrays of a run: their table, their unequal cells, and what time does to
-them."""
+"""The conditions that junctions meet in a run: pulses, unequal and stuck cells, reads, ageing."""
 
 import functools
 from dataclasses import asdict
@@ -8,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from golden import checks, coder, macrospin, nonideal, switching
-from golden.array import GoldenArray, SynapseArray
+from golden.array import GoldenArray
 from golden.coder import CoderConfig
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
-from golden.matrix import ArrayBank
+from golden.interface import Bank, CellArray
 from golden.nonideal import Groups, NonIdealities
 from golden.ptable import ProbabilityTable
 from golden.reading import Reading
@@ -46,6 +45,7 @@ class Conditions:
     ----------
     config : ArrayConfig
     table : ProbabilityTable
+    seed : int
     steepness : float
         m of tau(nu) = tanh(m nu).
     rng : numpy.random.Generator
@@ -70,7 +70,7 @@ class Conditions:
         draws: int | None = None,
     ):
         self.config, self._settings = settings.array(array), settings
-        self._seed = seed = checks.integer("seed", seed, 0)
+        self.seed = seed = checks.integer("seed", seed, 0)
         self._device: Device | None = None
         self._groups: Groups | None = None
         if curve is None and (table is None or settings.physical):
@@ -116,7 +116,7 @@ class Conditions:
             del settings[name]
         return {"device": device, "steepness": self.steepness, **settings}
 
-    def equip(self, array: SynapseArray, number: int) -> None:
+    def equip(self, array: CellArray, number: int) -> None:
         """Give array ``number`` of a run its unequal and stuck cells and its analog reads.
 
         Raises
@@ -126,7 +126,7 @@ class Conditions:
         """
         settings, config = self._settings, self.config
         shape = array.shape
-        rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(2, number)))
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(2, number)))
         cells = nonideal.factors(settings, shape, rng)
         if self._groups or settings.stuck_p or settings.stuck_ap:
             variants = self._groups.of(cells) if self._groups else np.zeros(shape, np.int64)
@@ -143,13 +143,13 @@ class Conditions:
             assert self._device is not None
             array.reading = Reading(config, self._device, settings, cells[0], self.rng)
 
-    def watch(self, bank: ArrayBank) -> None:
+    def watch(self, bank: Bank) -> None:
         """Count the reads of all matrices of ``bank`` from now on, if reads change cells."""
         if self.disturbs:
             for matrix in bank.matrices:
                 matrix.reads = Reads(matrix.n_in, matrix.n_out, self.config)
 
-    def after_batch(self, bank: ArrayBank) -> None:
+    def after_batch(self, bank: Bank) -> None:
         """Let the reads since the last call disturb cells.
 
         To first order: all cells of a matrix are read equally often, half of the reads drive
@@ -159,12 +159,13 @@ class Conditions:
         if not self.disturbs:
             return
         for matrix in bank.matrices:
+            assert matrix.reads  # see ``watch``
             reads = matrix.reads.take()
             thresholds = self._thresholds(-np.expm1(reads / 2 * np.log1p(-self._disturb)))
             if thresholds.any():
                 matrix.age(thresholds)
 
-    def disturb(self, bank: ArrayBank, reads: float) -> None:
+    def disturb(self, bank: Bank, reads: float) -> None:
         """Let every cell be read ``reads`` times at once, half of the reads driving either way.
 
         A cell goes back and forth at the rates a and b of its two states, so it has left a state
@@ -178,7 +179,7 @@ class Conditions:
             if thresholds.any():
                 matrix.age(thresholds)
 
-    def store(self, bank: ArrayBank) -> None:
+    def store(self, bank: Bank) -> None:
         """Let the time between training and test pass."""
         if self._settings.retention_s:
             for number, array in enumerate(bank.arrays):

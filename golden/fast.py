@@ -13,11 +13,9 @@ import numpy as np
 
 from golden import cell, checks, ptable, thinning
 from golden.activity import Counters
-from golden.array import GoldenArray
 from golden.backend import NUMPY, Backend, namespace
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
-from golden.matrix import ArrayBank
 from golden.protocol import Op
 from golden.ptable import GXNOR_M, ProbabilityTable
 from golden.reads import Reads
@@ -351,50 +349,3 @@ class WholeMatrix:
         other = row + self._half < self.n_out
         packed[other] += (1 << _PACK) * self.weights[row[other] + self._half, col[other]]
         self._packed[col, row] = packed
-
-
-class WholeBank(ArrayBank):
-    """Whole matrices in the place of arrays; the parameters are ``golden.matrix.ArrayBank``'s.
-
-    Attributes
-    ----------
-    arrays : list of WholeMatrix
-        In the order of ``matrix``.
-    rng : numpy.random.Generator
-        Of the draws.
-    """
-
-    def __init__(
-        self,
-        config: ArrayConfig,
-        table: ProbabilityTable,
-        seed: int,
-        equip: Callable[[Any, int], None] | None = None,
-        backend: Backend = NUMPY,
-    ):
-        super().__init__(GoldenArray, config, table, seed, equip)
-        self.rng = np.random.default_rng(np.random.SeedSequence(self._seed, spawn_key=(3,)))
-        self.backend = backend
-
-    def matrix(self, name: str, n_in: int, n_out: int) -> Any:
-        """A new matrix of ``n_in`` x ``n_out`` synapses; raises as ``ArrayBank.matrix``."""
-        places = list(self.places(n_in, n_out))
-        matrix = WholeMatrix(name, places, self.config, self.rng, self.backend)
-        matrix.load_table(self.table)
-        if self._equip:
-            self._equip(matrix, len(self.arrays))
-        self.arrays.append(matrix)
-        self.matrices.append(matrix)
-        return matrix
-
-    def count(self, on: bool) -> None:
-        """Count reads and pulses from now on, or no longer; counts go on where they were."""
-        for matrix in self.arrays:
-            matrix.tally.on = on
-
-    def used(self, number: int) -> int:
-        """Columns of matrix ``number``."""
-        return self.arrays[number].n_out
-
-    def _add(self) -> None:
-        """There are no arrays to make."""

@@ -7,14 +7,15 @@ of columns are free. Unused rows get zeros and no pulses.
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from golden import checks
 from golden.array import SynapseArray
+from golden.backend import NUMPY, Backend
 from golden.cell import check_pulses
 from golden.config import ArrayConfig
+from golden.interface import CellArray
 from golden.lockstep import Mismatch
 from golden.planes import planes
 from golden.protocol import Op
@@ -164,7 +165,46 @@ def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
     return sum(-(-n_in // array.rows) * -(-n_out // unit) * unit for n_in, n_out in sizes)
 
 
-class ArrayBank:
+class ColumnBank:
+    """Columns of arrays of one size, given to matrices one after the other.
+
+    Attributes
+    ----------
+    size : int
+        Number of arrays that the matrices take.
+    """
+
+    def __init__(self, config: ArrayConfig, table: ProbabilityTable, seed: int):
+        self.config, self.table = config, table
+        self.size = 0
+        self._seed = checks.integer("seed", seed, 0)
+        self._free = 0  # columns left in the last array
+
+    def places(self, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
+        """Take columns for a matrix: number of the array, and then as in ``Tile``, part by part."""
+        n_in = checks.integer("n_in", n_in, 1)
+        n_out = checks.integer("n_out", n_out, 1)
+        unit = self.config.columns_per_cycle
+        for row in range(0, n_in, self.config.rows):
+            col = 0
+            while col < n_out:
+                if not self._free:
+                    self._add()
+                    self.size += 1
+                    self._free = self.config.cols
+                cols = min(n_out - col, self._free)
+                width = -(-cols // unit) * unit
+                first = self.config.cols - self._free
+                rows = min(n_in - row, self.config.rows)
+                yield self.size - 1, first, width, row, rows, col, cols
+                self._free -= width
+                col += cols
+
+    def _add(self) -> None:
+        """Make one more array; nothing where matrices only count what arrays would do."""
+
+
+class ArrayBank(ColumnBank):
     """Arrays of one size, made as matrices ask for columns.
 
     Array k gets the generator streams from k rows cells on, so that no two arrays share one.
@@ -196,16 +236,15 @@ class ArrayBank:
         config: ArrayConfig,
         table: ProbabilityTable,
         seed: int,
-        equip: Callable[[Any, int], None] | None = None,
+        equip: Callable[[CellArray, int], None] | None = None,
     ):
-        self.config, self.table = config, table
-        self.arrays: list[Any] = []
-        self.matrices: list[Any] = []
-        self.size = 0
-        self._make, self._seed, self._equip = make, checks.integer("seed", seed, 0), equip
-        self._free = 0  # columns left in the last array
+        super().__init__(config, table, seed)
+        self.backend: Backend = NUMPY
+        self.arrays: list[SynapseArray] = []
+        self.matrices: list[SynapseMatrix] = []
+        self._make, self._equip = make, equip
 
-    def matrix(self, name: str, n_in: int, n_out: int) -> Any:
+    def matrix(self, name: str, n_in: int, n_out: int) -> SynapseMatrix:
         """A new matrix of ``n_in`` x ``n_out`` synapses.
 
         Raises
@@ -217,29 +256,13 @@ class ArrayBank:
         self.matrices.append(SynapseMatrix(name, tiles, self.config))
         return self.matrices[-1]
 
-    def places(self, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
-        """Take columns for a matrix: number of the array, and then as in ``Tile``, part by part."""
-        n_in = checks.integer("n_in", n_in, 1)
-        n_out = checks.integer("n_out", n_out, 1)
-        unit = self.config.columns_per_cycle
-        for row in range(0, n_in, self.config.rows):
-            col = 0
-            while col < n_out:
-                if not self._free:
-                    self._add()
-                    self.size += 1
-                    self._free = self.config.cols
-                cols = min(n_out - col, self._free)
-                width = -(-cols // unit) * unit
-                first = self.config.cols - self._free
-                rows = min(n_in - row, self.config.rows)
-                yield self.size - 1, first, width, row, rows, col, cols
-                self._free -= width
-                col += cols
-
     def cycles(self) -> int:
         """Clock cycles of all arrays' commands."""
         return sum(array.counters.cycles for array in self.arrays)
+
+    def counting(self, batch: int) -> bool:
+        """Arrays count everything."""
+        return True
 
     def used(self, number: int) -> int:
         """Columns of array ``number`` that belong to a matrix, from the first on."""

@@ -6,6 +6,7 @@ is the host's and real-valued; ``bytes_per_weight`` says what it costs next to t
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -182,6 +183,24 @@ def _per_rms(x: Any, learning_rate: float) -> float:
     else:
         square = float(xp.mean(xp.square(xp.astype(x, xp.float64))))
     return Gradient.factor(square, learning_rate)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How a host trains a network.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+    rng : numpy.random.Generator
+        Rounds the pulse codes.
+    blind : bool
+        The blind rule instead of the exact one, see ``golden.cell``.
+    """
+
+    optimiser: Optimiser
+    rng: np.random.Generator
+    blind: bool = False
 
 
 OPTIMISERS: dict[str, type[Optimiser]] = {

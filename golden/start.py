@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden import files
-from golden.network import SynapseNetwork
+from golden.synapse_network import SynapseNetwork
 
 
 def digest(weights: dict[str, np.ndarray]) -> str:

@@ -6,35 +6,29 @@ is killed and resumed therefore ends bit for bit like an unbroken one, on any ki
 """
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from golden import checkpoint, files, ptable, spec
+from golden import checkpoint, files
 from golden.activity import COUNTERS, since
-from golden.array import GoldenArray, SynapseArray
-from golden.backend import Backend
-from golden.coder import CoderConfig
+from golden.cells import Cells
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.data.augment import crop_flip
 from golden.environment import Conditions
-from golden.fast import WholeBank
 from golden.lockstep import Mismatch
-from golden.matrix import ArrayBank
-from golden.network import Network, SynapseNetwork, populations
-from golden.nonideal import NonIdealities
-from golden.optim import OPTIMISERS, exponential_decay
-from golden.ptable import ProbabilityTable
+from golden.optim import exponential_decay
 from golden.start import Start
-from golden.trainconfig import TrainConfig, check_metrics
+from golden.synapse_network import populations
+from golden.targets import Golden, Target
+from golden.trainconfig import TrainConfig, check_metrics, generators
+from golden.trainlog import Log
 
-CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
+CHECKPOINT, METRICS = "files.npz", "metrics.jsonl"
 WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best on validation
-_COUNT_EVERY = 50  # batches; whole matrices count the activity of one in so many
 
 
 @dataclass(frozen=True)
@@ -62,111 +56,85 @@ class Trainer:
     Parameters
     ----------
     config : TrainConfig
-    array : ArrayConfig
-        Of each array.
     split : Split
         The data.
-    make : callable
-        ``make(array)`` returns a new SynapseArray.
+    target : Target, optional
+        What trains; ``golden.targets.Golden`` by default.
+    conditions : Conditions, optional
+        Array, table, device and non-idealities. By default those of ``golden.cells.Cells()`` in
+        arrays of the default size, with the seed of ``config``.
     out : Path, optional
-        Folder, made if missing, for metrics.jsonl (one line an epoch), checkpoint.npz (after each
+        Folder, made if missing, for metrics.jsonl (one line an epoch), files.npz (after each
         epoch) and, at the end, weights.npz and best.npz. Nothing in them depends on the clock or
         on the kind of array.
-    table : ProbabilityTable, optional
-        Loaded into the arrays; ``golden.ptable.tanh_table`` by default.
-    conditions : Conditions, optional
-        Device and non-idealities; its array and table take the place of ``array`` and ``table``.
-    backend : Backend, optional
-        Whole matrices (``golden.fast``) on this back end instead of arrays. Activity is then an
-        estimate, from one batch in 50.
-    chip : callable, optional
-        Makes a network that trains by itself, on an accelerator (``golden.accel``), instead.
     start : Start, optional
         Weights to start from, instead of random ones. The optimiser starts without history.
-    on_batch, on_epoch, on_save : callable, optional
-        Called after each batch with (epoch, batch, batches), counted from 1; after each epoch, once
-        it is on disk, with its metrics; and before a checkpoint is written, with the number of
-        epochs in it.
+    log : Log, optional
+        Functions that are called while the run goes on.
+
+    Attributes
+    ----------
+    network : SynapseNetwork
+    bank : Bank
+        The network's arrays.
 
     Raises
     ------
     OSError
         If the folder cannot be made.
     ValueError
-        Naming the array, if the weights of ``start`` do not fit the network.
+        If ``conditions`` have another seed than ``config``, if the target cannot train the
+        network, or, naming the array, if the weights of ``start`` do not fit the network.
     """
 
     def __init__(
         self,
         config: TrainConfig,
-        array: ArrayConfig,
         split: Split,
-        make: Callable[[ArrayConfig], SynapseArray] = GoldenArray,
+        target: Target | None = None,
+        conditions: Conditions | None = None,
         out: Path | str | None = None,
         *,
-        table: ProbabilityTable | None = None,
-        conditions: Conditions | None = None,
-        backend: Backend | None = None,
-        chip: Callable[[TrainConfig, Split, Conditions], SynapseNetwork] | None = None,
         start: Start | None = None,
-        on_batch: Callable[[int, int, int], None] | None = None,
-        on_epoch: Callable[[dict[str, Any]], None] | None = None,
-        on_save: Callable[[int], None] | None = None,
+        log: Log | None = None,
     ):
         if not isinstance(config, TrainConfig):
             raise TypeError(f"config must be a TrainConfig, not {config!r}")
         if not isinstance(split, Split):
             raise TypeError(f"split must be a Split, not {split!r}")
-        self.config, self.split = config, split
+        if not isinstance(target, Target | None):
+            raise TypeError(f"target must be a Target, not {target!r}")
+        if not isinstance(conditions, Conditions | None):
+            raise TypeError(f"conditions must be Conditions, not {conditions!r}")
+        target = target or Golden()
+        if conditions is None:
+            conditions = Cells().conditions(target.settle(ArrayConfig()), config.seed)
+        if conditions.seed != config.seed:
+            raise ValueError(
+                f"conditions.seed = {conditions.seed} must be config.seed = {config.seed}: one "
+                "seed decides a run"
+            )
+        self.config, self.split, self.conditions = config, split, conditions
         self.out = None if out is None else Path(out)
         if self.out:
             self.out.mkdir(parents=True, exist_ok=True)
-        conditions = conditions or Conditions(
-            array, None, NonIdealities(), CoderConfig(), table=table or ptable.tanh_table(array)
-        )
-        self.conditions, array, table = conditions, conditions.config, conditions.table
-        self.bank: Any
-        self.network: SynapseNetwork
-        if chip:
-            self.network = chip(config, split, conditions)
-            self.bank = self.network.bank
-        else:
-            if backend:
-                self.bank = WholeBank(array, table, config.seed, conditions.equip, backend)
-            else:
-                self.bank = ArrayBank(make, array, table, config.seed, conditions.equip)
-            self.network = Network(
-                self.bank,
-                split.shape,
-                spec.parse(config.network),
-                split.classes,
-                limit=split.limit,
-                threshold=config.activation_threshold,
-                window=config.window,
-                steepness=conditions.steepness,
-                spread=config.batch_norm,
-            )
+        self.log = log or Log()
+        self.network = target.network(config, split, conditions)
+        self.bank = self.network.bank
         conditions.watch(self.bank)
-        self.optimiser = OPTIMISERS[config.optimiser](
-            momentum=config.momentum, dead_zone=config.dead_zone
-        )
-        rngs = [np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(4)]
-        self.rngs = dict(zip(("start", "order", "coder", "augment"), rngs, strict=True))
-        if isinstance(self.bank, WholeBank):
-            self.rngs["draws"] = self.bank.rng
+        self.rngs = generators(config.seed) | self.network.generators()
         self.rngs["environment"] = conditions.rng
         self.metrics: list[dict[str, Any]] = []
         self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
-        self._on_batch, self._on_epoch, self._on_save = on_batch, on_epoch, on_save
         self.resumed = False  # from a checkpoint
         # What a checkpoint must share with the run that resumes it. A run may be given more epochs.
         own = {name: value for name, value in asdict(config).items() if name != "epochs"}
         self._identity = {
-            **{f"array {name}": value for name, value in asdict(array).items()},
+            **{f"array {name}": value for name, value in asdict(conditions.config).items()},
             **own,
-            "matrices": "chip" if chip else backend.name if backend else "arrays",
+            "matrices": target.matrices,
             "augment": split.augment,
-            "table": files.digest(*table.arrays()),
+            "table": files.digest(*conditions.table.arrays()),
             **conditions.identity(),
             "data": files.digest(*split.arrays()),
             "start": start.digest if start else None,
@@ -203,7 +171,7 @@ class Trainer:
             check_metrics(meta["metrics"])
             for name, rng in self.rngs.items():
                 type(rng.bit_generator)().state = meta["rngs"][name]
-            self.optimiser.check_state(state, self.network.parameters())
+            self.network.check_optimiser_state(state)
             if meta["metrics"]:
                 self.network.check_weights(best)
             self.network.check_state(groups["network"])
@@ -215,7 +183,8 @@ class Trainer:
                 f"epochs = {self.config.epochs} is less than the {done} that are done in {path}"
             )
         self.network.set_state(groups["network"])
-        self.optimiser.state, self._best = self._kept(state), best
+        self.network.set_optimiser_state(state)
+        self._best = best
         for name, rng in self.rngs.items():
             rng.bit_generator.state = meta["rngs"][name]
         self.metrics = meta["metrics"]
@@ -248,8 +217,7 @@ class Trainer:
                 with files.naming(path), path.open("a") as file:
                     file.write(_line(self.metrics[-1]))
             self._save()
-            if self._on_epoch:
-                self._on_epoch(self.metrics[-1])
+            self.log.epoch(self.metrics[-1])
 
         cycles = sum(entry["cycles"] for entry in self.metrics) - self.bank.cycles()
         self.conditions.store(self.bank)
@@ -275,7 +243,7 @@ class Trainer:
         )
 
     def _train_epoch(self) -> dict[str, Any]:
-        config, network, blind = self.config, self.network, self.config.rule == "blind"
+        config, network = self.config, self.network
         augment = self.split.augment
         cycles, activity = self.bank.cycles(), self._activity()
         rate = exponential_decay(
@@ -290,21 +258,18 @@ class Trainer:
             x = self.split.x_train[chosen]
             if augment != "none":
                 x = crop_flip(x, self.rngs["augment"], flip=augment == "crop-flip")
-            counted += self._counting(number)
-            step = network.train_step(
-                x, labels, self.optimiser, rate, self.rngs["coder"], blind=blind
-            )
+            counted += self.bank.counting(number)
+            step = network.train_step(x, labels, rate)
             self.conditions.after_batch(self.bank)
             loss += step.loss * len(chosen)
             switched += step.switched
             right += int(np.count_nonzero(step.classes == labels))
-            if self._on_batch:
-                self._on_batch(self.epoch + 1, number, len(starts))
+            self.log.batch(self.epoch + 1, number, len(starts))
         activity = {
             name: since(count, activity[name]) * len(starts) // counted
             for name, count in self._activity().items()
         }
-        self._counting(0)
+        self.bank.counting(0)
         val_accuracy = self._accuracy(self.split.x_val, self.split.y_val)
         cycles -= self.bank.cycles()
         bits = self._verified()
@@ -341,23 +306,6 @@ class Trainer:
             cells = {f"{layer}.cells": part for layer, part in bits.items()}
             self._best = cells | self.network.host_norms()
 
-    def _counting(self, batch: int) -> bool:
-        """Whether the activity of batch ``batch``, from 1, is counted; 0 stands for none.
-
-        Arrays count everything. Whole matrices count when told to, and what they counted is taken
-        for all batches.
-        """
-        if not isinstance(self.bank, WholeBank):
-            return True
-        on = batch % _COUNT_EVERY == 1
-        self.bank.count(on and self.bank.config.counters)
-        return on
-
-    def _kept(self, state: dict[str, np.ndarray]) -> dict[str, Any]:
-        """An optimiser's state from a checkpoint, as it was."""
-        array = self.network.backend.array
-        return {k: v if k.endswith(".steps") else array(v) for k, v in state.items()}
-
     def _accuracy(self, x: np.ndarray, y: np.ndarray) -> float:
         return float(np.mean(self.network.predict(x) == y))
 
@@ -378,14 +326,12 @@ class Trainer:
         if self.out:
             rngs = {name: rng.bit_generator.state for name, rng in self.rngs.items()}
             meta = {"metrics": self.metrics, "rngs": rngs}
-            host = self.network.backend.host
-            state = {
-                name: part if name.endswith(".steps") else host(part)
-                for name, part in self.optimiser.state.items()
+            groups = {
+                "network": self.network.state(),
+                "optimiser": self.network.optimiser_state(),
+                "best": self._best,
             }
-            groups = {"network": self.network.state(), "optimiser": state, "best": self._best}
-            if self._on_save:
-                self._on_save(self.epoch)
+            self.log.save(self.epoch)
             checkpoint.save(self.out / CHECKPOINT, self._identity, meta, groups)
 
 

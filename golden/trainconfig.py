@@ -4,6 +4,8 @@ import functools
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from golden import checks, spec
 from golden.layers import MOST_SIZE, SPREADS
 from golden.optim import LEAST_RATE, MOST_DEAD_ZONE, OPTIMISERS
@@ -90,6 +92,13 @@ class TrainConfig:
         checks.choice("rule", self.rule, RULES)
         checks.choice("batch_norm", self.batch_norm, SPREADS)
         checks.choice("activation", self.activation, ACTIVATIONS)
+
+
+def generators(seed: int) -> dict[str, np.random.Generator]:
+    """The host's generators of a run, by what they decide."""
+    names = ("start", "order", "coder", "augment")
+    seeds = np.random.SeedSequence(seed).spawn(len(names))
+    return {name: np.random.default_rng(s) for name, s in zip(names, seeds, strict=True)}
 
 
 def check_metrics(metrics: Any) -> None:

@@ -9,6 +9,8 @@ from numpy.typing import DTypeLike
 
 from golden import checks
 from golden.backend import NUMPY, Backend, namespace
+from golden.fast import WholeMatrix
+from golden.interface import HostMatrix
 from golden.layers import Layer
 from golden.protocol import Op
 
@@ -32,23 +34,24 @@ class Weighted(Layer):
         Of the inputs' magnitude: 1, trits, or 2^bits - 1, read in ``bits`` planes of trits.
     """
 
-    def __init__(self, matrix: Any, dtype: DTypeLike = np.float32, limit: int = 1):
-        self.matrix, self.name, self.dtype = matrix, matrix.name, np.dtype(dtype)
+    def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
+        self.matrix: HostMatrix = matrix
+        self.name, self.dtype = matrix.name, np.dtype(dtype)
         self.limit = limit
         # Arrays take integers and give them; a whole matrix computes in its back end's floats.
-        self.backend: Backend = getattr(matrix, "backend", NUMPY)
-        self._integers = not hasattr(matrix, "backend")
+        self._whole = matrix if isinstance(matrix, WholeMatrix) else None
+        self.backend: Backend = self._whole.backend if self._whole else NUMPY
         self._scale = 0.0
 
     def _sums(self, u: Any) -> Any:
         """Sums (n, n_out) of inputs (n, n_in)."""
-        if self._integers:
+        if self._whole is None:
             return self.matrix.forward(u.astype(np.int8), self.limit).astype(self.dtype)
         return self.matrix.forward(u, self.limit)
 
     def _errors(self, d: Any) -> Any:
         """Unscaled errors (n, n_in) of integers d (n, n_out), whole numbers of any type."""
-        return self.matrix.backward(d.astype(np.int32) if self._integers else d)
+        return self.matrix.backward(d.astype(np.int32) if self._whole is None else d)
 
     def _scaled(self, errors: Any) -> Any:
         xp = namespace(errors)
@@ -131,7 +134,7 @@ class Weighted(Layer):
 class Dense(Weighted):
     """s = u w^T in a synapse matrix; images are flattened. See ``Weighted``."""
 
-    def __init__(self, matrix: Any, dtype: DTypeLike = np.float32, limit: int = 1):
+    def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
         super().__init__(matrix, dtype, limit)
         self._u: Any = np.zeros((0, matrix.n_in), np.int8)
         self._d: Any = np.zeros((0, matrix.n_out), self.dtype)
@@ -182,7 +185,7 @@ class Conv(Weighted):
 
     def __init__(
         self,
-        matrix: Any,
+        matrix: HostMatrix,
         kernel: int,
         padding: int = 0,
         pool: int = 1,
@@ -194,7 +197,7 @@ class Conv(Weighted):
         self.padding = checks.integer("padding", padding, 0)
         self.pool = checks.integer("pool", pool, 1)
         # A back end with a convolution of its own; numpy makes it of patches, and so do arrays.
-        own = hasattr(self.backend, "convolve") and not self._integers
+        own = hasattr(self.backend, "convolve") and self._whole
         self._convolver: Any = self.backend if own else None
         self._x: Any = None
         self._patches: Any = None
@@ -207,7 +210,7 @@ class Conv(Weighted):
         """Pooled sums (batch, height, width, n_out) of images (batch, y, x, channels)."""
         patches = None
         if self._convolver:
-            weights = namespace(x).astype(self.matrix.weights, x.dtype, copy=False)
+            weights = namespace(x).astype(self._weights, x.dtype, copy=False)
             sums = self._convolver.convolve(x, weights, self.kernel, self.padding)
             sums = namespace(x).round(sums)  # whole numbers whatever the algorithm
             self._count(Op.FORWARD, sums, lambda: self._host_patches(x), self.limit)
@@ -223,13 +226,19 @@ class Conv(Weighted):
             self._patches, self._total = patches, None
         return pooled
 
+    @property
+    def _weights(self) -> Any:
+        assert self._whole
+        return self._whole.weights
+
     def _host_patches(self, x: Any) -> np.ndarray:
         patches = NUMPY.unfold(self.backend.host(x), self.kernel, self.padding)
         return patches.reshape(-1, self.matrix.n_in)
 
     def _count(self, op: Op, sums: Any, drives: Callable[[], np.ndarray], limit: int) -> None:
         batch, height, width, _ = sums.shape
-        self.matrix.counted(op, batch * height * width, drives, limit)
+        assert self._whole
+        self._whole.counted(op, batch * height * width, drives, limit)
 
     def keep(self, gradient: Any) -> None:
         batch, height, width, n_out = self._shape
@@ -274,7 +283,7 @@ class Conv(Weighted):
         """Unscaled errors at the images, if asked for; keeps ``total``."""
         exact = self._exact(self._d)
         xp = namespace(self._d)
-        d, x, weights = (xp.astype(a, exact) for a in (self._d, self._x, self.matrix.weights))
+        d, x, weights = (xp.astype(a, exact) for a in (self._d, self._x, self._weights))
         result, total = self._convolver.convolve_back(
             d, x, weights, self.kernel, self.padding, errors=errors
         )

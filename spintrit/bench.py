@@ -17,7 +17,6 @@ from rich.table import Table
 
 from golden import backend, protocol, spec
 from golden.config import ArrayConfig
-from golden.optim import OPTIMISERS
 from spintrit.bench_training import LEARNING_RATES, golden_step, step_cost, torch_step
 from spintrit.console import Console
 from spintrit.options import (
@@ -213,7 +212,8 @@ def _on_chip(effort: Effort) -> Result:
     from golden.accel.network import ChipNetwork
     from golden.ptable import tanh_table
     from golden.spec import Block
-    from spintrit.onchip import accelerator
+    from golden.targets import Golden
+    from spintrit.targets import Rtl
 
     blocks, shape, batch = [Block(CHIP_HIDDEN), Block(10)], (CHIP_INPUTS,), CHIP_BATCH
     config = sized(blocks, shape, CHIP_ARRAY, 1, batch)
@@ -225,13 +225,13 @@ def _on_chip(effort: Effort) -> Result:
     found = Result(
         title, {"": "", "samples per second": "{:,.0f}", "clock cycles per second": "{:,.0f}"}
     )
-    for kind, name in (("golden", "integer twin, numpy"), ("rtl", "RTL library")):
-        block = accelerator(kind, config)
+    for target, name in ((Golden(), "integer twin, numpy"), (Rtl(), "RTL library")):
+        block = target.accelerator(config)
         network = ChipNetwork(block, plan, tanh_table(config.array), SEED)
         network.initialise(np.random.default_rng(SEED), 0.1)
 
         def step(network: ChipNetwork = network) -> object:
-            return network.train_step(u, labels, OPTIMISERS["gradient"](), 0.01, rng)
+            return network.train_step(u, labels, 0.01)
 
         before = block.counts().cycles
         step()

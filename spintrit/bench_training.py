@@ -12,11 +12,11 @@ import numpy as np
 from golden import backend, spec
 from golden.backend import NUMPY, Backend
 from golden.config import ArrayConfig
-from golden.fast import WholeBank
 from golden.layers import squared_hinge
 from golden.network import Network
 from golden.optim import OPTIMISERS
 from golden.ptable import tanh_table
+from golden.whole_bank import WholeBank
 
 SEED = 0
 CLASSES = 10

@@ -11,35 +11,38 @@ from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.network import ChipNetwork
 from golden.config import ArrayConfig
 from golden.environment import Conditions
+from golden.interface import Bank
 from golden.lockstep import Mismatch
 from golden.ptable import tanh_table
 from golden.spec import Block
+from golden.targets import Golden, HostTarget
 from spintrit.console import Console
-from spintrit.onchip import accelerator
 from spintrit.trained import Trained
+from spintrit.work import compared
 
 _BATCH = 100
 
 
 def classify_on_chip(
     trained: Trained,
-    kind: str,
+    target: HostTarget,
     array: ArrayConfig,
     x: np.ndarray,
     console: Console,
     around: Conditions | None = None,
-    age: Callable[[Conditions, Any], None] | None = None,
+    age: Callable[[Conditions, Bank], None] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray]:
     """Classify samples by a network that an accelerator has trained.
 
-    On "rtl" the golden model classifies, too, and must come to the same; on "both" all results are
-    compared as they come.
+    Beside RTL alone the golden model classifies, too, and must come to the same; in lock step all
+    results are compared as they come.
 
     Parameters
     ----------
     trained : Trained
-    kind : {"golden", "rtl", "both"}
+    target : HostTarget
+        Makes the accelerator.
     array : ArrayConfig
     x : ndarray
         Samples.
@@ -73,8 +76,8 @@ def classify_on_chip(
     size = sized(blocks, x.shape[1:], array, trained.tiles, batch)
     settings = Settings(threshold=config.activation_threshold)
 
-    def network(kind: str) -> ChipNetwork:
-        block = accelerator(kind, size)
+    def network(target: HostTarget) -> ChipNetwork:
+        block = target.accelerator(size)
         plan = Plan(blocks, x.shape[1:], size, batch, settings)
         made = ChipNetwork(block, plan, tanh_table(size.array), seed)
         if around:
@@ -87,8 +90,8 @@ def classify_on_chip(
         return made
 
     with console.status("compiling and programming the accelerator ..."):
-        made = network(kind)
-    block: Any = made.bank.accelerator
+        made = network(target)
+    block = made.bank.accelerator
     start = time.perf_counter()
     with console.status("classifying ..."):
         found = made.predict(x)
@@ -96,16 +99,16 @@ def classify_on_chip(
         "cols": size.array.cols,
         "arrays": trained.tiles,
     }
-    if kind == "golden":
+    if not target.simulated:
         result["cycles_by_formula"] = block.counts().cycles
     else:
         rtl_seconds = time.perf_counter() - start
-        cycles = (block.other if kind == "both" else block).counts().cycles
-        if kind == "both":
+        cycles = target.rtl(block).counts().cycles
+        if target.compares:
             made.verify()
-            result["values_compared"] = block.compared
+            result["values_compared"] = compared([block])
         else:
-            _same(network("golden").predict(x), found)
+            _same(network(Golden()).predict(x), found)
             result["classes_compared"] = len(x)
         result |= {
             "differences": 0,

@@ -12,8 +12,10 @@ from golden import checks, curve, device, tablefile
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.environment import Conditions
+from golden.interface import Bank
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
+from golden.targets import Target
 from spintrit.settings import TABLE
 
 if TYPE_CHECKING:  # the parser needs this file, and a run's folder more packages than the parser
@@ -70,7 +72,7 @@ class EvalConditions:
         """Whether cells change between the run's files and the test."""
         return bool(self.settings.retention_s or self.reads)
 
-    def age(self, around: Conditions, bank: Any) -> None:
+    def age(self, around: Conditions, bank: Bank) -> None:
         """Let time and reads change the cells of ``bank``, whose conditions are ``around``."""
         around.store(bank)
         if self.reads:
@@ -86,28 +88,28 @@ class EvalConditions:
         """Whether sums are exact and cells as the files tell."""
         return not (self.settings.analog or self.ageing or self.stuck)
 
-    def own_cells(self, kind: str, array: ArrayConfig) -> bool:
+    def own_cells(self, target: Target, array: ArrayConfig) -> bool:
         """Whether unequal cells are the run's own: as many and as unequal as they were, in arrays
-        of ``kind`` and ``array`` as in training."""
+        of ``target`` and ``array`` as in training."""
         anew = self.stuck or any(name in self.changed for name in _SPREADS)
-        return not anew and self._same_layout(kind, array)
+        return not anew and self._same_layout(target, array)
 
-    def _same_layout(self, kind: str, array: ArrayConfig) -> bool:
+    def _same_layout(self, target: Target, array: ArrayConfig) -> bool:
         trained = self.trained
         sizes = (array.rows, array.cols) == (trained.array.rows, trained.array.cols)
         if trained.tiles:
             return sizes
-        fast = trained.kind == "fast"
-        return fast if kind == "fast" else sizes and not fast
+        whole = trained.target.whole
+        return whole if target.whole else sizes and not whole
 
-    def random(self, kind: str, array: ArrayConfig) -> bool:
+    def random(self, target: Target, array: ArrayConfig) -> bool:
         """Whether another seed gives other reads."""
         spread = self.settings.analog and self.settings.resistance_spread
-        drawn = spread and not self.own_cells(kind, array)
+        drawn = spread and not self.own_cells(target, array)
         noise = self.settings.adc_noise if self.settings.analog else 0
         return bool(self.ageing or self.stuck or noise or drawn)
 
-    def build(self, kind: str, array: ArrayConfig, seed: int) -> Conditions:
+    def build(self, target: Target, array: ArrayConfig, seed: int) -> Conditions:
         """Arrays of these conditions.
 
         The run's own cells keep the run's draws; cells that are drawn again, noise, and what time
@@ -119,9 +121,9 @@ class EvalConditions:
             If the run's table has no device and the conditions need one, or if the run's stuck
             cells lie elsewhere.
         """
-        own, settings = self.own_cells(kind, array), self.settings
+        own, settings = self.own_cells(target, array), self.settings
         if any(getattr(settings, name) and name not in self.changed for name in STUCK) and not own:
-            where = "whole matrices" if self.trained.kind == "fast" else "arrays of its own size"
+            where = "whole matrices" if self.trained.target.whole else "arrays of its own size"
             raise ValueError(f"the run's stuck cells beside others that age need {where}")
         path, junction = self.trained.folder / TABLE, None
         if settings.physical:

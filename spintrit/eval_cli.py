@@ -9,7 +9,6 @@ from golden.data.split import PARTS
 from golden.nonideal import NonIdealities
 from spintrit.conditions import FIELDS, STUCK
 from spintrit.options import (
-    ARRAYS,
     EVAL_HELP,
     add_backend,
     add_data,
@@ -28,6 +27,7 @@ from spintrit.outputs import (
     writable,
 )
 from spintrit.settings import FILES
+from spintrit.targets import ARRAYS, host_target
 
 
 def add(commands: Any) -> None:
@@ -147,8 +147,9 @@ def _eval(arguments: argparse.Namespace) -> int:
     changes = {field: value for field, value in changes.items() if value is not None}
     if not name:
         conditions(trained, changes, arguments.device)  # refused before data are read
+    target = host_target(arguments.array, arguments.backend) if arguments.array else None
     evaluation = Evaluation(
-        trained, arguments.array, compute=arguments.backend, root=arguments.data,
+        trained, target, compute=arguments.backend, root=arguments.data,
         part=arguments.part, first=arguments.first, count=arguments.count or 0,
         rows=arguments.rows, cols=arguments.cols, console=Console(stderr=silent(arguments)),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from golden.targets import Golden
 from spintrit.conditions import conditions
 from spintrit.evaluate import Evaluation, evaluate
 from spintrit.trained import Trained
@@ -63,9 +64,9 @@ def sweep(
     each = [changes | {name: value} for value in values]
     every = [conditions(evaluation.trained, one, named, strict=False) for one in each]
     _does_something(evaluation.trained, [one for one in each if one[name]], named)
-    kinds = {evaluation.kind_for(under) for under in every}
-    if len(kinds) > 1:
-        evaluation.kind = "golden"
+    targets = {evaluation.target_for(under) for under in every}
+    if len(targets) > 1:
+        evaluation.target = Golden()
     random = [evaluation.random(under) for under in every]
     if repeats > 1 and not any(random):
         raise ValueError(f"repeats = {repeats} needs conditions with something random in them")

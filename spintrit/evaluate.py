@@ -1,8 +1,8 @@
 """What the network of a finished run makes of samples, on any kind of array."""
 
-import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,22 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from golden import backend, checks
-from golden.array import GoldenArray, SynapseArray
-from golden.config import ArrayConfig
+from golden import checks
 from golden.data.split import PARTS
-from golden.fast import WholeBank
+from golden.environment import Conditions
 from golden.files import write_atomically
-from golden.lockstep import LockstepArray, Mismatch
-from golden.matrix import ArrayBank
+from golden.lockstep import Mismatch
 from golden.network import EVALUATION_BATCH, Network
 from golden.ptable import tanh_table
+from golden.targets import Golden, HostTarget, Whole
+from golden.whole_bank import WholeBank
 from spintrit import predictions
+from spintrit.chip_eval import classify_on_chip
 from spintrit.conditions import EvalConditions, conditions
 from spintrit.console import Console
-from spintrit.outputs import (
-    in_folder,
-)
+from spintrit.outputs import in_folder
 from spintrit.trained import Trained
+from spintrit.work import compared, rtl_work
 
 _RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows
 
@@ -61,11 +60,11 @@ class Evaluation:
     Parameters
     ----------
     trained : Trained
-    kind : {"golden", "fast", "rtl", "both", ""}
+    target : HostTarget, optional
         What holds the synapses; by default whole matrices, or golden arrays where reads are analog
         or the run's own stuck cells lie in arrays.
     compute : str
-        Back end of kind "fast".
+        Back end of whole matrices, where they are chosen by default.
     root : Path, optional
         Where the data are, see ``golden.data.load``.
     part : {"train", "val", "test"}
@@ -91,7 +90,7 @@ class Evaluation:
     def __init__(
         self,
         trained: Trained,
-        kind: str = "",
+        target: HostTarget | None = None,
         *,
         compute: str = "numpy",
         root: Path | None = None,
@@ -102,11 +101,13 @@ class Evaluation:
         cols: int | None = None,
         console: Console | None = None,
     ):
-        self.trained, self.kind, self.compute = trained, kind, compute
+        self.trained, self.target, self.compute = trained, target, compute
         self.console = console or Console()
         checks.choice("part", part, PARTS)
-        if kind not in ("", "fast") and compute != "numpy":
-            raise ValueError(f"backend {compute} needs array fast, not {kind}")
+        if target and compute != target.compute:
+            raise ValueError(
+                f"backend {compute} contradicts the {target.compute} of array {target.text}"
+            )
         if trained.nonideal.analog and (rows, cols) != (None, None):
             raise ValueError("the run's analog reads are those of arrays of its own size")
         self.array = trained.resized(rows, cols)
@@ -133,7 +134,7 @@ class Evaluation:
             "rows": self.array.rows,
         }
 
-    def kind_for(self, under: EvalConditions) -> str:
+    def target_for(self, under: EvalConditions) -> HostTarget:
         """What holds the synapses under these conditions.
 
         Raises
@@ -142,25 +143,33 @@ class Evaluation:
             If it cannot.
         """
         trained, analog = self.trained, under.settings.analog
-        frozen = (
-            under.ageing and not under.stuck and trained.nonideal.array(self.array).variant_bits
-        )
-        kind = self.kind or ("golden" if analog or (frozen and trained.kind != "fast") else "fast")
-        if kind != "fast" and self.compute != "numpy":
-            raise ValueError(f"backend {self.compute} needs array fast, not {kind}")
-        if analog and kind != "golden":
-            raise ValueError(f"analog reads need array golden, not {kind}")
+        target = self.target or self._suitable(under)
+        if self.compute != target.compute:
+            raise ValueError(f"backend {self.compute} needs array fast, not {target.text}")
+        if analog and not target.analog:
+            raise ValueError(f"analog reads need array golden, not {target.text}")
         if trained.tiles:
             if analog:
                 raise ValueError("analog reads are not for a network that was trained on chip")
-            kind = "golden" if kind == "fast" else kind
-        if not under.plain and kind in ("rtl", "both"):
-            raise ValueError(f"conditions other than the run's need golden or fast, not {kind}")
-        return kind
+            target = Golden() if target.whole else target
+        if not under.plain and target.simulated:
+            raise ValueError(
+                f"conditions other than the run's need golden or fast, not {target.text}"
+            )
+        return target
+
+    def _suitable(self, under: EvalConditions) -> HostTarget:
+        """Whole matrices, where they can stand for the run's arrays."""
+        trained = self.trained
+        frozen = (
+            under.ageing and not under.stuck and trained.nonideal.array(self.array).variant_bits
+        )
+        golden = under.settings.analog or (frozen and not trained.target.whole)
+        return Golden() if golden else Whole(self.compute)
 
     def random(self, under: EvalConditions) -> bool:
         """Whether another seed gives other classes."""
-        return under.random(self.kind_for(under), self.array)
+        return under.random(self.target_for(under), self.array)
 
     def classify(self, under: EvalConditions, seed: int) -> Outcome:
         """Classify the samples once; ``seed`` is that of what is random.
@@ -174,46 +183,53 @@ class Evaluation:
         OSError, RuntimeError
             If the RTL cannot be compiled or gives no answer.
         """
-        trained, console, x, kind = self.trained, self.console, self._x, self.kind_for(under)
-        around = None if under.plain else under.build(kind, self.array, seed)
-        if trained.tiles:
-            from spintrit.chip_eval import classify_on_chip
-
+        target = self.target_for(under)
+        around = None if under.plain else under.build(target, self.array, seed)
+        if self.trained.tiles:
             figures, classes = classify_on_chip(
-                trained, kind, self.array, x, console, around, under.age, seed
+                self.trained, target, self.array, self._x, self.console, around, under.age, seed
             )
-            return Outcome({"array": kind, **figures}, classes)
+            return Outcome({"array": target.text, **figures}, classes)
+        return self._by_host(target, under, around, seed)
 
+    def _by_host(
+        self, target: HostTarget, under: EvalConditions, around: Conditions | None, seed: int
+    ) -> Outcome:
+        """Classify by the matrices of ``target``."""
+        trained, console, x = self.trained, self.console, self._x
         config, equip = (around.config, around.equip) if around else (self.array, None)
         table = around.table if around else tanh_table(config)
-        bank: ArrayBank
-        if kind == "fast":
-            bank = WholeBank(config, table, seed, equip, backend.load(self.compute))
-        else:
-            bank = ArrayBank(_maker(kind, config, console), config, table, seed, equip)
+        with console.status(target.preparing) if target.preparing else nullcontext():
+            target.prepare(config)
+        bank = target.bank(config, table, seed, equip)
         with console.status("programming the arrays ..."):
             network = trained.network(bank)
             if around:
                 under.age(around, bank)
-        oracle = trained.network(WholeBank(config, bank.table, 0)) if kind == "rtl" else None
+        # RTL alone is compared with whole matrices, score by score.
+        alone = target.simulated and not target.compares
+        oracle = trained.network(WholeBank(config, bank.table, 0)) if alone else None
 
-        before, start = _rtl(kind, bank), time.perf_counter()
-        size = (_RTL_BATCH if kind in ("rtl", "both") else EVALUATION_BATCH)[x.ndim - 1]
-        compared, found = 0, []
+        before, start = rtl_work(target, bank), time.perf_counter()
+        size = (_RTL_BATCH if target.simulated else EVALUATION_BATCH)[x.ndim - 1]
+        matched, found = 0, []
         for at, scores in _scores(network, x, size, self.first, console):
             with trained.fitting():
                 found.append(checks.finite("scores", scores, 2))
             if oracle:
                 expected = oracle.forward(x[at : at + size])
-                compared += _same(expected, scores, self.first + at)
-        after, seconds = _rtl(kind, bank), time.perf_counter() - start
-        for array in bank.arrays if kind == "both" else []:
+                matched += _same(expected, scores, self.first + at)
+        after, seconds = rtl_work(target, bank), time.perf_counter() - start
+        for array in bank.arrays if target.compares else []:
             array.verify()
-        figures = {"array": kind, "rows": config.rows, "cols": config.cols, "arrays": bank.size}
-        if kind == "both":
-            compared = sum(array.compared for array in bank.arrays)
-        if kind in ("rtl", "both"):
-            figures |= {"values_compared" if kind == "both" else "scores_compared": compared}
+        figures = {
+            "array": target.text, "rows": config.rows, "cols": config.cols, "arrays": bank.size,
+        }  # fmt: skip
+        if target.compares:
+            figures["values_compared"] = compared(bank.arrays)
+        if oracle:
+            figures["scores_compared"] = matched
+        if target.simulated:
             figures |= _rates(after[0] - before[0], after[1] - before[1], len(x))
         every = np.concatenate(found)
         return Outcome(figures | {"seconds": round(seconds, 3)}, every.argmax(axis=1), every)
@@ -282,14 +298,8 @@ def evaluate(
     result = evaluation.told | every[0].figures | {"accuracy": float(np.mean(accuracies))}
     result["seconds"] = round(sum(each.figures["seconds"] for each in every), 3)
     if random:
-        result |= {
-            "repeats": repeats,
-            "accuracy_sd": float(np.std(accuracies, ddof=1)) if repeats > 1 else None,
-            "accuracy_min": min(accuracies),
-            "accuracy_max": max(accuracies),
-            "seeds": list(seeds),
-            "accuracies": accuracies,
-        }
+        result |= {"repeats": repeats, **_spread(accuracies), "seeds": list(seeds)}
+        result["accuracies"] = accuracies
     if repeats == 1:
         result["right"] = rights[0]
     if under.changed:
@@ -303,21 +313,13 @@ def evaluate(
     return result
 
 
-def _maker(kind: str, config: ArrayConfig, console: Console) -> Callable[..., SynapseArray]:
-    """What makes arrays of a kind other than "fast"."""
-    if kind not in ("rtl", "both"):
-        return GoldenArray
-    from sim import library
-    from sim.array import RtlArray
-
-    with console.status("compiling the RTL array (once per design) ..."):
-        path = library.build(config)  # which takes seconds, and there may be many arrays
-
-    def make(config: ArrayConfig) -> SynapseArray:
-        rtl = RtlArray(config, path)
-        return rtl if kind == "rtl" else LockstepArray(GoldenArray(config), rtl)
-
-    return make
+def _spread(accuracies: list[float]) -> dict[str, Any]:
+    """How much draws differ."""
+    return {
+        "accuracy_sd": float(np.std(accuracies, ddof=1)) if len(accuracies) > 1 else None,
+        "accuracy_min": min(accuracies),
+        "accuracy_max": max(accuracies),
+    }
 
 
 def _scores(
@@ -355,11 +357,3 @@ def _same(expected: np.ndarray, scores: np.ndarray, first: int) -> int:
             int(np.count_nonzero(differ)),
         )
     return scores.size
-
-
-def _rtl(kind: str, bank: ArrayBank) -> tuple[int, float]:
-    """Cycles and seconds of the RTL so far."""
-    if kind not in ("rtl", "both"):
-        return 0, 0.0
-    arrays = [array.other if kind == "both" else array for array in bank.arrays]
-    return sum(a.counters.cycles for a in arrays), math.fsum(a.seconds for a in arrays)

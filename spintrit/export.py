@@ -8,15 +8,14 @@ from typing import Any
 from golden import spec
 from golden.array import GoldenArray
 from golden.files import npz, write_atomically
+from golden.interface import HostMatrix
 from golden.layers import BN_EPSILON
-from golden.matrix import ArrayBank
+from golden.matrix import ArrayBank, SynapseMatrix, Tile
 from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv
 from spintrit.memory import mem_text
-from spintrit.outputs import (
-    no_run,
-)
+from spintrit.outputs import no_run
 from spintrit.trained import Trained
 
 LAYOUT = "layout.json"
@@ -66,7 +65,7 @@ def export(
                 "array": numbers[id(tile.array)], "first": tile.first, "width": tile.width,
                 "row": tile.row, "rows": tile.rows, "col": tile.col, "cols": tile.cols,
             }
-            for tile in layer.matrix.tiles
+            for tile in _tiles(layer.matrix)
         ]  # fmt: skip
         layers.append(
             {
@@ -105,3 +104,9 @@ def export(
         write_atomically(out / mem_name(number), text.encode())
     write_atomically(out / LAYOUT, (json.dumps(layout, indent=2) + "\n").encode())
     return layout
+
+
+def _tiles(matrix: HostMatrix) -> list[Tile]:
+    """The parts of a matrix that lies in arrays."""
+    assert isinstance(matrix, SynapseMatrix)
+    return matrix.tiles

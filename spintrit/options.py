@@ -18,8 +18,6 @@ from golden.optim import OPTIMISERS
 from golden.trainconfig import ACTIVATIONS, RULES
 from spintrit.outputs import PICTURES, STANDARD_OUTPUT, in_folder
 
-ARRAYS = ("golden", "fast", "rtl", "both")
-
 ARRAY_HELP = {
     "rows": "inputs of an array, one lane of logic each",
     "cols": "outputs of an array, one memory column each",

@@ -1,12 +1,11 @@
 """One training run in one folder: the trainer with a progress bar, and what it came to."""
 
 import contextlib
-import functools
 import json
 import platform
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -19,111 +18,30 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from golden import backend, curve, device, tablefile
-from golden.array import GoldenArray, SynapseArray
-from golden.coder import IDEAL, CoderConfig
+from golden import tablefile
+from golden.cells import Cells
 from golden.config import ArrayConfig
+from golden.data import Split
 from golden.data.split import PARTS
-from golden.device import Device
 from golden.environment import Conditions
 from golden.files import alone, write_atomically
-from golden.lockstep import LockstepArray, Mismatch
-from golden.nonideal import NonIdealities
+from golden.lockstep import Mismatch
 from golden.optim import OPTIMISERS
-from golden.ptable import tanh_table
 from golden.tablefile import TableFile
-from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer
-from spintrit import onchip, settings, spent
+from golden.targets import Target
+from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, TrainConfig, Trainer
+from golden.trainlog import Log
+from spintrit import settings, spent
 from spintrit.console import Console, simulating
-from spintrit.onchip import Chip
 from spintrit.picture import draw_run
 from spintrit.records import PICTURE, SUMMARY, Run
 from spintrit.settings import CONFIG, TABLE, Init
 from spintrit.source import Source, resumed
-from spintrit.spent import COUNTED
 from spintrit.version import __version__
 from spintrit.work import Stopped, Work
 
 CLOCK, WORK = "seconds.json", "work.json"
 RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, WORK, CHECKPOINT, METRICS, WEIGHTS, BEST)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Cells:
-    """What the arrays are made of.
-
-    Parameters
-    ----------
-    device : str or Device
-        A device, its name or TOML file (see ``golden.device.load``), or ``IDEAL``. Empty: the
-        table's own device, or "default" without a table.
-    table : Path, optional
-        A table file. Switching probabilities come from it, reads and ageing from the device.
-    coder : CoderConfig
-    nonideal : NonIdealities
-    """
-
-    device: str | Device = ""
-    table: Path | None = None
-    coder: CoderConfig = field(default_factory=CoderConfig)
-    nonideal: NonIdealities = field(default_factory=NonIdealities)
-
-
-def environment(
-    cells: Cells, array: ArrayConfig, seed: int, console: Console
-) -> tuple[Conditions, TableFile]:
-    """The environment of a run's arrays and the table file that tells of it.
-
-    Raises
-    ------
-    TypeError, ValueError, OSError
-        If device, table or settings cannot be had together.
-    """
-    coder, settings, table, junction = cells.coder, cells.nonideal, None, None
-    if cells.table and cells.device == IDEAL:
-        raise ValueError(f"device = {IDEAL!r} has no resistances that could go beside a table")
-    if cells.table or cells.device == IDEAL:
-        for name in ("coder", "step_s"):
-            value = getattr(coder, name)
-            if value != getattr(CoderConfig(), name):
-                fixed = "a table, which is fixed" if cells.table else f"device {IDEAL}"
-                raise ValueError(f"{name} = {value!r} cannot be had with {fixed}")
-    provenance: dict[str, Any] = {**asdict(coder), "nonideal": asdict(settings)}
-    shape = None
-    if cells.table:
-        kept = tablefile.load(cells.table)
-        table, junction, provenance = kept.table, kept.device, kept.provenance
-        if cells.device:
-            measured = {"v_write_v": "voltage_v", "t_write_s": "full_s"}
-            pulses = {k: provenance[v] for k, v in measured.items() if v in provenance}
-            junction = replace(_device(cells.device), **pulses)
-        if junction is None and settings.beside_table:
-            name = settings.beside_table[0]
-            raise ValueError(
-                f"{name} = {getattr(settings, name)} needs a device for reads and ageing, and "
-                f"table {cells.table} has none: give --device NAME or FILE.toml beside --table, "
-                "or make the table with device fit --device"
-            )
-        # The table stands for the switching; reads and ageing are the device's own.
-        shape = curve.formula(junction) if junction else None
-        made = provenance.get("steepness", coder.steepness)
-        if made != coder.steepness:
-            raise ValueError(
-                f"steepness = {coder.steepness:g} cannot be had with a table made for {made}"
-            )
-    elif cells.device == IDEAL:
-        table = tanh_table(array, coder.steepness)
-        provenance = {"coder": IDEAL, "steepness": coder.steepness}
-    else:
-        junction = _device(cells.device or "default")
-        shape = curve.load(junction, simulating=simulating(junction.name, console))
-        provenance |= {"curve": shape.provenance}
-    around = Conditions(array, shape, settings, coder, table=table, seed=seed)
-    return around, TableFile(around.table, junction, provenance)
-
-
-def _device(named: str | Device) -> Device:
-    return named if isinstance(named, Device) else device.load(named)
 
 
 def versions(compute: str) -> dict[str, str]:
@@ -133,41 +51,83 @@ def versions(compute: str) -> dict[str, str]:
     return own | {n: metadata.version(n) for n in names}
 
 
-def maker(kind: str) -> Callable[[ArrayConfig], SynapseArray]:
-    """What makes arrays of a kind: "golden", "rtl", or "both" in lock step."""
-    if kind in ("golden", "fast"):
-        return GoldenArray
-    from sim import library  # the golden array alone needs no hardware tools
-    from sim.array import RtlArray
+class _Shown:
+    """Progress and seconds of a run, on a console and in seconds.json."""
 
-    built = functools.cache(library.build)  # even to find it built takes seconds
-    if kind == "rtl":
-        return lambda config: RtlArray(config, built(config))
-    return lambda config: LockstepArray(GoldenArray(config), RtlArray(config, built(config)))
+    def __init__(self, out: Path, epochs: int, console: Console):
+        self._out, self._epochs, self._console = out, epochs, console
+        self._start, self._earlier = time.perf_counter(), 0.0
+        self._seconds: list[float] = []
+        self.progress = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self.progress.add_task("train", total=epochs, state="")
+
+    def start(self, done: int) -> None:
+        """Begin after ``done`` epochs."""
+        self._seconds = spent.seconds(self._out / CLOCK, done)
+        self._earlier = self._seconds[done]
+        self.progress.update(self._task, completed=done)
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """What all processes of the run took so far."""
+        return round(self._earlier + time.perf_counter() - self._start, 3)
+
+    def batch(self, epoch: int, batch: int, batches: int) -> None:
+        """Show the end of a batch."""
+        self.progress.update(self._task, completed=epoch - 1 + batch / batches)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Show the end of an epoch, and keep its time."""
+        state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
+        self.progress.update(self._task, completed=entry["epoch"], state=state)
+        if not self._console.is_terminal:  # where no bar moves
+            self._console.print(f"epoch {entry['epoch']} of {self._epochs}  {state}")
+        self._seconds.append(self.seconds())
+        write_atomically(self._out / CLOCK, json.dumps(self._seconds).encode())
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a run needs before its folder is touched."""
+
+    target: Target
+    source: Source
+    split: Split
+    config: TrainConfig
+    cells: Cells
+    conditions: Conditions
+    table: TableFile
+    given: dict[str, Any]  # settings, for config.json
+    earlier: dict[str, Any]  # config.json of the run that goes on
+    init: Init | None
 
 
 def run(
-    kind: str,
+    target: Target,
     source: Source,
     config: TrainConfig,
     array: ArrayConfig,
     out: Path,
     *,
     cells: Cells | None = None,
-    compute: str = "numpy",
-    chip: Chip | None = None,
     init: Init | None = None,
     resume: bool = False,
     overwrite: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train on arrays of ``kind`` and leave everything in the folder ``out``.
+    """Train on ``target`` and leave everything in the folder ``out``.
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
     work.json (cycles and comparisons likewise, of RTL and accelerators), learning.png and
-    table.json are added here. ``compute`` is the back end of whole
-    matrices, kind "fast" (see ``golden.backend``). ``init`` names a run whose weights this one
+    table.json are added here. ``init`` names a run whose weights this one
     starts from. A run that is resumed takes table and device from its own table.json, and may go on
     with more epochs than it had.
 
@@ -196,148 +156,139 @@ def run(
             f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
         )
     cells = cells or Cells()
-    given = settings.settings(kind, source, config, array, cells, compute, chip, init)
-    told = settings.read(out) if resume else {}
+    given = settings.settings(target, source, config, array, cells, init)
+    earlier = settings.read(out) if resume else {}
     if resume:
         settings.agree(out, given)
         cells = settings.own_files(out, cells)
-    if kind != "fast" and compute != "numpy":
-        raise ValueError(f"backend {compute} needs array fast, not {kind}")
-    if chip and kind == "fast":
-        raise ValueError("on-chip training needs array golden, rtl, both or serial:PORT, not fast")
-    board = None
-    if kind.startswith(onchip.SERIAL) and not chip:
-        from spintrit.serial_array import BoardArray  # the golden array alone needs no serial line
+    with contextlib.closing(target):
+        array = target.settle(array)
+        if resume:
+            source = resumed(source, out / CONFIG)
+        split = source.load(console)
+        around, table = cells.build(array, config.seed, lambda name: simulating(name, console))
+        if cells.nonideal.analog and not target.analog:
+            where = "on-chip training" if target.tiles else f"array {target.text}"
+            raise ValueError(
+                f"adc_..., backward_adc_... and wire_ohm need array golden, and are not for {where}"
+            )
+        job = _Prepared(
+            target, source, split, config, cells, around, table, given, earlier, init
+        )  # fmt: skip
+        out.mkdir(parents=True, exist_ok=True)
+        with _alone(out):
+            return _train(job, out, resume, console)
 
-        board = BoardArray(onchip.line(kind.removeprefix(onchip.SERIAL)))
-        array = board.like(array)
-    if resume:
-        source = resumed(source, out / CONFIG)
-    split = source.load(console)
-    around, kept = environment(cells, array, config.seed, console)
-    if kind != "golden" and cells.nonideal.analog:
-        raise ValueError(f"adc_..., backward_adc_... and wire_ohm need array golden, not {kind}")
-    if chip and cells.nonideal.analog:
-        raise ValueError("adc_..., backward_adc_... and wire_ohm are not for on-chip training")
-    array = around.config
-    out.mkdir(parents=True, exist_ok=True)
-    with _alone(out), contextlib.ExitStack() as begun:
-        beginning = None
-        if init:
-            has = resume and (out / CHECKPOINT).exists()
-            beginning = settings.start(init, told, begun=has, on_chip=chip is not None)
-        if kind in ("rtl", "both") and not chip:
-            from sim import library
 
-            with console.status("compiling the RTL array (once per design) ..."):
-                library.build(array)
+def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[str, Any]:
+    """Train in a folder that no other process works in."""
+    target, config, start = job.target, job.config, None
+    if job.init:
+        begun = resume and (out / CHECKPOINT).exists()
+        start = settings.start(job.init, job.earlier, begun=begun, on_chip=bool(target.tiles))
+    shown = _Shown(out, config.epochs, console)
+    work: Work | None = None
 
-        progress = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        task = progress.add_task("train", total=config.epochs, state="")
+    def save(epoch: int) -> None:
+        if work:
+            work.save(epoch)
 
-        def on_epoch(entry: dict[str, Any]) -> None:
-            state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
-            progress.update(task, completed=entry["epoch"], state=state)
-            if not console.is_terminal:  # where no bar moves
-                console.print(f"epoch {entry['epoch']} of {config.epochs}  {state}")
-            seconds.append(round(seconds[first_epoch] + time.perf_counter() - start, 3))
-            write_atomically(out / CLOCK, json.dumps(seconds).encode())
-
-        def on_batch(epoch: int, batch: int, batches: int) -> None:
-            progress.update(task, completed=epoch - 1 + batch / batches)
-
-        what = "compiling and programming the accelerator ..."
-        with console.status(what) if chip else contextlib.nullcontext():
-            trainer = Trainer(
-                config, array, split, board or (GoldenArray if chip else maker(kind)), out,
-                conditions=around,
-                backend=backend.load(compute) if kind == "fast" else None,
-                chip=onchip.network(kind, chip) if chip else None,
-                start=beginning,
-                on_batch=on_batch, on_epoch=on_epoch, on_save=lambda epoch: work.save(epoch),
-            )  # fmt: skip
-        first_epoch = trainer.resume() if resume else 0
-        work = Work(out / WORK, kind, trainer.bank)
-        work.start(first_epoch if trainer.resumed else None)
-        seconds = spent.seconds(out / CLOCK, first_epoch)
-        earlier = settings.earlier(out, told, config.epochs) if resume else []
-        # What an earlier run came to must not stand beside the files of this one.
-        for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
-            (out / name).unlink(missing_ok=True)
-        tablefile.save(kept, out / TABLE)
-        progress.update(task, completed=first_epoch)
-        start = time.perf_counter()
-        summary: dict[str, Any] = {
-            "array": kind,
-            "on_chip": chip is not None,
-            **({"tiles": trainer.bank.size} if chip else {}),
-            "backend": compute,
-            "dataset": split.name,
-            "data": {
-                "name": source.dataset,
-                "input_bits": split.input_bits,
-                "shape": split.shape,
-                "augment": split.augment,
-                "classes": split.names,
-                "digests": {part: split.digest(part) for part in PARTS},
-            },
-            "seed": config.seed,
-            "versions": versions(compute),
-            "train_config": asdict(config),
-            "array_config": asdict(trainer.bank.config),
-            "device": kept.device.name if kept.device else None,
-            "table": kept.provenance,
-            "nonideal": asdict(cells.nonideal),
-            "arrays": trainer.bank.size,
-            "synapses": sum(m.n_in * m.n_out for m in (w.matrix for w in trainer.network.weighted)),
-            "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
-        }
-        if beginning:
-            summary["start"] = beginning.digest
-        if earlier:
-            summary["earlier"] = earlier
-        text = json.dumps(summary | {"settings": given}, indent=2) + "\n"
-        write_atomically(out / CONFIG, text.encode())
-        begun.enter_context(_stoppable(out))
-        summary |= {"resumed_after_epoch": first_epoch, "complete": False}
+    with console.status(target.preparing) if target.preparing else contextlib.nullcontext():
+        target.prepare(job.conditions.config)
+        trainer = Trainer(
+            config, job.split, target, job.conditions, out,
+            start=start, log=Log(shown.batch, shown.epoch, save),
+        )  # fmt: skip
+    done = trainer.resume() if resume else 0
+    work = Work(out / WORK, target, trainer.bank)
+    work.start(done if trainer.resumed else None)
+    shown.start(done)
+    ends = settings.earlier(out, job.earlier, config.epochs) if resume else []
+    # What an earlier run came to must not stand beside the files of this one.
+    for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
+        (out / name).unlink(missing_ok=True)
+    tablefile.save(job.table, out / TABLE)
+    summary = _described(job, trainer)
+    if start:
+        summary["start"] = start.digest
+    if ends:
+        summary["earlier"] = ends
+    text = json.dumps(summary | {"settings": job.given}, indent=2) + "\n"
+    write_atomically(out / CONFIG, text.encode())
+    summary |= {"resumed_after_epoch": done, "complete": False}
+    with _stoppable(out):
         try:
-            with progress:
+            with shown.progress:
                 result = trainer.run()
-            if kind == "both":
-                summary["differences"] = 0
-            summary |= {
-                "complete": True,
-                "test_accuracy": result.test_accuracy,
-                "last_test_accuracy": result.last_test_accuracy,
-                "chosen_epoch": result.chosen_epoch,
-                "val_accuracy": result.val_accuracy,
-                "test_samples": len(split.y_test),
-                "cells_switched": result.cells_switched,
-                **({"cycles_by_formula": result.cycles} if kind in COUNTED or board else {}),
-                **spent.spent(trainer, kept, cells.nonideal),
-            }
+            summary |= _outcome(job, trainer, result)
         except Mismatch as mismatch:
-            summary["differences"] = mismatch.count
-            summary["first_difference"] = {
-                "what": mismatch.what,
-                **mismatch.where,
-                "expected": mismatch.expected,
-                "got": mismatch.got,
-            }
+            summary |= _difference(mismatch)
             raise
         finally:
             summary |= work.report()
-            summary["seconds"] = round(seconds[first_epoch] + time.perf_counter() - start, 3)
+            summary["seconds"] = shown.seconds()
             write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
         draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
-        return summary
+    return summary
+
+
+def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
+    """What the run is, for config.json and summary.json."""
+    target, split, config, bank = job.target, job.split, job.config, trainer.bank
+    return {
+        "array": target.text,
+        "on_chip": bool(target.tiles),
+        **({"tiles": bank.size} if target.tiles else {}),
+        "backend": target.compute,
+        "dataset": split.name,
+        "data": {
+            "name": job.source.dataset,
+            "input_bits": split.input_bits,
+            "shape": split.shape,
+            "augment": split.augment,
+            "classes": split.names,
+            "digests": {part: split.digest(part) for part in PARTS},
+        },
+        "seed": config.seed,
+        "versions": versions(target.compute),
+        "train_config": asdict(config),
+        "array_config": asdict(bank.config),
+        "device": job.table.device.name if job.table.device else None,
+        "table": job.table.provenance,
+        "nonideal": asdict(job.cells.nonideal),
+        "arrays": bank.size,
+        "synapses": sum(m.n_in * m.n_out for m in bank.matrices),
+        "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
+    }
+
+
+def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]:
+    """What the run came to."""
+    return {
+        **({"differences": 0} if job.target.compares else {}),
+        "complete": True,
+        "test_accuracy": result.test_accuracy,
+        "last_test_accuracy": result.last_test_accuracy,
+        "chosen_epoch": result.chosen_epoch,
+        "val_accuracy": result.val_accuracy,
+        "test_samples": len(job.split.y_test),
+        "cells_switched": result.cells_switched,
+        **({"cycles_by_formula": result.cycles} if job.target.by_formula else {}),
+        **spent.spent(trainer, job.table, job.cells.nonideal),
+    }
+
+
+def _difference(mismatch: Mismatch) -> dict[str, Any]:
+    """Where RTL and golden model differ first."""
+    return {
+        "differences": mismatch.count,
+        "first_difference": {
+            "what": mismatch.what,
+            **mismatch.where,
+            "expected": mismatch.expected,
+            "got": mismatch.got,
+        },
+    }
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from golden.accel.transport import Transport
 from golden.config import ArrayConfig
 from golden.framed import FramedArray
 from golden.protocol import HEADER, Op
-from spintrit.onchip import agree
 
 
 class SerialArray(FramedArray):
@@ -68,6 +67,14 @@ def discover(transport: Transport) -> ArrayConfig:
         If it does not answer.
     """
     return serial.config_of({at: transport.read_register(at) for at in serial.ADDRESSES})
+
+
+def agree(asked: ArrayConfig, found: ArrayConfig) -> None:
+    """Raises ValueError if a board's array is not of the kind that was asked for."""
+    for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
+        wanted, has = getattr(asked, name), getattr(found, name)
+        if wanted != has:
+            raise ValueError(f"{name} must be the board's {has}, not {wanted}")
 
 
 class BoardArray:

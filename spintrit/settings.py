@@ -2,15 +2,19 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from golden import checkpoint, device, jsonfile, tablefile
+from golden.cells import Cells
 from golden.coder import CODERS, IDEAL, CoderConfig
 from golden.config import ArrayConfig
 from golden.start import Start
+from golden.targets import Target
 from golden.train import BEST, CHECKPOINT, WEIGHTS, TrainConfig
-from spintrit.onchip import Chip
 from spintrit.records import CONFIG, SUMMARY
+
+if TYPE_CHECKING:  # the parser needs this file, and data sets more packages than the parser
+    from spintrit.source import Source
 
 TABLE = "table.json"
 FILES = {"best": BEST, "last": WEIGHTS}
@@ -41,18 +45,18 @@ class Init:
 
 
 def settings(
-    kind: str, source: Any, config: TrainConfig, array: ArrayConfig, cells: Any, compute: str,
-    chip: Chip | None, init: Init | None,
+    target: Target, source: "Source", config: TrainConfig, array: ArrayConfig, cells: Cells,
+    init: Init | None,
 ) -> dict[str, Any]:  # fmt: skip
     """All settings of a run by the names of train's options; ready for JSON.
 
     The parameters are those of ``spintrit.run.run``. Paths are absolute.
     """
     return {
-        "array": kind,
-        "on_chip": chip is not None,
-        "tiles": chip.tiles if chip else None,
-        "backend": compute,
+        "array": target.text,
+        "on_chip": bool(target.tiles),
+        "tiles": target.tiles or None,
+        "backend": target.compute,
         "dataset": source.dataset,
         "data": _path(source.root),
         "input_bits": source.input_bits,
@@ -72,7 +76,7 @@ def _path(path: Any) -> str | None:
     return None if path is None else str(Path(path).absolute())
 
 
-def _is_file(name: str) -> bool:
+def _is_file(name: object) -> bool:
     return str(name).endswith(".toml")
 
 
@@ -164,7 +168,7 @@ def agree(out: Path, given: dict[str, Any]) -> None:
             raise ValueError(f"{out / CONFIG} was made with {name} = {kept!r}, not {mine!r}")
 
 
-def own_files(out: Path, cells: Any) -> Any:
+def own_files(out: Path, cells: Cells) -> Cells:
     """``cells`` of a run that goes on: table and device from its own table.json, in the place of
     files that may have changed or gone."""
     if not (out / TABLE).is_file() or "settings" not in read(out):
@@ -172,7 +176,7 @@ def own_files(out: Path, cells: Any) -> Any:
     if cells.table:
         return replace(cells, table=out / TABLE, device="")
     if _is_file(cells.device):
-        return replace(cells, device=tablefile.load(out / TABLE).device)
+        return replace(cells, device=tablefile.load(out / TABLE).device or "")
     return cells
 
 

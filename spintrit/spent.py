@@ -8,8 +8,6 @@ from golden.nonideal import NonIdealities
 from golden.tablefile import TableFile
 from golden.train import Trainer
 
-COUNTED = ("golden", "fast")  # kinds whose cycles are those of a formula
-
 
 def seconds(path: Path, epochs: int) -> list[float]:
     """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from golden import defaults, spec
+from golden.cells import Cells
 from golden.coder import IDEAL, CoderConfig
 from golden.config import ArrayConfig
 from golden.data import DATASETS
 from golden.data.augment import AUGMENTS
 from golden.nonideal import NonIdealities
+from golden.targets import OnChip
 from golden.train import TrainConfig
-from spintrit.onchip import SERIAL, Chip
 from spintrit.options import (
     ARRAY_HELP,
-    ARRAYS,
     CODER_HELP,
     NONIDEAL_HELP,
     TRAIN_HELP,
@@ -36,6 +36,7 @@ from spintrit.outputs import (
 )
 from spintrit.parser import Parser
 from spintrit.settings import FILES, Init, resumed
+from spintrit.targets import ARRAYS, SERIAL, host_target, target
 
 TRAIN_FOLDER, DEMO_FOLDER = Path("build/train"), Path("build/demo")
 
@@ -87,7 +88,7 @@ def _add_train(commands: Any, training: dict[str, Any]) -> None:
         "own (docs/training.md), which options replace.",
     )
     train.add_argument(
-        "--array", type=_kind, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
+        "--array", type=_array, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
         help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
         "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
         "in lock step; with --on-chip an accelerator of these; an array, or with --on-chip an "
@@ -145,17 +146,17 @@ def _add_train(commands: Any, training: dict[str, Any]) -> None:
     train.set_defaults(act=_train, **training)
 
 
-def _kind(text: str) -> str:
+def _array(text: str) -> str:
     """What --array names."""
-    if text in ARRAYS or (text.startswith(SERIAL) and text != SERIAL):
-        return text
-    known = ", ".join(map(repr, ARRAYS))
-    message = f"invalid choice: {text!r} (choose from {known}, '{SERIAL}PORT')"
-    raise argparse.ArgumentTypeError(message)
+    try:
+        return host_target(text).text
+    except ValueError:
+        known = ", ".join(map(repr, ARRAYS))
+        message = f"invalid choice: {text!r} (choose from {known}, '{SERIAL}PORT')"
+        raise argparse.ArgumentTypeError(message) from None
 
 
-def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse.Namespace,
-         **options: Any) -> int:  # fmt: skip
+def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     from spintrit.console import Console
     from spintrit.report import table
     from spintrit.run import RUN_FILES, run
@@ -170,8 +171,7 @@ def _run(kind: str, config: TrainConfig, array: ArrayConfig, arguments: argparse
         for each in inputs:
             writable(each, files)
     summary = run(
-        kind, options.pop("source"), config, array, arguments.out,
-        resume=arguments.resume, overwrite=arguments.overwrite,
+        out=arguments.out, resume=arguments.resume, overwrite=arguments.overwrite,
         console=Console(stderr=silent(arguments)), **options,
     )  # fmt: skip
     write_json(arguments, summary)
@@ -192,20 +192,21 @@ def _demo(arguments: argparse.Namespace) -> int:
     from synth.generate import TOP_NAME, array_verilog
 
     array = ArrayConfig()
-    config, chip = TrainConfig(seed=arguments.seed, epochs=arguments.epochs), None
+    config = TrainConfig(seed=arguments.seed, epochs=arguments.epochs)
     if arguments.on_chip:
-        config, chip = dataclasses.replace(config, **defaults.ON_CHIP), Chip()
+        config = dataclasses.replace(config, **defaults.ON_CHIP)
     if arguments.out is None:
         arguments.out = demo_folder(arguments.seed, arguments.on_chip)
-    status = _run("both", config, array, arguments, source=Source(), chip=chip)
-    if not chip:
+    both = target("both", tiles=int(arguments.on_chip))
+    options = {"target": both, "source": Source(), "config": config, "array": array}
+    status = _run(arguments, options)
+    if not arguments.on_chip:
         write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
     return status
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """What ``spintrit train`` passes on: its options, checked, but for the run's folder."""
-    from spintrit.run import Cells
     from spintrit.source import Source
 
     arguments.network = spec.scaled(spec.load(arguments.network)[0], arguments.width)
@@ -221,6 +222,7 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     }
     if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
+    host = host_target(arguments.array, arguments.backend)
     tiles = 1 if arguments.tiles is None else arguments.tiles
     source = Source(
         dataset=arguments.dataset, root=arguments.data,
@@ -229,14 +231,13 @@ def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     )  # fmt: skip
     return found | {
         "source": source,
-        "compute": arguments.backend,
-        "chip": Chip(tiles=tiles) if arguments.on_chip else None,
+        "target": OnChip(host, tiles) if arguments.on_chip else host,
         "init": Init(arguments.init, arguments.init_weights) if arguments.init else None,
     }
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    return _run(arguments.array, arguments=arguments, **settings(arguments))
+    return _run(arguments, settings(arguments))
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:

@@ -2,20 +2,22 @@
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from golden import checks, jsonfile, spec
 from golden.config import ArrayConfig
+from golden.interface import HostBank
 from golden.network import Network
 from golden.nonideal import NonIdealities
+from golden.targets import Golden, HostTarget
 from golden.train import TrainConfig
 from spintrit.records import run_file
 from spintrit.settings import CONFIG, FILES
 from spintrit.source import Source
+from spintrit.targets import host_target
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,10 +39,10 @@ class Trained:
     nonideal : NonIdealities
     weights : dict of str to ndarray
         See ``golden.network.Network.weights``.
+    target : HostTarget
+        What it was trained on, or the target of its accelerator.
     tiles : int
         Of the accelerator that trained it; 0 is none, but a host.
-    kind : str
-        Of the arrays that it was trained on, see ``spintrit.run.run``.
     """
 
     folder: Path
@@ -51,8 +53,8 @@ class Trained:
     array: ArrayConfig
     nonideal: NonIdealities
     weights: dict[str, np.ndarray]
+    target: HostTarget = field(default_factory=Golden)
     tiles: int = 0
-    kind: str = "golden"
 
     @property
     def limit(self) -> int:
@@ -64,7 +66,7 @@ class Trained:
         """Outputs of the last layer."""
         return len(self.weights[_last(self.config)])
 
-    def network(self, bank: Any) -> Network:
+    def network(self, bank: HostBank) -> Network:
         """The network in the synapses of ``bank``, programmed.
 
         Raises
@@ -151,7 +153,7 @@ def load(folder: Path, which: str = "best") -> Trained:
         array = ArrayConfig(**told["array_config"])
         settings = NonIdealities(**told["nonideal"])
         tiles = checks.integer("tiles", told.get("tiles", 0), 0)
-        kind = str(told.get("array", "golden"))
+        target = host_target(str(told.get("array", "golden")))
     except KeyError as error:
         raise ValueError(f"{path} is damaged: {error} is missing") from None
     except (TypeError, ValueError, RecursionError) as error:
@@ -159,4 +161,4 @@ def load(folder: Path, which: str = "best") -> Trained:
     weights = read_weights(folder / name)
     if np.ndim(weights.get(_last(config), 0)) != 3:
         raise ValueError(f"{folder / name} does not fit {CONFIG}: it has no {_last(config)}")
-    return Trained(folder, which, source, shape, config, array, settings, weights, tiles, kind)
+    return Trained(folder, which, source, shape, config, array, settings, weights, target, tiles)

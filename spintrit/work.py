@@ -2,12 +2,17 @@
 
 import contextlib
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from golden import jsonfile
+from golden.accel.interface import Accelerator
 from golden.files import write_atomically
+from golden.interface import Bank
+from golden.targets import Target
 
 PHASES = ("forward", "backward", "update")
 _COUNTS = "accelerator."  # before the names of an accelerator's own counters
@@ -28,14 +33,14 @@ class Work:
     ----------
     path : Path
         A list of totals, one for each epoch from 0 on.
-    kind : str
-        Of the arrays, see ``spintrit.run.maker``, or the port of a board.
-    pool : ArrayBank or golden.accel.network.ChipBank
+    target : Target
+    bank : Bank
+        Of the target's network.
     """
 
-    def __init__(self, path: Path, kind: str, pool: Any):
-        self._path, self._kind, self._pool = path, kind, pool
-        self._block = getattr(pool, "accelerator", None)
+    def __init__(self, path: Path, target: Target, bank: Bank):
+        self._path, self._target, self._bank = path, target, bank
+        self._block: Accelerator | None = getattr(bank, "accelerator", None)
         self._epochs: list[dict[str, float]] = []
         self._earlier: dict[str, float] = {}
 
@@ -112,22 +117,30 @@ class Work:
 
     def _now(self) -> dict[str, float]:
         """What has been done in this process."""
-        kind, block, arrays = self._kind, self._block, self._pool.arrays
+        target, block, arrays = self._target, self._block, self._bank.arrays
         now: dict[str, float] = {}
         if block:
-            counted = block.reference if kind == "both" else block
+            counted = target.counted(block)
             now = {f"{_COUNTS}{name}": n for name, n in asdict(counted.counts()).items()}
-        if kind == "both":
-            now["values_compared"] = (
-                block.compared if block else sum(array.compared for array in arrays)
-            )
-        if kind not in ("rtl", "both"):
+        if target.compares:
+            now["values_compared"] = compared([block] if block else arrays)
+        if not target.simulated:
             return now
         if block:
-            transport = (block.other if kind == "both" else block).transport
+            transport = target.rtl(block).transport
             return now | {"rtl_cycles": transport.cycles, "rtl_seconds": transport.seconds}
-        rtl = [array.other for array in arrays] if kind == "both" else arrays
-        return now | {
-            "rtl_cycles": sum(array.counters.cycles for array in rtl),
-            "rtl_seconds": sum(array.seconds for array in rtl),
-        }
+        cycles, seconds = rtl_work(target, self._bank)
+        return now | {"rtl_cycles": cycles, "rtl_seconds": seconds}
+
+
+def compared(parts: Sequence[Any]) -> int:
+    """Values that arrays, or accelerators, in lock step have compared."""
+    return sum(part.compared for part in parts)
+
+
+def rtl_work(target: Target, bank: Bank) -> tuple[int, float]:
+    """Cycles and seconds of the arrays' RTL so far; 0 of other arrays."""
+    if not target.simulated:
+        return 0, 0.0
+    parts = [target.rtl(array) for array in bank.arrays]
+    return sum(part.counters.cycles for part in parts), math.fsum(part.seconds for part in parts)

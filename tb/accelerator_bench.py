@@ -273,5 +273,5 @@ class Bench:
     def train(self, size: int = BATCH) -> None:
         """A training step on both: results, losses and all counters, cycles too."""
         u, labels = self.rng.integers(-1, 2, (size, *SHAPE)), self.rng.integers(0, 3, size)
-        self.network.train_step(u, labels, None, 0.4, None)
+        self.network.train_step(u, labels, 0.4)
         self.block.read(Space.RESULTS, 0, size)

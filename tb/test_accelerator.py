@@ -112,7 +112,7 @@ def train(block: LockstepAccelerator, case: Case) -> None:
     for size in (case.batch, case.batch, max(case.batch - 1, 1)):  # the last batch is shorter
         u = rng.integers(-1, 2, (size, *case.shape))
         labels = rng.integers(0, case.classes, size)
-        step = network.train_step(u, labels, None, case.learning_rate, None)
+        step = network.train_step(u, labels, case.learning_rate)
         losses.append(step.loss)
         block.verify()
     counts = block.counts()

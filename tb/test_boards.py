@@ -16,7 +16,7 @@ from golden.lockstep import LockstepArray
 from golden.protocol import HEADER, TRAILER, Cause, Op
 from golden.ptable import tanh_table
 from golden.spec import Block
-from golden.train import METRICS, WEIGHTS, Trainer
+from golden.train import METRICS, WEIGHTS
 from sim.uart import SerialBoard
 from spintrit import cli
 from spintrit.serial_array import BoardArray, SerialArray
@@ -61,7 +61,7 @@ def test_training_step_of_the_accelerator_equals_the_twin(accelerator_port):
     rng = np.random.default_rng(2)
     network.initialise(rng, 0.5)
     u = rng.integers(-1, 2, (SMALL.batch, *SMALL.inputs))
-    step = network.train_step(u, rng.integers(0, SMALL.classes, SMALL.batch), None, 0.4, None)
+    step = network.train_step(u, rng.integers(0, SMALL.classes, SMALL.batch), 0.4)
     assert step.switched
     network.predict(u)
     block.verify()
@@ -90,8 +90,8 @@ def test_commands_of_the_array_equal_the_golden_ones(line):
 def test_training_with_the_array_equals_golden_training(line, tmp_path):
     config, split = ARRAY.config(), tiny.split(SMALL.inputs[0])
     settings = tiny.training(network=SMALL.network, epochs=1)
-    expected = Trainer(settings, config, split, out=tmp_path / "golden").run()
-    made = Trainer(settings, config, split, BoardArray(line), out=tmp_path / "board")
+    expected = tiny.trainer(settings, config, split, out=tmp_path / "golden").run()
+    made = tiny.trainer(settings, config, split, BoardArray(line), out=tmp_path / "board")
     assert made.run() == expected
     for name in (METRICS, WEIGHTS):
         assert (tmp_path / "board" / name).read_bytes() == (tmp_path / "golden" / name).read_bytes()
@@ -102,7 +102,7 @@ def test_network_that_is_too_large_for_the_array_is_told(line, tmp_path):
     with pytest.raises(
         ValueError, match=r"^network must fit the board's array of 4 rows and \d+ columns$"
     ):
-        Trainer(settings, ARRAY.config(), split, BoardArray(line), out=tmp_path)
+        tiny.trainer(settings, ARRAY.config(), split, BoardArray(line), out=tmp_path)
 
 
 def test_faults_of_a_frame_are_told_and_the_line_goes_on(line):

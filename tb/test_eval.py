@@ -11,11 +11,11 @@ import pytest
 from golden import files, protocol, spec
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.fast import WholeBank
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.train import TrainConfig
+from golden.whole_bank import WholeBank
 from sim import library
 from sim.array import RtlArray
 from spintrit import cli

@@ -6,7 +6,6 @@ import pytest
 
 from golden.lockstep import Mismatch
 from golden.protocol import OVERHEAD
-from golden.train import Trainer
 from sim import library
 from synth.generate import TOP_NAME, FlatArray, component_verilog
 from tb import array_tb, faulty, tiny
@@ -53,7 +52,7 @@ def test_every_fault_is_in_the_verilog():
 def test_lock_step_training_stops(fault):
     path = library.build(faulty.CONFIG, faulty.verilog(fault))
     with pytest.raises(Mismatch) as caught:
-        Trainer(
+        tiny.trainer(
             tiny.training(network="5FC", epochs=2),
             faulty.CONFIG,
             tiny.split(6),

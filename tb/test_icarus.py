@@ -102,7 +102,7 @@ def test_an_accelerator_of_unknown_state_equals_the_twin(icarus, tmp_path):
         network = ChipNetwork(block, plan, tanh_table(config.array), 3)
         network.initialise(rng, 0.5)
         u, labels = rng.integers(-1, 2, (batch, *shape)), rng.integers(0, 3, batch)
-        assert network.train_step(u, labels, None, 0.4, None).switched
+        assert network.train_step(u, labels, 0.4).switched
         network.predict(u)
         block.verify()
     assert block.compared > 500

@@ -6,7 +6,6 @@ from functools import cache
 import pytest
 
 from golden.config import ArrayConfig
-from golden.train import Trainer
 from hdl.accumulator import RowAccumulator
 from hdl.dot import TernaryDot
 from hdl.lane import Lane
@@ -83,8 +82,8 @@ def shared_tables(made):
 def train(rule, path, folder):
     """A network on golden arrays, and on golden arrays in lock step with netlists."""
     training, split = tiny.training(rule=rule, epochs=2), tiny.split()
-    expected = Trainer(training, TRAINED, split, out=folder / "golden").run()
-    both = Trainer(
+    expected = tiny.trainer(training, TRAINED, split, out=folder / "golden").run()
+    both = tiny.trainer(
         training, TRAINED, split, lambda config: tiny.lockstep(config, path), folder / "both"
     )
     assert both.run() == expected

@@ -42,7 +42,7 @@ def test_training_step_over_the_line_equals_the_twin(line):
     rng = np.random.default_rng(2)
     network.initialise(rng, 0.5)
     u, labels = rng.integers(-1, 2, (BATCH, *SHAPE)), rng.integers(0, 3, BATCH)
-    step = network.train_step(u, labels, None, 0.4, None)
+    step = network.train_step(u, labels, 0.4)
     assert step.switched
     network.predict(u)
     block.verify()

@@ -3,7 +3,8 @@
 import pytest
 
 from golden.config import ArrayConfig
-from golden.train import CHECKPOINT, METRICS, WEIGHTS, Trainer
+from golden.train import CHECKPOINT, METRICS, WEIGHTS
+from golden.trainlog import Log
 from sim.array import RtlArray
 from tb import tiny
 
@@ -21,9 +22,9 @@ def files(folder):
 @pytest.mark.parametrize("synapse", CONFIGS)
 def test_training_in_lock_step(synapse, rule, tmp_path):
     config, training, split = CONFIGS[synapse], tiny.training(rule=rule), tiny.split()
-    golden = Trainer(training, config, split, out=tmp_path / "golden")
+    golden = tiny.trainer(training, config, split, out=tmp_path / "golden")
     expected = golden.run()
-    both = Trainer(training, config, split, tiny.lockstep, out=tmp_path / "both")
+    both = tiny.trainer(training, config, split, tiny.lockstep, out=tmp_path / "both")
     assert len(both.bank.arrays) > 2, "the layers are to be tiled over several arrays"
     result = both.run()
     assert result == expected
@@ -37,15 +38,15 @@ def test_training_in_lock_step(synapse, rule, tmp_path):
 
 def test_interrupted_rtl_run_ends_like_an_unbroken_golden_one(tmp_path):
     config, training, split = CONFIGS["ternary"], tiny.training(), tiny.split()
-    expected = Trainer(training, config, split, out=tmp_path / "golden").run()
+    expected = tiny.trainer(training, config, split, out=tmp_path / "golden").run()
 
     def stop(entry):
         if entry["epoch"] == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Trainer(training, config, split, RtlArray, tmp_path / "rtl", on_epoch=stop).run()
-    resumed = Trainer(training, config, split, RtlArray, tmp_path / "rtl")
+        tiny.trainer(training, config, split, RtlArray, tmp_path / "rtl", log=Log(epoch=stop)).run()
+    resumed = tiny.trainer(training, config, split, RtlArray, tmp_path / "rtl")
     assert resumed.resume() == 2
     assert resumed.run() == expected
     assert files(tmp_path / "rtl") == files(tmp_path / "golden")

@@ -1,12 +1,18 @@
 """A training run that takes seconds: a small network on synthetic, separable trits."""
 
+from pathlib import Path
+
 import numpy as np
 
 from golden.array import GoldenArray
+from golden.cells import Cells
+from golden.coder import IDEAL
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.lockstep import LockstepArray
-from golden.train import TrainConfig
+from golden.targets import Arrays, Target
+from golden.train import TrainConfig, Trainer
+from golden.trainlog import Log
 from sim.array import RtlArray
 
 INPUTS, CLASSES = 12, 3
@@ -35,3 +41,18 @@ def training(**changes) -> TrainConfig:
 def lockstep(config: ArrayConfig, path=None) -> LockstepArray:
     """Golden and RTL array side by side; the RTL from the library at ``path``, if given."""
     return LockstepArray(GoldenArray(config), RtlArray(config, path))
+
+
+def trainer(
+    training: TrainConfig,
+    config: ArrayConfig,
+    split: Split,
+    make=GoldenArray,
+    out: Path | None = None,
+    *,
+    target: Target | None = None,
+    log: Log | None = None,
+) -> Trainer:
+    """A trainer in ideal conditions, on arrays that ``make`` makes or on another ``target``."""
+    conditions = Cells(device=IDEAL).conditions(config, training.seed)
+    return Trainer(training, split, target or Arrays(make), conditions, out, log=log)

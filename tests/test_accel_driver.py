@@ -117,7 +117,7 @@ def test_training_through_the_driver_is_training():
         net.initialise(np.random.default_rng(1), 0.5)
     for size in (4, 4, 3):
         u, labels = rng.integers(-1, 2, (size, 5, 4, 2)), rng.integers(0, 3, size)
-        steps = [net.train_step(u, labels, None, 0.3, None) for net in nets]
+        steps = [net.train_step(u, labels, 0.3) for net in nets]
         np.testing.assert_equal(*[tuple(step) for step in steps])
         np.testing.assert_array_equal(*[net.predict(u) for net in nets])
         assert direct.counts() == driver.counts()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training import ARRAY, SPLIT, Stop, files, stop_at
+from training import ARRAY, SPLIT, Stop, build, files, stop_at
 
 from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
@@ -19,12 +19,13 @@ from golden.config import ArrayConfig
 from golden.lfsr import stream_states
 from golden.ptable import tanh_table
 from golden.spec import Block
-from golden.train import CHECKPOINT, TrainConfig, Trainer
+from golden.targets import Golden, OnChip
+from golden.train import CHECKPOINT, TrainConfig
 
 IMAGES = ("5C3p1-MP2-6C2-9FC", (5, 6, 3))
 DENSE = ("7FC", (10,))
 CONFIG = TrainConfig(network="6FC", epochs=2, batch=16, density=0.3, seed=3, optimiser="gradient",
-                     learning_rate=0.1)  # fmt: skip
+                     learning_rate=0.1, batch_norm="deviation")  # fmt: skip
 
 
 def make(network, shape, *, tiles=1, rows=4, batch=4, synapse="ternary", seed=1):
@@ -39,7 +40,7 @@ def steps(network, rng, shape, count):
     told = []
     for _ in range(count):
         u, labels = rng.integers(-1, 2, (4, *shape)), rng.integers(0, 4, 4)
-        step = network.train_step(u, labels, None, 0.3, None)
+        step = network.train_step(u, labels, 0.3)
         told.append((step.loss, step.classes.tolist(), step.switched))
     return told
 
@@ -173,13 +174,13 @@ def test_predictions_do_not_depend_on_the_batch():
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda c: c.train_step(np.zeros((5, 10), int), [0] * 5, None, 0.1, None), ValueError,
+        (lambda c: c.train_step(np.zeros((5, 10), int), [0] * 5, 0.1), ValueError,
          r"^batch must be in 1 to 4, not 5$"),
-        (lambda c: c.train_step(np.zeros((4, 10), int), [0] * 3, None, 0.1, None), ValueError,
+        (lambda c: c.train_step(np.zeros((4, 10), int), [0] * 3, 0.1), ValueError,
          r"^labels must have shape \(4\), not \(3,\)$"),
-        (lambda c: c.train_step(np.zeros((2, 10), int), [0, 4], None, 0.1, None), ValueError,
+        (lambda c: c.train_step(np.zeros((2, 10), int), [0, 4], 0.1), ValueError,
          r"^labels\[1\] must be in 0 to 3, not 4$"),
-        (lambda c: c.train_step(np.zeros((1, 9), int), [0], None, 0.1, None), ValueError,
+        (lambda c: c.train_step(np.zeros((1, 9), int), [0], 0.1), ValueError,
          r"^u must have shape \(\*, 10\), not \(1, 9\)$"),
         (lambda c: c.predict(np.full((1, 10), 3)), ValueError, r"^u\[0, 0\] must be in -1 to 1"),
         (lambda c: c.weighted[0].matrix.program(np.zeros((7, 9, 2), int)), ValueError,
@@ -206,16 +207,8 @@ def test_a_plan_of_another_accelerator_is_refused():
 # --- the trainer ---
 
 
-def on_chip(config, split, around):
-    blocks = [*spec.parse(config.network), Block(split.classes)]
-    sizes = sized(blocks, split.shape, around.config, 2, config.batch)
-    options = Settings(dead_zone=config.dead_zone, blind=config.rule == "blind")
-    plan = Plan(blocks, split.shape, sizes, config.batch, options)
-    return ChipNetwork(GoldenAccelerator(sizes), plan, around.table, config.seed)
-
-
 def trainer(out=None, config=CONFIG, **options):
-    return Trainer(config, ARRAY, SPLIT, out=out, chip=on_chip, **options)
+    return build(config, ARRAY, SPLIT, out=out, target=OnChip(Golden(), 2), **options)
 
 
 @pytest.fixture(scope="module")
@@ -260,4 +253,4 @@ def test_a_checkpoint_holds_the_whole_state(whole, tmp_path):
 def test_a_chips_checkpoint_is_not_an_arrays(whole, tmp_path):
     trainer(tmp_path).run()
     with pytest.raises(ValueError, match=r"^\S+npz was made with matrices = 'chip', not 'arrays'$"):
-        Trainer(CONFIG, ARRAY, SPLIT, out=tmp_path).resume()
+        build(CONFIG, ARRAY, SPLIT, out=tmp_path).resume()

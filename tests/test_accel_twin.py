@@ -239,7 +239,7 @@ def test_tiles_do_not_change_what_is_computed():
 def test_loss_is_the_squared_hinge_of_the_scores():
     bench, rng = Bench(*DENSE), np.random.default_rng(9)
     u, labels = bench.batch(rng, 4)
-    step = bench.network.train_step(u, labels, None, 0.1, rng)
+    step = bench.network.train_step(u, labels, 0.1)
     program = bench.program(4)
     bench.model.forward(u.reshape(4, 1, 1, -1), labels, program[: len(bench.plan.layers)])
     scores = bench.model.outputs[-1].reshape(4, -1) / 32

@@ -21,6 +21,7 @@ from golden.lockstep import LockstepArray
 from golden.nonideal import NonIdealities
 from golden.train import TrainConfig
 from spintrit import cli, options, run
+from spintrit.targets import Lockstep
 
 QUICK = "train --epochs 2 --network 8FC --rows 16 --cols 16"
 
@@ -72,10 +73,10 @@ def test_difference_is_told_and_recorded(tmp_path, monkeypatch, capsys):
             sums[0, 0] += 2
             return sums
 
-    def make(_):
-        return lambda config: LockstepArray(GoldenArray(config), Broken(config))
+    def make(_, config):
+        return LockstepArray(GoldenArray(config), Broken(config))
 
-    monkeypatch.setattr(run, "maker", make)
+    monkeypatch.setattr(Lockstep, "array", make)
     monkeypatch.setattr("sim.library.build", lambda config: None)
     assert spintrit(f"{QUICK} --array both --out {tmp_path}") == 1
     told = capsys.readouterr().err
@@ -97,7 +98,7 @@ def test_array_that_fails_is_one_line_and_no_success(tmp_path, monkeypatch, caps
         def _backward(self, d, first):
             raise RuntimeError("the RTL array gave no answer")
 
-    monkeypatch.setattr(run, "maker", lambda _: lambda c: LockstepArray(GoldenArray(c), Silent(c)))
+    monkeypatch.setattr(Lockstep, "array", lambda _, c: LockstepArray(GoldenArray(c), Silent(c)))
     monkeypatch.setattr("sim.library.build", lambda config: None)
     told = error_of(f"{QUICK} --array both --out {tmp_path}", capsys)
     assert told == "spintrit: error: the RTL array gave no answer\n"

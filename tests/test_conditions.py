@@ -12,11 +12,13 @@ from golden import curve, device
 from golden.array import GoldenArray
 from golden.coder import CoderConfig
 from golden.environment import Conditions
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
+from golden.targets import Golden, Whole
+from golden.whole_bank import WholeBank
 from spintrit.conditions import conditions
 from spintrit.evaluate import Evaluation, evaluate
+from spintrit.targets import host_target
 from spintrit.trained import load
 
 LINE = "train --epochs 2 --network 16FC --rows 24 --cols 16"
@@ -85,7 +87,9 @@ def _quiet():
 )
 def test_conditions_are_those_of_training(runs, kind, changes):
     trained = load(runs / "plain")
-    found = Evaluation(trained, kind, console=_quiet()).classify(conditions(trained, changes), 7)
+    found = Evaluation(trained, host_target(kind), console=_quiet()).classify(
+        conditions(trained, changes), 7
+    )
     expected = as_in_training(trained, NonIdealities(**changes), kind, 7)
     np.testing.assert_array_equal(found.scores, expected)
 
@@ -127,8 +131,8 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     trained = load(runs / "stuck")
     under = conditions(trained, {"retention_s": 1e6})
     evaluation = Evaluation(trained, console=_quiet())
-    assert evaluation.kind_for(under) == "golden"
-    around = under.build("golden", evaluation.array, 3)
+    assert evaluation.target_for(under) == Golden()
+    around = under.build(Golden(), evaluation.array, 3)
     pool = ArrayBank(GoldenArray, around.config, around.table, 3, around.equip)
     network = trained.network(pool)
     before = network.read()
@@ -153,7 +157,7 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     with pytest.raises(
         ValueError, match="stuck cells beside others that age need arrays of its own size"
     ):
-        Evaluation(trained, "fast", console=_quiet()).classify(under, 0)
+        Evaluation(trained, Whole(), console=_quiet()).classify(under, 0)
 
 
 def test_a_device_may_be_named_for_reads_and_ageing(runs, tmp_path):
@@ -184,7 +188,7 @@ def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
     under = conditions(trained, {"reads": 40_000})
     assert evaluation.random(under)
     for kind in ("golden", "fast"):
-        around = under.build(kind, evaluation.array, 3)
+        around = under.build(host_target(kind), evaluation.array, 3)
         pool = (ArrayBank if kind == "golden" else WholeBank)(
             *[GoldenArray] * (kind == "golden"), around.config, around.table, 3, around.equip
         )

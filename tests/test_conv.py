@@ -12,7 +12,6 @@ from golden.array import GoldenArray
 from golden.backend import NUMPY
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
-from golden.fast import WholeBank
 from golden.layers import squared_hinge
 from golden.matrix import ArrayBank
 from golden.network import Network
@@ -21,6 +20,7 @@ from golden.protocol import Op
 from golden.ptable import tanh_table
 from golden.spec import Block
 from golden.weighted import Conv
+from golden.whole_bank import WholeBank
 
 CONFIG = ArrayConfig(rows=8, cols=4, code_bits=3)
 

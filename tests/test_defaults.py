@@ -8,9 +8,11 @@ from datafiles import STEMS, idx_bytes
 from sklearn.datasets import load_digits
 
 from golden import defaults, spec
-from golden.backend import NUMPY
+from golden.cells import Cells
+from golden.coder import IDEAL
 from golden.config import ArrayConfig
 from golden.data import DATASETS, load
+from golden.targets import Whole
 from golden.train import TrainConfig, Trainer
 from spintrit import cli
 
@@ -81,5 +83,6 @@ def test_one_epoch_of_a_large_data_set_learns(tmp_path):
         (tmp_path / f"{name}.gz").write_bytes(gzip.compress(idx_bytes(values), 1))
     split = load("mnist", root=tmp_path)
     config = TrainConfig(**defaults.settings("mnist", "128FC") | {"epochs": 1})
-    trainer = Trainer(config, ArrayConfig(counters=False), split, backend=NUMPY)
+    conditions = Cells(device=IDEAL).conditions(ArrayConfig(counters=False), config.seed)
+    trainer = Trainer(config, split, Whole(), conditions)
     assert trainer.run().test_accuracy > 0.55

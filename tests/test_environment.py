@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
+from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at
 
 from golden import curve, device
 from golden.array import GoldenArray, SynapseArray
@@ -15,7 +15,6 @@ from golden.config import ArrayConfig
 from golden.environment import Conditions
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
-from golden.train import Trainer
 
 # Reads that disturb are simulated; fewer trials do here.
 TRIALS = 1 << 14
@@ -179,7 +178,7 @@ NOISY = NonIdealities(
 def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
     def trainer(folder, **options):
         around = environment(NOISY, seed=CONFIG.seed)
-        return Trainer(CONFIG, ARRAY, SPLIT, out=folder, conditions=around, **options)
+        return build(CONFIG, ARRAY, SPLIT, out=folder, conditions=around, **options)
 
     unbroken = trainer(tmp_path / "a").run()
     with pytest.raises(Stop):
@@ -192,8 +191,8 @@ def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
 
 def test_a_checkpoint_of_another_environment_is_refused(tmp_path):
     def trainer(settings, **options):
-        around = environment(settings)
-        return Trainer(CONFIG, ARRAY, SPLIT, out=tmp_path, conditions=around, **options)
+        around = environment(settings, seed=CONFIG.seed)
+        return build(CONFIG, ARRAY, SPLIT, out=tmp_path, conditions=around, **options)
 
     first = trainer(NonIdealities(), on_batch=stop_at(2, 1))
     with pytest.raises(Stop):

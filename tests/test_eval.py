@@ -11,9 +11,9 @@ from datafiles import STEMS, idx_bytes, some
 from rich.console import Console
 
 from golden.array import GoldenArray
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
+from golden.whole_bank import WholeBank
 from spintrit.trained import FILES, load
 
 DIGITS = "train --epochs 2 --network 16FC --rows 24 --cols 16"

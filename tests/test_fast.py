@@ -9,9 +9,9 @@ from golden import protocol
 from golden.array import GoldenArray
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.ptable import tanh_table
+from golden.whole_bank import WholeBank
 
 CONFIG = ArrayConfig(rows=8, cols=6, columns_per_cycle=2, code_bits=3)
 

@@ -9,9 +9,9 @@ import pytest
 
 from golden.array import GoldenArray
 from golden.config import ArrayConfig
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.ptable import ProbabilityTable, tanh_table
+from golden.whole_bank import WholeBank
 
 TERNARY = ArrayConfig(code_bits=3, counters=False)
 BINARY = ArrayConfig(code_bits=3, counters=False, synapse="binary")

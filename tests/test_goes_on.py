@@ -185,7 +185,7 @@ def test_a_study_is_told_again(monkeypatch, capsys):
 
 def test_a_demo_goes_on_by_its_folder(tmp_path, monkeypatch, stopping, capsys):
     monkeypatch.setattr(
-        "spintrit.run.maker", lambda _: lambda c: LockstepArray(GoldenArray(c), Silent(c))
+        "spintrit.targets.Lockstep.array", lambda _, c: LockstepArray(GoldenArray(c), Silent(c))
     )
     monkeypatch.setattr("sim.library.build", lambda config: None)
     stopping(1)
@@ -269,7 +269,7 @@ def test_a_run_starts_from_given_weights(finished, kind, which, tmp_path, monkey
     monkeypatch.setattr(Trainer, "run", run)
     if kind == "both":
         monkeypatch.setattr(
-            "spintrit.run.maker", lambda _: lambda c: LockstepArray(GoldenArray(c), Silent(c))
+            "spintrit.targets.Lockstep.array", lambda _, c: LockstepArray(GoldenArray(c), Silent(c))
         )
         monkeypatch.setattr("sim.library.build", lambda config: None)
     out = tmp_path / "run"

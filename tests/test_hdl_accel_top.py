@@ -101,7 +101,7 @@ def test_a_training_step_is_the_golden_ones(case):
     rng = np.random.default_rng(2)
     for size in sizes:
         u, labels = rng.integers(-1, 2, (size, *shape)), rng.integers(0, classes, size)
-        assert net.train_step(u, labels, None, 1.0, None).switched
+        assert net.train_step(u, labels, 1.0).switched
     net.predict(u[:1])
     everything(chip)
 
@@ -145,7 +145,7 @@ def test_cells_switched_by_a_program_are_not_the_next_frames():
     recorder = Recorder(Server(GoldenAccelerator(config)))
     net = ChipNetwork(AcceleratorDriver(config, recorder), plan, tanh_table(config.array), 1)
     u, labels = np.array([[1, -1, 0], [0, 1, 1]]), np.array([0, 1])
-    assert net.train_step(u, labels, None, 1.0, None).switched
+    assert net.train_step(u, labels, 1.0).switched
     none = np.zeros((1, 2), int)
     assert net.bank.arrays[0].update(none, none) == 0
 

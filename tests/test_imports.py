@@ -13,16 +13,16 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "golden/device": "device switching macrospin curve levels nonideal devicecheck",
     "golden/pulse": "ptable coder tablefile",
-    "golden/array": "synapse_array array controller cell lfsr activity reading protocol framed "
-    "lockstep serial",
-    "golden/matrix": "matrix fast planes tally thinning reads",
+    "golden/array": "synapse_array array interface controller cell lfsr activity reading protocol "
+    "framed lockstep serial",
+    "golden/matrix": "matrix matrix_interface fast whole_bank planes tally thinning reads",
     "golden/backend": "backend torch_backend pooling",
-    "golden/network": "spec layers weighted network optim start",
+    "golden/network": "spec layers weighted network synapse_network optim start",
     "golden/energy": "energy costs usage",
-    "golden/train": "train trainconfig environment checkpoint defaults",
+    "golden/train": "train trainconfig trainlog cells environment checkpoint defaults",
     "spintrit/cli": "cli train_cli eval_cli device_cli plot_cli study_cli synth_cli fpga_cli "
     "ip_cli options parser status",
-    "spintrit/runs": "run evaluate export onchip chip_eval trained settings conditions work spent "
+    "spintrit/runs": "run evaluate export chip_eval trained settings conditions work spent "
     "source predictions eval_sweep memory energy",
     "spintrit/report": "console figures picture device_picture energy_picture device_report "
     "energy_report eval_report report device_table synth_table synth_page",

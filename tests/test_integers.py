@@ -22,7 +22,6 @@ from golden.costs import load as load_costs
 from golden.data import Split
 from golden.data.pixels import quantise
 from golden.device import load
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
 from golden.optim import exponential_decay
@@ -30,8 +29,9 @@ from golden.protocol import Op
 from golden.ptable import tanh_table
 from golden.reading import converted
 from golden.spec import Block
+from golden.targets import Golden, OnChip
 from golden.trainconfig import TrainConfig
-from spintrit.onchip import Chip
+from golden.whole_bank import WholeBank
 
 TYPES = [np.dtype(f"{kind}{size}").type for kind in "iu" for size in (1, 2, 4, 8)]
 SAMPLES = {
@@ -52,7 +52,7 @@ CONFIGS = {
     AcceleratorConfig: {"tiles": 64, "activation_words": 100, "error_words": 90, "positions": 120,
                         "threshold_words": 80, "program_words": 127},
     Block: {"n_out": 120, "kernel": 16, "padding": 3, "pool": 2},
-    Chip: {"tiles": 64},
+    OnChip: {"on": Golden(), "tiles": 64},
     Instruction: {"code": 1, "positions": 100, "groups": 120, "kernel_height": 11,
                   "kernel_width": 12, "in_pixel": 9, "rate": -100, "height": 100, "width": 100},
     Split: {"name": "mine", "classes": 100, "input_bits": 8, **SAMPLES},

@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from commands import error_of, spintrit
 from measurements import shots, text_of
-from rich.console import Console
 
 from golden import curve, device, tablefile
 from golden.array import GoldenArray
+from golden.cells import Cells
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.environment import Conditions
 from golden.nonideal import NonIdealities
-from spintrit.run import Cells, environment
 
 QUICK = "train --epochs 1 --network 8FC --rows 16 --cols 16"
 ARRAY = ArrayConfig(rows=64, cols=64)
@@ -48,7 +47,7 @@ def around(folder, beside, **settings):
     """The environment by --table and --device, or by the device in the table file."""
     table, name = ("bare", str(folder / "mine.toml")) if beside else ("stored", "")
     cells = Cells(device=name, table=folder / f"{table}.json", nonideal=NonIdealities(**settings))
-    return environment(cells, ARRAY, 0, Console(quiet=True))
+    return cells.build(ARRAY, 0)
 
 
 def sums(world):

@@ -11,10 +11,11 @@ from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.layers import squared_hinge
 from golden.matrix import ArrayBank
-from golden.network import Network, populations
+from golden.network import Network
 from golden.optim import Adam, Gradient, Momentum
 from golden.ptable import tanh_table
 from golden.spec import Block
+from golden.synapse_network import populations
 
 
 def network(sizes, *, rows=8, cols=8, synapse="ternary", seed=0, **options):

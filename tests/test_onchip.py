@@ -11,8 +11,8 @@ from commands import error_of, spintrit
 from golden.accel.interface import Counts
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.twin import GoldenAccelerator
+from golden.targets import Golden
 from golden.train import BEST, Trainer
-from spintrit import onchip
 
 QUICK = "train --on-chip --network 8FC --rows 16"
 
@@ -130,10 +130,10 @@ def test_lock_step_finds_a_difference_and_records_it(tmp_path, monkeypatch, caps
             results[1, 1] += 1
             return results
 
-    def make(kind, config):
+    def make(_, config):
         return LockstepAccelerator(GoldenAccelerator(config), Wrong(config))
 
-    monkeypatch.setattr(onchip, "accelerator", make)
+    monkeypatch.setattr(Golden, "accelerator", make)
     assert spintrit(f"{QUICK} --array golden --epochs 1 --out {tmp_path}") == 1
     assert "result differs at sample 1, part 1: " in capsys.readouterr().err
     first = summary_of(tmp_path)["first_difference"]
@@ -149,7 +149,7 @@ def test_a_block_that_dies_leaves_an_incomplete_summary(tmp_path, monkeypatch, c
         def counts(self) -> Counts:
             raise RuntimeError("the RTL accelerator gave no answer")
 
-    monkeypatch.setattr(onchip, "accelerator", lambda kind, config: Dead(config))
+    monkeypatch.setattr(Golden, "accelerator", lambda _, config: Dead(config))
     monkeypatch.setattr("golden.accel.network.ChipBank.cycles", lambda self: 0)
     monkeypatch.setattr("golden.accel.network.ChipNetwork.train_step", _dead_step)
     told = error_of(f"{QUICK} --epochs 1 --out {tmp_path}", capsys)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from commands import spintrit
-from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at
+from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at
 
 from golden import curve, data, device, switching
 from golden.accel.compiler import Plan, Settings, sized
@@ -20,13 +20,12 @@ from golden.coder import CoderConfig
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.environment import Conditions
-from golden.fast import WholeBank
 from golden.matrix import ArrayBank
 from golden.nonideal import NonIdealities
-from golden.optim import Gradient
 from golden.reads import Reads
 from golden.spec import Block, parse
-from golden.train import BEST, TrainConfig, Trainer
+from golden.train import BEST, TrainConfig
+from golden.whole_bank import WholeBank
 
 CURVE = curve.load(device.load("default"))
 
@@ -36,8 +35,9 @@ def _few_trials(monkeypatch):
     monkeypatch.setattr("golden.environment._READ_TRIALS", 1 << 8)
 
 
-def environment(array=ARRAY, disturb=None, shape=CURVE, **settings):
-    around = Conditions(array, shape, NonIdealities(read_disturb=True, **settings), CoderConfig())
+def environment(array=ARRAY, disturb=None, shape=CURVE, seed=CONFIG.seed, **settings):
+    settings = NonIdealities(read_disturb=True, **settings)
+    around = Conditions(array, shape, settings, CoderConfig(), seed=seed)
     if disturb is not None:
         around._disturb = np.array(disturb)
     return around
@@ -130,8 +130,8 @@ def reads_of_an_epoch(monkeypatch, array, backend):
     monkeypatch.setattr(Reads, "take", kept)
     config = TrainConfig(network="32FC", epochs=1, batch=100, seed=1)
     split = data.load("digits")
-    around = environment(array, (1e-9, 1e-9))
-    Trainer(config, array, split, conditions=around, backend=backend).run()
+    around = environment(array, (1e-9, 1e-9), seed=config.seed)
+    build(config, array, split, conditions=around, backend=backend).run()
     monkeypatch.setattr(Reads, "take", take)
     return taken, split
 
@@ -170,7 +170,7 @@ def test_the_accelerator_reads_each_layer_as_often_as_its_arrays_tell():
     rng = np.random.default_rng(1)
     u = rng.integers(-1, 2, (batch, *shape))
     before = tile.activity()
-    chip.train_step(u, rng.integers(0, 4, batch), Gradient(), 0.01, rng)
+    chip.train_step(u, rng.integers(0, 4, batch), 0.01)
     chip.predict(u)
     done = {name: count - before[name] for name, count in tile.activity().items()}
     reads = [matrix.reads.take() for matrix in chip.bank.matrices]
@@ -201,7 +201,7 @@ def test_the_accelerator_ages_each_layer_alone():
 
 def trainer(out, disturb=(2e-4, 2e-4), **options):
     around = environment(disturb=disturb)
-    return Trainer(CONFIG, ARRAY, SPLIT, out=out, conditions=around, **options)
+    return build(CONFIG, ARRAY, SPLIT, out=out, conditions=around, **options)
 
 
 @pytest.mark.parametrize("backend", [None, NUMPY])
@@ -239,9 +239,9 @@ def test_arrays_and_whole_matrices_lose_as_many_cells_and_learn_alike(monkeypatc
     for kind in (ArrayBank, WholeBank):
         flips[kind], accuracies[kind] = [], []
         for seed in range(8):
-            around = environment(disturb=(6e-4, 6e-4))
+            around = environment(disturb=(6e-4, 6e-4), seed=seed)
             config = dataclasses.replace(CONFIG, seed=seed)
-            run = Trainer(
+            run = build(
                 config, ArrayConfig(rows=64, cols=16), SPLIT, conditions=around,
                 backend=NUMPY if kind is WholeBank else None,
             )  # fmt: skip

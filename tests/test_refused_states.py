@@ -100,7 +100,7 @@ def same(one, two):
 
 def everything(run):
     rngs = {name: str(rng.bit_generator.state) for name, rng in run.rngs.items()}
-    return run.network.state(), rngs, dict(run.optimiser.state), dict(run._best), [*run.metrics]
+    return run.network.state(), rngs, run.network.optimiser_state(), dict(run._best), [*run.metrics]
 
 
 def test_a_refused_checkpoint_changes_nothing(tmp_path):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
+from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at, trainer
 
 from golden import checkpoint
 from golden.array import GoldenArray
@@ -19,7 +19,7 @@ from golden.backend import NUMPY
 from golden.files import npz
 from golden.lockstep import LockstepArray
 from golden.ptable import tanh_table
-from golden.train import CHECKPOINT, METRICS, Trainer
+from golden.train import CHECKPOINT, METRICS
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=3))
@@ -168,7 +168,7 @@ def test_resume_refuses_another_configuration(tmp_path, change, message):
 def test_resume_refuses_other_data(tmp_path):
     trainer(tmp_path, replace(CONFIG, epochs=1)).run()
     other = replace(SPLIT, x_val=-SPLIT.x_val)
-    run = Trainer(replace(CONFIG, epochs=1), ARRAY, other, out=tmp_path)
+    run = build(replace(CONFIG, epochs=1), ARRAY, other, out=tmp_path)
     with pytest.raises(ValueError, match=r"^\S+checkpoint\.npz was made with data = "):
         run.resume()
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from training import CONFIG, Stop, files, stop_at
+from training import CONFIG, Stop, build, files, stop_at
 
 torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("array_api_compat", reason="the extra torch is not installed")
@@ -17,7 +17,7 @@ from golden.network import Network  # noqa: E402
 from golden.optim import OPTIMISERS  # noqa: E402
 from golden.pooling import pool, unpool  # noqa: E402
 from golden.ptable import tanh_table  # noqa: E402
-from golden.train import CHECKPOINT, Trainer  # noqa: E402
+from golden.train import CHECKPOINT  # noqa: E402
 
 TORCH = backend.load("torch")
 ARRAY = ArrayConfig(rows=16, cols=8, code_bits=4)
@@ -192,7 +192,7 @@ SPLIT = images()
 def trainer(out, optimiser, **options):
     settings = {**vars(CONFIG), "network": "4C3-MP2-6FC", "epochs": 3, "optimiser": optimiser}
     config = type(CONFIG)(**settings)
-    return Trainer(config, ARRAY, SPLIT, out=out, backend=TORCH, **options)
+    return build(config, ARRAY, SPLIT, out=out, backend=TORCH, **options)
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
@@ -211,6 +211,6 @@ def test_a_run_does_not_resume_on_another_back_end(tmp_path):
     with pytest.raises(Stop):
         trainer(tmp_path, "adam", on_batch=stop_at(2, 1)).run()
     run = trainer(tmp_path, "adam")
-    other = Trainer(run.config, ARRAY, SPLIT, out=tmp_path, backend=NUMPY)
+    other = build(run.config, ARRAY, SPLIT, out=tmp_path, backend=NUMPY)
     with pytest.raises(ValueError, match=r"was made with matrices = 'torch', not 'numpy'$"):
         other.resume()

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from training import ARRAY, CONFIG, SPLIT, Stop, files, stop_at, trainer
+from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at, trainer
 
 from golden import protocol
 from golden.activity import COUNTERS
@@ -18,6 +18,7 @@ from golden.data import Split, load
 from golden.lockstep import LockstepArray, Mismatch
 from golden.protocol import Op
 from golden.train import BEST, CHECKPOINT, METRICS, WEIGHTS, TrainConfig, Trainer, chosen_epoch
+from golden.trainlog import Log
 
 
 def test_the_same_seed_gives_the_same_files(unbroken, tmp_path):
@@ -184,7 +185,7 @@ def test_every_setting_learns(change, synapse):
 
 def test_digits_are_learnt():
     config = TrainConfig(network="32FC", epochs=20)
-    assert Trainer(config, ArrayConfig(), load("digits")).run().val_accuracy > 0.9
+    assert build(config, ArrayConfig(), load("digits")).run().val_accuracy > 0.9
 
 
 @pytest.mark.parametrize(
@@ -228,9 +229,9 @@ def test_settings_are_normalised():
 
 def test_arguments_of_another_type_are_named():
     with pytest.raises(TypeError, match=r"^config must be a TrainConfig, not \{\}$"):
-        Trainer({}, ARRAY, SPLIT)
+        Trainer({}, SPLIT)
     with pytest.raises(TypeError, match=r"^split must be a Split, not 'digits'$"):
-        Trainer(CONFIG, ARRAY, "digits")
+        Trainer(CONFIG, "digits")
 
 
 # --- the epoch that is kept ---
@@ -252,7 +253,7 @@ def unsteady(backend, folder):
                          final_learning_rate=0.4)  # fmt: skip
         kept = []
         run = trainer(folder / str(seed), config, backend=backend)
-        run._on_epoch = lambda _, run=run, kept=kept: kept.append(run.network.weights())
+        run.log = Log(epoch=lambda _, run=run, kept=kept: kept.append(run.network.weights()))
         result = run.run()
         if result.chosen_epoch < 6 and result.test_accuracy != result.last_test_accuracy:
             return run, kept, result
@@ -341,7 +342,7 @@ def images(augment, bits=2):
 @pytest.mark.parametrize("bits", [2, 8])
 def test_images_train_a_convolution(backend, bits):
     config = replace(CONFIG, network="4C3-MP2-6FC", epochs=8)
-    run = Trainer(config, ArrayConfig(rows=16, cols=8), images("none", bits), backend=backend)
+    run = build(config, ArrayConfig(rows=16, cols=8), images("none", bits), backend=backend)
     assert run.run().val_accuracy > 0.6
 
 
@@ -351,7 +352,7 @@ def test_an_augmented_run_moves_its_training_images_alone(backend, tmp_path):
 
     def run(split, out=None, **options):
         array = ArrayConfig(rows=16, cols=8)
-        return Trainer(config, array, split, out=out, backend=backend, **options)
+        return build(config, array, split, out=out, backend=backend, **options)
 
     first = run(images("crop-flip"))
     seen, forward = [], first.network.forward

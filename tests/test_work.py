@@ -10,8 +10,9 @@ from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Counts
 from golden.array import GoldenArray
 from golden.lockstep import LockstepArray
+from golden.targets import Golden, OnChip
 from golden.train import Trainer
-from spintrit import run as runs
+from spintrit.targets import Board, Lockstep
 from spintrit.work import Work
 
 LINE = "train --array both --network 4FC --rows 64 --cols 16 --epochs 3 --batch 1000 --seed 2"
@@ -27,7 +28,7 @@ class Timed(GoldenArray):
 def _no_rtl(monkeypatch):
     monkeypatch.setattr("golden.environment._READ_TRIALS", 1 << 8)
     monkeypatch.setattr(
-        runs, "maker", lambda kind: lambda config: LockstepArray(GoldenArray(config), Timed(config))
+        Lockstep, "array", lambda _, config: LockstepArray(GoldenArray(config), Timed(config))
     )
     monkeypatch.setattr("sim.library.build", lambda config: None)
 
@@ -80,14 +81,14 @@ def pool(accelerator):
 
 def test_a_board_that_was_used_before_counts_from_the_start_of_the_run(tmp_path):
     board = block(cycles=1000, forward_cycles=100, forward_busy=90)
-    work = Work(tmp_path / "work.json", "serial:/dev/none", pool(board))
+    work = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), pool(board))
     work.start(None)
     board.counts = lambda: Counts(cycles=1500, forward_cycles=300, forward_busy=190)
     work.save(0)
     told = work.report()
     assert told["accelerator"]["cycles"] == 500
     assert told["lanes_busy"]["forward"] == 0.5
-    again = Work(tmp_path / "work.json", "serial:/dev/none", pool(block(cycles=7)))
+    again = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), pool(block(cycles=7)))
     again.start(None)  # a new run: what lay there is an older one's
     assert again.report()["accelerator"]["cycles"] == 0
     assert not (tmp_path / "work.json").exists()
@@ -99,7 +100,7 @@ def test_totals_that_are_lost_or_damaged_are_not_known(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     now = block(cycles=10)
-    work = Work(path, "golden", pool(now))
+    work = Work(path, OnChip(Golden()), pool(now))
     work.start(1)
     now.counts = lambda: Counts(cycles=25)
     assert work.report()["accelerator"]["cycles"] == 15

@@ -2,9 +2,13 @@
 
 import numpy as np
 
+from golden.cells import Cells
+from golden.coder import IDEAL
 from golden.config import ArrayConfig
 from golden.data import Split
+from golden.targets import Arrays, Whole
 from golden.train import TrainConfig, Trainer
+from golden.trainlog import Log
 
 ARRAY = ArrayConfig(rows=8, cols=4)
 CONFIG = TrainConfig(network="6FC", epochs=5, batch=16, density=0.3, seed=3)
@@ -25,8 +29,39 @@ def prototypes():
 SPLIT = prototypes()
 
 
+def ideal(array, seed):
+    """Conditions of arrays whose cells switch by tanh itself."""
+    return Cells(device=IDEAL).conditions(array, seed)
+
+
+def build(
+    config,
+    array,
+    split,
+    make=None,
+    out=None,
+    *,
+    conditions=None,
+    target=None,
+    backend=None,
+    start=None,
+    **log,
+):
+    """A trainer in ideal conditions, unless others are given; on arrays that ``make`` makes, on
+    whole matrices of a ``backend`` or on another ``target``. ``on_...`` are the functions of its
+    log."""  # fmt: skip
+    if make:
+        target = Arrays(make)
+    elif backend:
+        target = Whole(backend.name)
+    return Trainer(
+        config, split, target, conditions or ideal(array, config.seed), out, start=start,
+        log=Log(**{name.removeprefix("on_"): function for name, function in log.items()}),
+    )  # fmt: skip
+
+
 def trainer(out=None, config=CONFIG, array=ARRAY, **options):
-    return Trainer(config, array, SPLIT, out=out, **options)
+    return build(config, array, SPLIT, out=out, **options)
 
 
 def files(folder):

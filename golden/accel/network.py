@@ -10,11 +10,11 @@ from golden.accel.config import OFFSET_BITS, SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
 from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
+from golden.array import SynapseArray
 from golden.config import ArrayConfig
-from golden.network import Step, SynapseNetwork
-from golden.optim import Optimiser
 from golden.ptable import ProbabilityTable
 from golden.reads import Reads
+from golden.synapse_network import Step, SynapseNetwork
 
 
 class ChipMatrix:
@@ -78,7 +78,9 @@ class ChipBank:
     def __init__(self, accelerator: Accelerator, table: ProbabilityTable):
         self.accelerator, self.table = accelerator, table
         self.config = accelerator.config.array
-        self.arrays: list[Any] = [accelerator.tile(i) for i in range(accelerator.config.tiles)]
+        self.arrays: list[SynapseArray] = [
+            accelerator.tile(i) for i in range(accelerator.config.tiles)
+        ]
         self.matrices: list[ChipMatrix] = []
         self.size = len(self.arrays)
 
@@ -86,6 +88,10 @@ class ChipBank:
         """Clock cycles of programs, and of the commands that tiles got from the host."""
         commands = sum(array.counters.cycles for array in self.arrays)
         return self.accelerator.counts().cycles + commands
+
+    def counting(self, batch: int) -> bool:
+        """The tiles count everything."""
+        return True
 
     def used(self, number: int) -> int:
         """Columns of a tile that belong to a matrix."""
@@ -110,6 +116,8 @@ class ChipNetwork(SynapseNetwork):
         If the plan is for another accelerator, or the table for other arrays.
     """
 
+    bank: ChipBank
+
     def __init__(self, accelerator: Accelerator, plan: Plan, table: ProbabilityTable, seed: int):
         if plan.config != accelerator.config:
             raise ValueError(f"plan must be for {accelerator.config}, not for {plan.config}")
@@ -121,7 +129,7 @@ class ChipNetwork(SynapseNetwork):
             tile.load_table(table)
             tile.seed(seed, number * each)
         accelerator.seed(seed, len(self.bank.arrays) * each)
-        self.weighted = [
+        self.weighted: list[ChipLayer] = [
             ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
         ]
         self.bank.matrices = [layer.matrix for layer in self.weighted]
@@ -133,11 +141,8 @@ class ChipNetwork(SynapseNetwork):
         accelerator.write(Space.STATES, plan.states())
         self._loaded: dict[int, Any] = {}
 
-    def train_step(
-        self, u: np.ndarray, labels: np.ndarray, optimiser: Optimiser, learning_rate: float,
-        rng: np.random.Generator, *, blind: bool = False,
-    ) -> Step:  # fmt: skip
-        """A batch of at most the plan's size; the accelerator does all, ``rng`` is not used."""
+    def train_step(self, u: np.ndarray, labels: np.ndarray, learning_rate: float) -> Step:
+        """A batch of at most the plan's size; the accelerator does all."""
         before, classes = self._accelerator.counts(), self._plan.layers[-1].n_out
         labels = checks.integers("labels", labels, (len(u),), 0, classes - 1)
         self._load(0, (len(u), learning_rate))
@@ -182,6 +187,7 @@ class ChipNetwork(SynapseNetwork):
             copy.write(space, self._accelerator.read(space))
         for step in program:
             reads = self.bank.matrices[step.state].reads
+            assert reads  # all matrices count, or none
             if step.code == Code.FORWARD:
                 reads.add(rows=copy.drives(step, batch))
             elif step.code == Code.BACKWARD:
