@@ -13,7 +13,8 @@ from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.curve import Curve
 from golden.device import Device
-from golden.interface import Bank, CellArray
+from golden.interface import CellArray
+from golden.matrix_interface import Bank
 from golden.nonideal import Groups, NonIdealities
 from golden.ptable import ProbabilityTable
 from golden.reading import Reading

@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 from golden import checks, ptable, spec
 from golden.backend import Backend
 from golden.fast import WholeMatrix
-from golden.interface import HostBank
 from golden.layers import Activation, BatchNorm, Layer, squared_hinge
+from golden.matrix_interface import HostBank
 from golden.optim import Gradient, Learner, Optimiser
 from golden.spec import Block
 from golden.synapse_network import Step, SynapseNetwork

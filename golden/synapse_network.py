@@ -9,7 +9,7 @@ import numpy as np
 from golden import checks
 from golden.backend import NUMPY, Backend
 from golden.codes import STATES, cell_states, cell_weights
-from golden.interface import Bank, MatrixLayer
+from golden.matrix_interface import Bank, MatrixLayer
 
 
 class Step(NamedTuple):

@@ -14,8 +14,9 @@ from golden.array import GoldenArray, SynapseArray
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.environment import Conditions
-from golden.interface import CellArray, HostBank
+from golden.interface import CellArray
 from golden.matrix import ArrayBank
+from golden.matrix_interface import HostBank
 from golden.network import Network
 from golden.optim import OPTIMISERS, Learner
 from golden.ptable import ProbabilityTable

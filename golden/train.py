@@ -27,7 +27,7 @@ from golden.targets import Golden, Target
 from golden.trainconfig import TrainConfig, check_metrics, generators
 from golden.trainlog import Log
 
-CHECKPOINT, METRICS = "files.npz", "metrics.jsonl"
+CHECKPOINT, METRICS = "checkpoint.npz", "metrics.jsonl"
 WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best on validation
 
 
@@ -64,7 +64,7 @@ class Trainer:
         Array, table, device and non-idealities. By default those of ``golden.cells.Cells()`` in
         arrays of the default size, with the seed of ``config``.
     out : Path, optional
-        Folder, made if missing, for metrics.jsonl (one line an epoch), files.npz (after each
+        Folder, made if missing, for metrics.jsonl (one line an epoch), checkpoint.npz (after each
         epoch) and, at the end, weights.npz and best.npz. Nothing in them depends on the clock or
         on the kind of array.
     start : Start, optional

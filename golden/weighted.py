@@ -10,8 +10,8 @@ from numpy.typing import DTypeLike
 from golden import checks
 from golden.backend import NUMPY, Backend, namespace
 from golden.fast import WholeMatrix
-from golden.interface import HostMatrix
 from golden.layers import Layer
+from golden.matrix_interface import HostMatrix
 from golden.protocol import Op
 
 

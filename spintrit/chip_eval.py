@@ -11,8 +11,8 @@ from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.network import ChipNetwork
 from golden.config import ArrayConfig
 from golden.environment import Conditions
-from golden.interface import Bank
 from golden.lockstep import Mismatch
+from golden.matrix_interface import Bank
 from golden.ptable import tanh_table
 from golden.spec import Block
 from golden.targets import Golden, HostTarget

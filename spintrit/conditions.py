@@ -12,7 +12,7 @@ from golden import checks, curve, device, tablefile
 from golden.coder import CoderConfig
 from golden.config import ArrayConfig
 from golden.environment import Conditions
-from golden.interface import Bank
+from golden.matrix_interface import Bank
 from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.targets import Target
@@ -203,23 +203,30 @@ def conditions(
         kept |= {"retention_s": rest_s, "retention_k": wanted.retention_k}
     if more_stuck:
         kept |= {name: changes.get(name, 0.0) for name in STUCK}
-    for name, needed in (
-        ("resistance_spread", "converters, their noise or wires" * (not analog)),
-        ("temperature_k", "converters, wires, retention_s or reads" * (not analog and not ageing)),
-        ("stability_spread", "retention_s" * (not rest_s)),
-        ("retention_k", "more retention_s than the run's own" * (not rest_s)),
-    ):
-        if strict and name in changed and changes[name] and needed:
-            raise ValueError(
-                f"{name} = {changes[name]:g} changes nothing without {needed}: sums are exact, and "
-                "cells stay as training left them"
-            )
     settings = NonIdealities(**kept)
-    if strict and named and not settings.physical:
-        raise ValueError(
-            f"device = {named!r} changes nothing without converters, wires, retention_s or reads: "
-            "cells stay as training left them"
-        )
+    if strict:
+        given = {name: changes[name] for name in changed if changes[name]}
+        _check_effect(given, analog=analog, ageing=bool(ageing), older=bool(rest_s))
+        if named and not settings.physical:
+            raise ValueError(
+                f"device = {named!r} changes nothing without converters, wires, retention_s or "
+                "reads: cells stay as training left them"
+            )
     changed |= {"reads": reads} if reads else {}
     changed |= {"device": named} if named else {}
     return EvalConditions(trained, settings, changed, reads, named)
+
+
+def _check_effect(given: Mapping[str, Any], *, analog: bool, ageing: bool, older: bool) -> None:
+    """Refuse conditions that change nothing beside the others."""
+    for name, needed in (
+        ("resistance_spread", "converters, their noise or wires" * (not analog)),
+        ("temperature_k", "converters, wires, retention_s or reads" * (not analog and not ageing)),
+        ("stability_spread", "retention_s" * (not older)),
+        ("retention_k", "more retention_s than the run's own" * (not older)),
+    ):
+        if name in given and needed:
+            raise ValueError(
+                f"{name} = {given[name]:g} changes nothing without {needed}: sums are exact, and "
+                "cells stay as training left them"
+            )

@@ -8,9 +8,9 @@ from typing import Any
 from golden import spec
 from golden.array import GoldenArray
 from golden.files import npz, write_atomically
-from golden.interface import HostMatrix
 from golden.layers import BN_EPSILON
 from golden.matrix import ArrayBank, SynapseMatrix, Tile
+from golden.matrix_interface import HostMatrix
 from golden.ptable import tanh_table
 from golden.train import WEIGHTS
 from golden.weighted import Conv

@@ -168,10 +168,10 @@ def run(
         split = source.load(console)
         around, table = cells.build(array, config.seed, lambda name: simulating(name, console))
         if cells.nonideal.analog and not target.analog:
-            where = "on-chip training" if target.tiles else f"array {target.text}"
-            raise ValueError(
-                f"adc_..., backward_adc_... and wire_ohm need array golden, and are not for {where}"
-            )
+            names = "adc_..., backward_adc_... and wire_ohm"
+            if target.tiles:
+                raise ValueError(f"{names} are not for on-chip training")
+            raise ValueError(f"{names} need array golden, not {target.text}")
         job = _Prepared(
             target, source, split, config, cells, around, table, given, earlier, init
         )  # fmt: skip

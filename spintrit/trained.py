@@ -9,7 +9,7 @@ import numpy as np
 
 from golden import checks, jsonfile, spec
 from golden.config import ArrayConfig
-from golden.interface import HostBank
+from golden.matrix_interface import HostBank
 from golden.network import Network
 from golden.nonideal import NonIdealities
 from golden.targets import Golden, HostTarget

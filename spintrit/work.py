@@ -11,7 +11,7 @@ from typing import Any
 from golden import jsonfile
 from golden.accel.interface import Accelerator
 from golden.files import write_atomically
-from golden.interface import Bank
+from golden.matrix_interface import Bank
 from golden.targets import Target
 
 PHASES = ("forward", "backward", "update")

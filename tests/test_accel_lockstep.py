@@ -30,9 +30,7 @@ def trained(faulty=GoldenAccelerator, reference=GoldenAccelerator):
     rng = np.random.default_rng(1)
     network.initialise(rng, 0.5)
     for size in (BATCH, BATCH - 1):
-        network.train_step(
-            rng.integers(-1, 2, (size, 6)), rng.integers(0, 3, size), None, 0.4, None
-        )
+        network.train_step(rng.integers(-1, 2, (size, 6)), rng.integers(0, 3, size), 0.4)
     return block, network
 
 
