@@ -11,13 +11,13 @@ from golden import backend, spec  # noqa: E402
 from golden.backend import NUMPY  # noqa: E402
 from golden.config import ArrayConfig  # noqa: E402
 from golden.data import Split  # noqa: E402
-from golden.fast import WholeBank  # noqa: E402
 from golden.layers import squared_hinge  # noqa: E402
 from golden.network import Network  # noqa: E402
 from golden.optim import OPTIMISERS  # noqa: E402
 from golden.pooling import pool, unpool  # noqa: E402
 from golden.ptable import tanh_table  # noqa: E402
 from golden.train import CHECKPOINT  # noqa: E402
+from golden.whole_bank import WholeBank  # noqa: E402
 
 TORCH = backend.load("torch")
 ARRAY = ArrayConfig(rows=16, cols=8, code_bits=4)
