@@ -16,8 +16,11 @@ from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at, trainer
 from golden import checkpoint
 from golden.array import GoldenArray
 from golden.backend import NUMPY
+from golden.coder import CoderConfig
+from golden.environment import Conditions
 from golden.files import npz
 from golden.lockstep import LockstepArray
+from golden.nonideal import NonIdealities
 from golden.ptable import tanh_table
 from golden.train import CHECKPOINT, METRICS
 
@@ -147,6 +150,11 @@ def test_a_new_run_leaves_nothing_of_the_old(unbroken, tmp_path):
     assert files(tmp_path) == unbroken[0]
 
 
+STEEP = Conditions(
+    ARRAY, None, NonIdealities(), CoderConfig(), table=tanh_table(ARRAY, m=2.0), seed=CONFIG.seed
+)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -155,7 +163,7 @@ def test_a_new_run_leaves_nothing_of_the_old(unbroken, tmp_path):
         ({"config": replace(CONFIG, seed=4)}, "seed = 3, not 4"),
         ({"config": replace(CONFIG, rule="blind")}, "rule = 'exact', not 'blind'"),
         ({"array": replace(ARRAY, cols=5)}, "array cols = 4, not 5"),
-        ({"table": tanh_table(ARRAY, m=2.0)}, "table = '[0-9a-f]{64}', not '[0-9a-f]{64}'"),
+        ({"conditions": STEEP}, "table = '[0-9a-f]{64}', not '[0-9a-f]{64}'"),
     ],
 )
 def test_resume_refuses_another_configuration(tmp_path, change, message):
