@@ -40,18 +40,19 @@ class Weighted(Layer):
         self.limit = limit
         # Arrays take integers and give them; a whole matrix computes in its back end's floats.
         self._whole = matrix if isinstance(matrix, WholeMatrix) else None
-        self.backend: Backend = self._whole.backend if self._whole else NUMPY
+        self.backend: Backend = getattr(matrix, "backend", NUMPY)
+        self._integers = not hasattr(matrix, "backend")
         self._scale = 0.0
 
     def _sums(self, u: Any) -> Any:
         """Sums (n, n_out) of inputs (n, n_in)."""
-        if self._whole is None:
+        if self._integers:
             return self.matrix.forward(u.astype(np.int8), self.limit).astype(self.dtype)
         return self.matrix.forward(u, self.limit)
 
     def _errors(self, d: Any) -> Any:
         """Unscaled errors (n, n_in) of integers d (n, n_out), whole numbers of any type."""
-        return self.matrix.backward(d.astype(np.int32) if self._whole is None else d)
+        return self.matrix.backward(d.astype(np.int32) if self._integers else d)
 
     def _scaled(self, errors: Any) -> Any:
         xp = namespace(errors)

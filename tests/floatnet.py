@@ -25,7 +25,8 @@ class FloatMatrix:
         return d @ self.weights
 
 
-class FloatPool:
+class FloatBank:
+    backend = NUMPY
     matrix = FloatMatrix
 
 
@@ -42,7 +43,7 @@ class Tanh(Layer):
 
 def check_gradients(shape, blocks):
     """All gradients of a network of 3 classes against finite differences; returns how many."""
-    net = Network(FloatPool(), shape, blocks, 3, dtype=np.float64)
+    net = Network(FloatBank(), shape, blocks, 3, dtype=np.float64)
     net.layers = [Tanh() if isinstance(layer, Activation) else layer for layer in net.layers]
     rng = np.random.default_rng(1)
     for norm in net.norms:
