@@ -30,8 +30,8 @@ FIRST = (
     "tb/test_netlist_accelerator.py",
     "tb/test_accelerator.py",
     "tb/",
-    "tests/test_docs.py",
-    "tests/test_hdl",
+    "tests/docs/",
+    "tests/hdl/",
 )
 
 

@@ -33,7 +33,7 @@ class ArrayConfig:
         Width of a cell's variant index, 0 to 4: cells of one variant switch alike, and those of the
         highest are stuck. With 0 all switch alike, and there is no index.
     counters : bool
-        Whether the array counts its activity (see ``golden.activity``).
+        Whether the array counts its activity (see ``golden.array.activity``).
 
     Raises
     ------

@@ -9,21 +9,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from golden import backend, checks, defaults, spec
-from golden.array import GoldenArray, SynapseArray
+from golden import backend, checks
+from golden.array.golden import GoldenArray, SynapseArray
+from golden.array.protocols import CellArray
 from golden.config import ArrayConfig
 from golden.data import Split
-from golden.environment import Conditions
-from golden.interface import CellArray
-from golden.matrix import ArrayBank
-from golden.matrix_interface import HostBank
-from golden.network import Network
-from golden.optim import OPTIMISERS, Learner
-from golden.ptable import ProbabilityTable
-from golden.spec import Block
-from golden.synapse_network import SynapseNetwork
-from golden.trainconfig import TrainConfig, generators
-from golden.whole_bank import WholeBank
+from golden.matrix.interface import HostBank
+from golden.matrix.tiled import ArrayBank
+from golden.matrix.whole_bank import WholeBank
+from golden.network import notation
+from golden.network.network import Network
+from golden.network.notation import Block
+from golden.network.optim import OPTIMISERS, Learner
+from golden.network.synapse_network import SynapseNetwork
+from golden.pulse.table import ProbabilityTable
+from golden.train import defaults
+from golden.train.conditions import Conditions
+from golden.train.config import TrainConfig, generators
 
 if TYPE_CHECKING:
     from golden.accel.config import AcceleratorConfig
@@ -129,7 +131,7 @@ class HostTarget(Target):
     def bank(
         self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
     ) -> HostBank:
-        """A bank without matrices; the parameters are those of ``golden.matrix.ArrayBank``."""
+        """A bank without matrices; parameters as those of ``golden.matrix.tiled.ArrayBank``."""
 
     def network(self, config: TrainConfig, split: Split, conditions: Conditions) -> SynapseNetwork:
         bank = self.bank(conditions.config, conditions.table, config.seed, conditions.equip)
@@ -139,7 +141,7 @@ class HostTarget(Target):
         return Network(
             bank,
             split.shape,
-            spec.parse(config.network),
+            notation.parse(config.network),
             split.classes,
             limit=split.limit,
             threshold=config.activation_threshold,
@@ -310,7 +312,7 @@ class OnChip(Target):
                 raise ValueError(f"on-chip training needs {name} {wanted}, not {given}")
         if split.input_bits != 2:
             raise ValueError(f"on-chip training needs input_bits 2, not {split.input_bits}")
-        blocks = [*spec.parse(config.network), Block(split.classes)]
+        blocks = [*notation.parse(config.network), Block(split.classes)]
         settings = Settings(
             threshold=config.activation_threshold,
             window=config.window,

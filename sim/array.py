@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from golden import protocol
+from golden.array import frames
+from golden.array.driver import FramedArray
 from golden.config import ArrayConfig
-from golden.framed import FramedArray
 from sim import library
 
 _PATIENCE = 1000  # cycles without a word in or out; a sound array never pauses for ten
@@ -40,7 +40,7 @@ class RtlArray(FramedArray):
         self._handle = self._library.spintrit_open()
         weakref.finalize(self, self._library.spintrit_close, self._handle)
         self.seconds = 0.0
-        self._result_words = -(-protocol.result_bits(config) // 32)
+        self._result_words = -(-frames.result_bits(config) // 32)
 
     def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
         frame = np.ascontiguousarray(frame, np.uint32)
@@ -61,7 +61,7 @@ class RtlArray(FramedArray):
         """Hold one vector u of trits, shape (rows,), on the input of an endless FORWARD frame for
         ``cycles`` clock cycles in a plain C++ loop: what a benchmark compares with. The array is
         then within a frame, and of no further use."""
-        frame = protocol.forward_frame(self.config, u[None], 0, self.config.cols)
+        frame = frames.forward_frame(self.config, u[None], 0, self.config.cols)
         self._library.spintrit_bare(
             self._handle, frame[0].ctypes.data, frame[1].ctypes.data, cycles
         )

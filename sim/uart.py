@@ -9,7 +9,7 @@ from pathlib import Path
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from hdl.uart import LEAST_DIVISOR
+from hdl.bus.uart import LEAST_DIVISOR
 from sim import library
 from synth.accelerator import (
     ACCELERATOR_NAME,

@@ -1,5 +1,5 @@
 """``python -m spintrit``."""
 
-from spintrit.cli import main
+from spintrit.cli.main import main
 
 raise SystemExit(main())

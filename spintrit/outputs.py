@@ -11,7 +11,7 @@ STANDARD_OUTPUT = Path("-")
 
 def no_run(folder: Path) -> None:
     """Refuse a folder that a run is in: other files would take the place of its own."""
-    from golden.train import METRICS
+    from golden.train.trainer import METRICS
     from spintrit.records import CONFIG
 
     for name in (CONFIG, METRICS):

@@ -7,7 +7,7 @@ from typing import Any
 
 from golden import checks, jsonfile
 from golden.codes import STATES
-from golden.train import METRICS
+from golden.train.trainer import METRICS
 
 CONFIG, SUMMARY, PICTURE = "config.json", "summary.json", "learning.png"
 

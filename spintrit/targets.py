@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from golden.accel.driver import Transport
-from golden.array import GoldenArray, SynapseArray
+from golden.array.golden import GoldenArray, SynapseArray
+from golden.array.lockstep import LockstepArray
 from golden.config import ArrayConfig
-from golden.lockstep import LockstepArray
-from golden.matrix import ArrayBank
-from golden.ptable import ProbabilityTable
-from golden.spec import Block
+from golden.matrix.tiled import ArrayBank
+from golden.network.notation import Block
+from golden.pulse.table import ProbabilityTable
 from golden.targets import Equip, Golden, HostTarget, OnChip, Target, Whole
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from golden.accel.interface import Accelerator
     from sim.accelerator import RtlAccelerator
     from sim.array import RtlArray
-    from spintrit.serial_array import BoardArray
+    from spintrit.board.array import BoardArray
 
 ARRAYS = ("golden", "fast", "rtl", "both")
 SERIAL = "serial:"  # before the name of a board's port
@@ -154,14 +154,14 @@ class Board(HostTarget):
 
     def _accelerator(self, array: ArrayConfig) -> "Accelerator":
         from golden.accel.driver import AcceleratorDriver, discover
-        from spintrit.serial_array import agree
+        from spintrit.board.array import agree
 
         found = discover(self._line())
         agree(array, found.array)
         return AcceleratorDriver(found, self._line())
 
     def _maker(self) -> "BoardArray":
-        from spintrit.serial_array import BoardArray
+        from spintrit.board.array import BoardArray
 
         return BoardArray(self._line())
 
@@ -181,7 +181,7 @@ def line(port: str) -> Transport:
     OSError
         If there is no such device, or it cannot be opened.
     """
-    from spintrit.serial_port import SerialTransport
+    from spintrit.board.port import SerialTransport
 
     name, _, baud = port.partition("@")
     if baud and not baud.isdecimal():

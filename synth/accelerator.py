@@ -3,9 +3,9 @@
 from golden import registers
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from hdl import uart
-from hdl.accel.top import AxiAccelerator, UartAccelerator
-from hdl.serial_array import UartArray
+from hdl.accel.accelerator_top import AxiAccelerator, UartAccelerator
+from hdl.board.uart_array import UartArray
+from hdl.bus import uart
 from synth.generate import checked_name, component_verilog, headed
 
 ACCELERATOR_NAME = "spintrit_accelerator"
@@ -44,8 +44,8 @@ targets:
 def accelerator_verilog(
     config: AcceleratorConfig, name: str = ACCELERATOR_NAME, uart_divisor: int = 0
 ) -> str:
-    """Verilog of ``hdl.accel.top.AxiAccelerator`` as module ``name``, or, with a ``uart_divisor``,
-    of ``UartAccelerator``.
+    """Verilog of ``hdl.accel.accelerator_top.AxiAccelerator`` as module ``name``, or, with a
+    ``uart_divisor``, of ``UartAccelerator``.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def accelerator_verilog(
 
 
 def uart_array_verilog(config: ArrayConfig, divisor: int, name: str = UART_ARRAY_NAME) -> str:
-    """Verilog of ``hdl.serial_array.UartArray`` as module ``name``; errors as for that and
+    """Verilog of ``hdl.board.uart_array.UartArray`` as module ``name``; errors as for that and
     ``accelerator_verilog``."""
     top = UartArray(config, divisor)
     return headed(str(config), component_verilog(top, checked_name(name)), *_ALLOWED)

@@ -11,8 +11,8 @@ from typing import Any
 from golden import checks
 from golden.accel.config import AcceleratorConfig
 from golden.files import write_atomically
-from hdl import pll
-from hdl.board import BoardTop
+from hdl.board import pll
+from hdl.board.board_top import BoardTop
 from synth import flow, yosys
 from synth.boards import Board
 from synth.flow import Synthesis, Timing

@@ -7,17 +7,19 @@ from typing import Any
 
 from amaranth.lib import wiring
 
-from golden import checks, serial, spec
+from golden import checks
 from golden.accel.compiler import sized
 from golden.accel.config import AcceleratorConfig
+from golden.array import serial
 from golden.config import ArrayConfig
 from golden.extras import install
-from golden.matrix import columns
-from golden.spec import Block
-from hdl import pll
-from hdl.accel.top import UartAccelerator
-from hdl.serial_array import UartArray
-from hdl.uart import checked
+from golden.matrix.tiled import columns
+from golden.network import notation
+from golden.network.notation import Block
+from hdl.accel.accelerator_top import UartAccelerator
+from hdl.board import pll
+from hdl.board.uart_array import UartArray
+from hdl.bus.uart import checked
 
 BAUD_TOLERANCE = Fraction(1, 50)  # a byte's last bit is then read a fifth of a bit off its middle
 
@@ -29,7 +31,7 @@ class Workload:
     Parameters
     ----------
     network : str
-        Hidden layers, in the notation or by name (see ``golden.spec``).
+        Hidden layers, in the notation or by name (see ``golden.network.notation``).
     inputs : tuple of int
         Shape of a sample.
     classes : int
@@ -48,19 +50,20 @@ class Workload:
         return sized(self._blocks(), self.inputs, array, tiles, self.batch)
 
     def array(self, array: ArrayConfig) -> ArrayConfig:
-        """``array`` with as many columns as the host then takes of it (see ``golden.matrix``).
+        """``array`` with as many columns as the host then takes of it (see
+        ``golden.matrix.tiled``).
 
         Raises
         ------
         TypeError, ValueError
             If the network does not fit its inputs, or needs more columns than an array can have.
         """
-        sizes = spec.matrices(self._blocks(), self.inputs)
+        sizes = notation.matrices(self._blocks(), self.inputs)
         return replace(array, cols=columns(sizes, array))
 
     def _blocks(self) -> list[Block]:
         classes = checks.integer("classes", self.classes, 1)
-        return [*spec.parse(spec.load(self.network)[0]), Block(classes)]
+        return [*notation.parse(notation.load(self.network)[0]), Block(classes)]
 
 
 @dataclass(frozen=True, kw_only=True)

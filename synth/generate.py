@@ -12,11 +12,13 @@ from amaranth.hdl import Module
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import cache, protocol
+from golden import cache
+from golden.array import frames
 from golden.config import ArrayConfig
-from hdl.port import CAUSE_BITS
-from hdl.top import ArrayTop
-from synth import functions, rtlil, widths
+from hdl.array.array_top import ArrayTop
+from hdl.array.port import CAUSE_BITS
+from synth import functions, rtlil
+from synth.passes import widths
 
 TOP_NAME = "spintrit_array"
 
@@ -53,7 +55,8 @@ _KEYWORDS = """
 
 
 class FlatArray(wiring.Component):
-    """``hdl.top.ArrayTop`` with a port for each field of its streams, as Verilog users like it.
+    """``hdl.array.array_top.ArrayTop`` with a port for each field of its streams, as Verilog users
+    like it.
 
     Members
     -------
@@ -68,11 +71,11 @@ class FlatArray(wiring.Component):
             {
                 "i_valid": In(1),
                 "i_ready": Out(1),
-                "i_data": In(protocol.data_bits(config)),
+                "i_data": In(frames.data_bits(config)),
                 "i_last": In(1),
                 "o_valid": Out(1),
                 "o_ready": In(1),
-                "o_data": Out(protocol.result_bits(config)),
+                "o_data": Out(frames.result_bits(config)),
                 "o_last": Out(1),
                 "cause": Out(CAUSE_BITS),
             }
@@ -145,7 +148,7 @@ def _yosys(design: str, script: str) -> str:
 
 def array_verilog(config: ArrayConfig, name: str = TOP_NAME, init: Sequence[int] = ()) -> str:
     """Verilog of ``FlatArray`` as module ``name``: clk, rst, and its members. The cell memory comes
-    up with the words ``init``, see ``hdl.array.SynapseArray``.
+    up with the words ``init``, see ``hdl.array.synapse_array.SynapseArray``.
 
     Raises
     ------

@@ -10,12 +10,12 @@ from amaranth.lib import wiring
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from hdl.accel.top import AxiAccelerator
-from hdl.array import SynapseArray
-from hdl.dot import TernaryDot
-from hdl.reading import ReadPath
-from hdl.switching import WritePath
-from hdl.top import ArrayTop
+from hdl.accel.accelerator_top import AxiAccelerator
+from hdl.array.array_top import ArrayTop
+from hdl.array.read_path import ReadPath
+from hdl.array.synapse_array import SynapseArray
+from hdl.array.write_path import WritePath
+from hdl.lib.dot import TernaryDot
 from synth import flow, rtlil, yosys
 from synth.flow import DoesNotFitError
 from synth.targets import FREQ_MHZ, NUMBERS, Area, Target, target
@@ -59,7 +59,7 @@ def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) 
     same key, the same report."""
     to = target(name)
     design = rtlil.convert(component(config), "top")
-    own = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    own = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
     plain = dataclasses.replace(to, changes=())  # functions tell their address; they are of ``own``
     settings = (design, repr(plain), seed, freq_mhz, placed, sorted(versions(to).items()), own)
     return hashlib.sha256(repr(settings).encode()).hexdigest()
@@ -92,11 +92,11 @@ def report(
         For JSON. ``lut4``, ``ff``, ``bram``, ``dsp``, ``memory_bits``, ``other`` as in
         ``synth.targets.Area``, of the block without harness; ``fmax_mhz``, None where nothing is
         placed, with ``path``; ``misfit``, why it does not fit, else None. Of an array also
-        ``dot_lut4_per_row``: of ``hdl.dot.TernaryDot`` alone, a row; ``lane_lut4``: of
-        ``hdl.reading.ReadPath`` and ``hdl.switching.WritePath``, a row, which are the dot products,
-        row sums, generators, tables and switching; ``array_lut4_per_row``: all of
-        ``hdl.array.SynapseArray``, a row, both without activity counters; ``products_per_s``,
-        ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a cycle.
+        ``dot_lut4_per_row``: of ``hdl.lib.dot.TernaryDot`` alone, a row; ``lane_lut4``: of
+        ``hdl.array.read_path.ReadPath`` and ``hdl.array.write_path.WritePath``, a row, which are
+        the dot products, row sums, generators, tables and switching; ``array_lut4_per_row``: all of
+        ``hdl.array.synapse_array.SynapseArray``, a row, both without activity counters;
+        ``products_per_s``, ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a cycle.
 
     Raises
     ------

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from golden import checks
-from synth import copies, outputs, pairs
+from synth.passes import copies, outputs, pairs
 
 NUMBERS = ("lut4", "ff", "bram", "dsp", "memory_bits")  # of an Area
 FREQ_MHZ = 100.0  # what placement aims at if nothing else is said

@@ -1,6 +1,6 @@
 """docs/faults.md: the scenarios as a table; ``python -m tb.fault_table`` prints it."""
 
-from tb.accelerator_scenarios import SCENARIOS
+from tb.benches.accelerator_scenarios import SCENARIOS
 
 
 def markdown() -> str:
@@ -11,7 +11,7 @@ def markdown() -> str:
         "Faults at the ports of the accelerator, and their effects.",
         "`python -m tb.fault_table` writes this page from",
         "the list that the tests run, with and without stalls on every channel:"
-        " [`tb/accelerator_scenarios.py`](../tb/accelerator_scenarios.py).",
+        " [`tb/benches/accelerator_scenarios.py`](../tb/benches/accelerator_scenarios.py).",
         "",
         "`STATUS` holds the cause of the first fault since the last clear; see"
         " [registers.md](registers.md). A fault sets",

@@ -11,10 +11,10 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden import protocol
+from golden.array import frames as protocol
+from golden.array.controller import Words
 from golden.config import ArrayConfig
-from golden.controller import Words
-from hdl.port import CAUSE_BITS
+from hdl.array.port import CAUSE_BITS
 from synth.generate import TOP_NAME
 from synth.tools import ToolError
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from golden.config import ArrayConfig
 from synth.generate import array_verilog
-from tb.array_bench import variables
-from tb.rate_tb import RATE, VECTORS
+from tb.benches.array_bench import variables
+from tb.benches.rate_tb import RATE, VECTORS
 from tb.runner import run_tb
 
 
@@ -43,7 +43,7 @@ def measure(config: ArrayConfig | None = None, *, vectors: int = 300) -> dict[st
         environment = variables(config, 0) | {RATE: str(rate), VECTORS: str(vectors)}
         run_tb(
             array_verilog(config),
-            "tb.rate_tb",
+            "tb.benches.rate_tb",
             Path(scratch),
             tests=1,
             seed=1,

@@ -6,7 +6,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Counts, ProgramError, Space
@@ -15,9 +14,10 @@ from golden.accel.network import ChipNetwork
 from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
-from golden.ptable import tanh_table
+from golden.network import notation
+from golden.network.notation import Block
+from golden.pulse.table import tanh_table
 from golden.registers import by_name
-from golden.spec import Block
 from sim.accelerator import RtlAccelerator, build
 
 
@@ -35,7 +35,7 @@ class Case:
 
     @property
     def blocks(self):
-        return [*spec.parse(self.network), Block(self.classes)]
+        return [*notation.parse(self.network), Block(self.classes)]
 
 
 # No number of outputs or inputs fits its words: groups and rows are left over everywhere.

@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
-from tb import accelerator_tb
-from tb.accelerator_bench import CONFIG
-from tb.accelerator_scenarios import SCENARIOS
+from tb.benches import accelerator_tb
+from tb.benches.accelerator_bench import CONFIG
+from tb.benches.accelerator_scenarios import SCENARIOS
 from tb.fault_table import markdown
 from tb.runner import run_tb
 
@@ -17,7 +17,7 @@ FAULTS = Path(__file__).parents[1] / "docs" / "faults.md"
 def test_accelerator(tmp_path):
     run_tb(
         accelerator_verilog(CONFIG),
-        "tb.accelerator_tb",
+        "tb.benches.accelerator_tb",
         tmp_path,
         tests=accelerator_tb.TESTS,
         seed=SEED,

@@ -6,8 +6,8 @@ import pytest
 
 from golden.config import ArrayConfig
 from synth.generate import array_verilog
-from tb import array_tb
-from tb.array_bench import variables
+from tb.benches import array_tb
+from tb.benches.array_bench import variables
 from tb.runner import run_tb
 
 SEED = int(os.environ.get("SPINTRIT_TB_SEED", "1"))
@@ -51,7 +51,7 @@ def named(config):
 def test_array(config, tmp_path):
     run_tb(
         array_verilog(config),
-        "tb.array_tb",
+        "tb.benches.array_tb",
         tmp_path,
         tests=array_tb.TESTS,
         seed=SEED,
@@ -63,7 +63,7 @@ def test_misspelt_test_case_is_an_error(tmp_path):
     with pytest.raises(AssertionError, match="tests ran, not 1"):
         run_tb(
             array_verilog(WIDTHS[-1]),
-            "tb.array_tb",
+            "tb.benches.array_tb",
             tmp_path,
             tests=1,
             seed=SEED,

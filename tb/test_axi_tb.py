@@ -8,11 +8,11 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import Out
 
 from golden.registers import PARAMETERS, by_name
-from hdl.axi import AxiLite
-from hdl.registers import RegisterFile
-from hdl.uart import UartBridge
+from hdl.bus.axi import AxiLite
+from hdl.bus.registers import RegisterFile
+from hdl.bus.uart import UartBridge
 from synth.generate import TOP_NAME, component_verilog
-from tb import axi_tb
+from tb.benches import axi_tb
 from tb.runner import run_tb
 from tb.test_lint import lint
 
@@ -66,4 +66,4 @@ def test_lint_is_clean(front, tmp_path):
 
 
 def test_axi(tmp_path):
-    run_tb(Registers(AxiLite()), "tb.axi_tb", tmp_path, tests=axi_tb.TESTS, seed=SEED)
+    run_tb(Registers(AxiLite()), "tb.benches.axi_tb", tmp_path, tests=axi_tb.TESTS, seed=SEED)

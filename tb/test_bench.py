@@ -7,27 +7,27 @@ import re
 import pytest
 
 from golden.config import ArrayConfig
-from spintrit import bench
+from spintrit.bench import rates
 
 
 @pytest.mark.verilator
 def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "100")
-    monkeypatch.setattr(bench, "DENSE", ((12,), "6FC"))
-    monkeypatch.setattr(bench, "CNN_SHAPE", (16, 16, 1))
-    monkeypatch.setattr(bench, "CNN_BATCH", 4)
-    monkeypatch.setattr(bench, "VGG_BATCH", 2)
-    monkeypatch.setattr(bench, "CHIP_ARRAY", ArrayConfig(rows=8, cols=8))
-    monkeypatch.setattr(bench, "CHIP_INPUTS", 8)
-    monkeypatch.setattr(bench, "CHIP_HIDDEN", 8)
-    monkeypatch.setattr(bench, "CHIP_BATCH", 4)
-    short = dataclasses.replace(bench.FULL, seconds=0.1, rounds=2, vectors=50)
-    monkeypatch.setattr(bench, "FULL", short)
+    monkeypatch.setattr(rates, "DENSE", ((12,), "6FC"))
+    monkeypatch.setattr(rates, "CNN_SHAPE", (16, 16, 1))
+    monkeypatch.setattr(rates, "CNN_BATCH", 4)
+    monkeypatch.setattr(rates, "VGG_BATCH", 2)
+    monkeypatch.setattr(rates, "CHIP_ARRAY", ArrayConfig(rows=8, cols=8))
+    monkeypatch.setattr(rates, "CHIP_INPUTS", 8)
+    monkeypatch.setattr(rates, "CHIP_HIDDEN", 8)
+    monkeypatch.setattr(rates, "CHIP_BATCH", 4)
+    short = dataclasses.replace(rates.FULL, seconds=0.1, rounds=2, vectors=50)
+    monkeypatch.setattr(rates, "FULL", short)
     arguments = argparse.Namespace(json=None, quick=False)
-    assert bench.main(arguments, ArrayConfig(rows=8, cols=8)) == 0
+    assert rates.main(arguments, ArrayConfig(rows=8, cols=8)) == 0
     shown = capsys.readouterr().out
-    for batch, optimiser, *_ in bench.DENSE_ROWS:
+    for batch, optimiser, *_ in rates.DENSE_ROWS:
         assert re.search(rf"│ +{batch} │ {optimiser}, [-.e\d to]+ │ +[\d,]+ │", shown), shown
     assert re.search(r"golden, numpy +│ +[\d,]+ │ +[\d.]+ │", shown), shown
     for driver in ("bare C++ Verilator loop", "library, from Python", "cocotb"):

@@ -5,23 +5,24 @@ import json
 import numpy as np
 import pytest
 
-from golden import protocol, serial, spec
 from golden.accel.compiler import Plan, Settings
 from golden.accel.driver import AcceleratorDriver, discover
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
-from golden.array import GoldenArray
-from golden.lockstep import LockstepArray
-from golden.protocol import HEADER, TRAILER, Cause, Op
-from golden.ptable import tanh_table
-from golden.spec import Block
-from golden.train import METRICS, WEIGHTS
+from golden.array import frames, serial
+from golden.array.frames import HEADER, TRAILER, Cause, Op
+from golden.array.golden import GoldenArray
+from golden.array.lockstep import LockstepArray
+from golden.network import notation
+from golden.network.notation import Block
+from golden.pulse.table import tanh_table
+from golden.train.trainer import METRICS, WEIGHTS
 from sim.uart import SerialBoard
-from spintrit import cli
-from spintrit.serial_array import BoardArray, SerialArray
-from spintrit.serial_array import discover as discover_array
-from spintrit.serial_port import SerialTransport
+from spintrit.board.array import BoardArray, SerialArray
+from spintrit.board.array import discover as discover_array
+from spintrit.board.port import SerialTransport
+from spintrit.cli import main as cli
 from synth.bitstream import build
 from synth.boards import Workload, board
 from tb import tiny
@@ -55,7 +56,7 @@ def test_training_step_of_the_accelerator_equals_the_twin(accelerator_port):
     line, config = SerialTransport(accelerator_port), ACCELERATOR.config()
     assert discover(line) == config
     block = LockstepAccelerator(GoldenAccelerator(config), AcceleratorDriver(config, line))
-    blocks = [*spec.parse(SMALL.network), Block(SMALL.classes)]
+    blocks = [*notation.parse(SMALL.network), Block(SMALL.classes)]
     plan = Plan(blocks, SMALL.inputs, config, SMALL.batch, Settings())
     network = ChipNetwork(block, plan, tanh_table(config.array), 3)
     rng = np.random.default_rng(2)
@@ -108,9 +109,9 @@ def test_network_that_is_too_large_for_the_array_is_told(line, tmp_path):
 def test_faults_of_a_frame_are_told_and_the_line_goes_on(line):
     config = ARRAY.config()
     array = SerialArray(config, line)
-    status = protocol.frame(config, protocol.control(HEADER, op=Op.STATUS))
-    short = protocol.frame(config, protocol.control(HEADER, op=Op.PROGRAM, first=0, count=2))
-    unknown = protocol.frame(config, protocol.control(HEADER, op=15))
+    status = frames.frame(config, frames.control(HEADER, op=Op.STATUS))
+    short = frames.frame(config, frames.control(HEADER, op=Op.PROGRAM, first=0, count=2))
+    unknown = frames.frame(config, frames.control(HEADER, op=15))
     for words, cause in (
         (short.ravel(), Cause.SHORT),
         (unknown.ravel(), Cause.OPCODE),
@@ -119,7 +120,7 @@ def test_faults_of_a_frame_are_told_and_the_line_goes_on(line):
         line.send(words)
         trailer = line.receive()
         assert len(trailer) == serial.TRAILER_PARTS
-        assert protocol.field(TRAILER, "cause", int(trailer[0])) == cause
+        assert frames.field(TRAILER, "cause", int(trailer[0])) == cause
         array.command(status, 0)
     with pytest.raises(RuntimeError, match=r"refused the write to register 0x08$"):
         line.write_register(8, 1)
@@ -152,7 +153,7 @@ def test_commands_tell_what_is_not_there(array_port, accelerator_port, tmp_path,
 
 def test_command_trains_with_the_array(array_port, tmp_path, monkeypatch, capsys):
     tiny_split = tiny.split(SMALL.inputs[0])
-    monkeypatch.setattr("spintrit.run.Source.load", lambda *_: tiny_split)
+    monkeypatch.setattr("spintrit.runs.run.Source.load", lambda *_: tiny_split)
     options = "--network 6FC --epochs 1 --batch 60 --code-bits 4 --draw-bits 8"
     summaries = {}
     for name, array in (("board", f"serial:{array_port}"), ("golden", "golden --no-counters")):

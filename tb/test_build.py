@@ -11,7 +11,7 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from golden.array import GoldenArray
+from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
 from sim import compiling, library
 from sim.array import RtlArray

@@ -8,18 +8,20 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from golden import files, protocol, spec
-from golden.array import GoldenArray
+from golden import files
+from golden.array import frames
+from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
-from golden.network import Network
-from golden.nonideal import NonIdealities
-from golden.ptable import tanh_table
-from golden.train import TrainConfig
-from golden.whole_bank import WholeBank
+from golden.device.nonideal import NonIdealities
+from golden.matrix.whole_bank import WholeBank
+from golden.network import notation
+from golden.network.network import Network
+from golden.pulse.table import tanh_table
+from golden.train.trainer import TrainConfig
 from sim import library
 from sim.array import RtlArray
-from spintrit import cli
-from spintrit.memory import words
+from spintrit.cli import main as cli
+from spintrit.runs.memory import words
 from synth.generate import array_verilog
 
 SMALL = ArrayConfig(rows=16, cols=16)
@@ -52,7 +54,7 @@ def run_of(folder, network, array, shape, bits=2):
     rng = np.random.default_rng(1)
     config = TrainConfig(network=network)
     pool = WholeBank(array, tanh_table(array), 0)
-    made = Network(pool, shape, spec.parse(config.network), 10, limit=2 ** (bits - 1) - 1)
+    made = Network(pool, shape, notation.parse(config.network), 10, limit=2 ** (bits - 1) - 1)
     made.initialise(rng, 0.6)
     arrays = made.weights()
     for layer in made.weighted:
@@ -80,7 +82,7 @@ def test_a_trained_dense_network(kind, tmp_path):
     assert result["accuracy"] == summary["test_accuracy"] > 0.3
     assert result["differences"] == 0
     # 64 x 32 in four parts of rows, 32 x 10 in two; 19 reads of each tile.
-    assert result["rtl_cycles"] == 300 * (4 * 32 + 2 * 10) + 19 * protocol.OVERHEAD * (4 * 2 + 3)
+    assert result["rtl_cycles"] == 300 * (4 * 32 + 2 * 10) + 19 * frames.OVERHEAD * (4 * 2 + 3)
     if kind == "rtl":
         assert result["scores_compared"] == 300 * 10
 
@@ -99,12 +101,12 @@ def test_a_small_convolutional_network(kind, bits, tmp_path):
 def test_an_image_through_mnist_cnn(tmp_path):
     data = images(tmp_path / "data", 28)
     array = ArrayConfig()
-    run = run_of(tmp_path / "run", spec.load("mnist-cnn")[0], array, (28, 28, 1))
+    run = run_of(tmp_path / "run", notation.load("mnist-cnn")[0], array, (28, 28, 1))
     result = evaluated(run, tmp_path / "x.json", f"--array rtl --data {data} --count 1")
     assert (result["arrays"], result["scores_compared"], result["differences"]) == (143, 10, 0)
     steps = 576 * 32 + 64 * 13 * 64 + 16 * 512 + 8 * 10
     tiles = 1 + 13 * 2 + 16 * 9 + 9  # of 64 columns from the 33rd of an array on: two or nine
-    assert result["rtl_cycles"] == steps + protocol.OVERHEAD * tiles
+    assert result["rtl_cycles"] == steps + frames.OVERHEAD * tiles
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,17 @@
-"""The tests of this folder notice a broken array: each fault of ``tb.faulty`` makes them fail."""
+"""The benches notice a broken array: each fault of ``tb.models.faulty`` makes them fail."""
 
 import re
 
 import pytest
 
-from golden.lockstep import Mismatch
-from golden.protocol import OVERHEAD
+from golden.array.frames import OVERHEAD
+from golden.array.lockstep import Mismatch
 from sim import library
 from synth.generate import TOP_NAME, FlatArray, component_verilog
-from tb import array_tb, faulty, tiny
-from tb.array_bench import variables
+from tb import tiny
+from tb.benches import array_tb
+from tb.benches.array_bench import variables
+from tb.models import faulty
 from tb.runner import run_tb
 
 # What the lock-step run tells of each fault, and a cocotb test that fails where that is run, too.
@@ -77,7 +79,7 @@ def test_bench_fails(fault, tmp_path):
     with pytest.raises(AssertionError, match="tests failed") as caught:
         run_tb(
             faulty.verilog(fault),
-            "tb.array_tb",
+            "tb.benches.array_tb",
             tmp_path,
             tests=array_tb.TESTS,
             seed=1,

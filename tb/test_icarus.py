@@ -7,21 +7,22 @@ import re
 import numpy as np
 import pytest
 
-from golden import protocol, spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.driver import AcceleratorDriver
 from golden.accel.interface import Space
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
+from golden.array import frames as protocol
+from golden.array.controller import GoldenController
+from golden.array.frames import TRAILER, Cause
 from golden.config import ArrayConfig
-from golden.controller import GoldenController
-from golden.protocol import TRAILER, Cause
-from golden.ptable import tanh_table
-from golden.spec import Block
+from golden.network import notation
+from golden.network.notation import Block
+from golden.pulse.table import tanh_table
 from synth.accelerator import accelerator_verilog
 from synth.generate import array_verilog
-from tb.array_stimulus import Stimulus
+from tb.benches.array_stimulus import Stimulus
 from tb.icarus import answers
 from tb.icarus_accelerator import IcarusTransport
 from tb.test_array_tb import named
@@ -83,7 +84,7 @@ def test_cells_come_up_with_given_values(config, icarus, tmp_path):
 
 def test_an_accelerator_of_unknown_state_equals_the_twin(icarus, tmp_path):
     """A step of training and a prediction; every memory word, cell, generator and counter."""
-    blocks, shape, batch = [*spec.parse("5FC"), Block(3)], (6,), 3
+    blocks, shape, batch = [*notation.parse("5FC"), Block(3)], (6,), 3
     config = sized(blocks, shape, ArrayConfig(rows=4, code_bits=2, draw_bits=8), 2, batch)
     rng = np.random.default_rng(4)
     with IcarusTransport(accelerator_verilog(config), tmp_path) as transport:

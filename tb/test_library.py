@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from golden import lfsr, protocol
-from golden.array import GoldenArray
+from golden.array import frames, lfsr
+from golden.array.frames import HEADER, TRAILER, Cause, Op
+from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
-from golden.protocol import HEADER, TRAILER, Cause, Op
-from golden.ptable import ProbabilityTable, tanh_table
+from golden.pulse.table import ProbabilityTable, tanh_table
 from sim.array import RtlArray
 from tb import tiny
-from tb.array_stimulus import Stimulus
+from tb.benches.array_stimulus import Stimulus
 from tb.test_array_tb import named
 
 SMALL = ArrayConfig(rows=2, cols=2, code_bits=2, draw_bits=8)
@@ -91,19 +91,19 @@ def test_malformed_frames_give_their_cause_and_the_array_goes_on():
     array, golden = RtlArray(SMALL), GoldenArray(SMALL)
     rng = np.random.default_rng(8)
     stimulus = Stimulus(SMALL, rng)
-    width = protocol.data_bits(SMALL)
-    status = protocol.frame(SMALL, protocol.control(HEADER, op=Op.STATUS))
+    width = frames.data_bits(SMALL)
+    status = frames.frame(SMALL, frames.control(HEADER, op=Op.STATUS))
     bits, u = rng.integers(0, 2, (2, 2, 2)), rng.integers(-1, 2, (3, 2))
     seen = set()
     for cause, frame in stimulus.malformed():
-        words = protocol.from_integers(frame, width)
+        words = frames.from_integers(frame, width)
         _, trailer = array.command(words, 300)
-        assert protocol.field(TRAILER, "cause", trailer) == cause
+        assert frames.field(TRAILER, "cause", trailer) == cause
         if cause is not Cause.NONE:
             with pytest.raises(RuntimeError, match=rf"error {cause.name} "):
                 array.read()
         _, trailer = array.command(status, 0)
-        assert protocol.field(TRAILER, "cause", trailer) == Cause.NONE  # read has cleared it
+        assert frames.field(TRAILER, "cause", trailer) == Cause.NONE  # read has cleared it
         for each in (array, golden):
             each.program(bits)
         assert (array.forward(u) == golden.forward(u)).all()
@@ -113,13 +113,13 @@ def test_malformed_frames_give_their_cause_and_the_array_goes_on():
 
 def test_error_does_not_stick_to_later_commands():
     array = RtlArray(SMALL)
-    frame = protocol.frame(SMALL, protocol.control(HEADER, op=15))
+    frame = frames.frame(SMALL, frames.control(HEADER, op=15))
     with pytest.raises(RuntimeError, match=r"^the array answered with error OPCODE "):
         array._run(frame)
     assert not array.read().any()
 
 
 def test_answer_longer_than_the_room_for_it_is_an_error():
-    frame = protocol.read_frame(SMALL, 0, 2)
+    frame = frames.read_frame(SMALL, 0, 2)
     with pytest.raises(RuntimeError, match="no answer or too long a one"):
         RtlArray(SMALL).command(frame, 0)

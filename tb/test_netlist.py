@@ -6,16 +6,17 @@ from functools import cache
 import pytest
 
 from golden.config import ArrayConfig
-from hdl.accumulator import RowAccumulator
-from hdl.dot import TernaryDot
-from hdl.lane import Lane
-from hdl.lfsr import Lfsr
+from hdl.array.lane import Lane
+from hdl.array.lfsr import Lfsr
+from hdl.lib.accumulator import RowAccumulator
+from hdl.lib.dot import TernaryDot
 from sim import library
-from synth import netlist
-from synth.equivalence import prove
 from synth.generate import TOP_NAME, component_verilog
-from tb import array_tb, memory_tb, tiny
-from tb.array_bench import variables
+from synth.netlist import netlist
+from synth.netlist.equivalence import prove
+from tb import tiny
+from tb.benches import array_tb, memory_tb
+from tb.benches.array_bench import variables
 from tb.runner import run_tb
 from tb.test_array_tb import SEED
 from tb.test_library import exercise
@@ -59,7 +60,7 @@ def test_netlist_equals_golden(name, tmp_path):
     made = verilog[: verilog.index("endmodule")]
     if name != "binary":
         assert re.search(rf"^  {BLOCK_RAM[target]} #\(", made, re.M), "cells are in a block RAM"
-    if target == ECP5:  # what of the netlist is ours: synth.pairs and synth.copies
+    if target == ECP5:  # what of the netlist is ours: synth.passes.pairs and synth.passes.copies
         assert shared_tables(made) == config.rows
         assert made.count("  DP16KD #(") == config.rows + (name != "binary")
         assert re.search(r"^  \) \\\S+_copy1 ", made, re.M)
@@ -97,7 +98,7 @@ def train(rule, path, folder):
 def test_bench_on_the_netlist(config, target, tmp_path):
     run_tb(
         framed(text(config, target)),
-        "tb.array_tb",
+        "tb.benches.array_tb",
         tmp_path,
         tests=array_tb.TESTS,
         seed=SEED,
@@ -150,7 +151,7 @@ def test_block_ram_of_an_ecp5(registered, tmp_path):
     assert ("TRELLIS_FF" in made) != registered
     run_tb(
         netlist.with_models(made, ECP5),
-        "tb.memory_tb",
+        "tb.benches.memory_tb",
         tmp_path,
         tests=1,
         seed=SEED,
@@ -164,7 +165,7 @@ def test_reset_that_the_block_ram_has_no_model_of(tmp_path):
     made = netlist.with_models(component_verilog(memory_tb.ResetRegisters(), "registers"), ECP5)
     run_tb(
         made,
-        "tb.memory_tb",
+        "tb.benches.memory_tb",
         tmp_path,
         tests=1,
         seed=SEED,

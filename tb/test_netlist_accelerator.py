@@ -12,16 +12,16 @@ from hdl.accel.divider import Divider
 from hdl.accel.requantise import Requantise
 from hdl.accel.sequencer import Sequencer
 from hdl.accel.totals import Totals
-from hdl.axi import AxiLite
-from hdl.uart import UartBridge
+from hdl.bus.axi import AxiLite
+from hdl.bus.uart import UartBridge
 from sim import accelerator, library
 from sim.accelerator import RtlAccelerator
 from sim.toolchain import ToolError
-from synth import netlist
 from synth.accelerator import ACCELERATOR_NAME
-from synth.equivalence import prove
 from synth.generate import TOP_NAME, component_verilog
-from tb import mult_tb, uart_tb
+from synth.netlist import netlist
+from synth.netlist.equivalence import prove
+from tb.benches import mult_tb, uart_tb
 from tb.runner import run_tb
 from tb.test_accelerator import Case, around, train
 from tb.test_array_tb import SEED
@@ -54,7 +54,7 @@ def test_multiplier_of_an_ecp5(tmp_path):
     """Ours is the model of it, so it is tested with operands of all signs."""
     made = component_verilog(mult_tb.Multipliers(), "multipliers")
     text = netlist.with_models(made, ECP5)
-    run_tb(text, "tb.mult_tb", tmp_path, tests=1, seed=SEED, top="multipliers")
+    run_tb(text, "tb.benches.mult_tb", tmp_path, tests=1, seed=SEED, top="multipliers")
 
 
 CELL = "module top;\n  {cell} #({parameters}) cell_i ();\nendmodule\n"
@@ -119,4 +119,4 @@ def test_serial_line(tmp_path):
     bridge = UartBridge(uart_tb.DIVISOR, pause_bits=uart_tb.PAUSE_BITS)
     made = netlist.component_netlist(Registers(bridge), TOP_NAME, ECP5)
     text = framed(netlist.with_models(made, ECP5))
-    run_tb(text, "tb.uart_tb", tmp_path, tests=uart_tb.TESTS, seed=SEED)
+    run_tb(text, "tb.benches.uart_tb", tmp_path, tests=uart_tb.TESTS, seed=SEED)

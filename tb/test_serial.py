@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from golden import spec
 from golden.accel.compiler import Plan, Settings, sized
 from golden.accel.driver import AcceleratorDriver, discover
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
 from golden.config import ArrayConfig
-from golden.ptable import tanh_table
+from golden.network import notation
+from golden.network.notation import Block
+from golden.pulse.table import tanh_table
 from golden.registers import by_name
-from golden.spec import Block
 from sim.uart import SerialBoard
-from spintrit.serial_port import LONGEST_PACKET, SerialTransport
+from spintrit.board.port import LONGEST_PACKET, SerialTransport
 
-BLOCKS = [*spec.parse("5FC"), Block(3)]
+BLOCKS = [*notation.parse("5FC"), Block(3)]
 SHAPE, BATCH = (6,), 3
 CONFIG = sized(BLOCKS, SHAPE, ArrayConfig(rows=4, code_bits=2, draw_bits=8), 2, BATCH)
 

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from golden.config import ArrayConfig
-from hdl.array import SynapseArray
-from hdl.dot import TernaryDot
+from hdl.array.synapse_array import SynapseArray
+from hdl.lib.dot import TernaryDot
 from synth import flow
 from synth.harness import Harness
 from synth.targets import TARGETS, target

@@ -3,8 +3,8 @@
 import pytest
 
 from golden.config import ArrayConfig
-from golden.train import CHECKPOINT, METRICS, WEIGHTS
-from golden.trainlog import Log
+from golden.train.log import Log
+from golden.train.trainer import CHECKPOINT, METRICS, WEIGHTS
 from sim.array import RtlArray
 from tb import tiny
 

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
-from golden.array import GoldenArray
-from golden.cells import Cells
-from golden.coder import IDEAL
+from golden.array.golden import GoldenArray
+from golden.array.lockstep import LockstepArray
 from golden.config import ArrayConfig
 from golden.data import Split
-from golden.lockstep import LockstepArray
+from golden.pulse.design import IDEAL
 from golden.targets import Arrays, Target
-from golden.train import TrainConfig, Trainer
-from golden.trainlog import Log
+from golden.train.cells import Cells
+from golden.train.log import Log
+from golden.train.trainer import TrainConfig, Trainer
 from sim.array import RtlArray
 
 INPUTS, CLASSES = 12, 3

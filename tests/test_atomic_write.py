@@ -11,7 +11,7 @@ import pytest
 from training import trainer
 
 from golden import files
-from golden.train import METRICS
+from golden.train.trainer import METRICS
 
 
 def test_only_regular_files_are_replaced(tmp_path):

@@ -8,30 +8,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden import energy, lfsr, protocol, spec
 from golden.accel import compiler, timing
 from golden.accel.compiler import Plan, Settings
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Space
 from golden.accel.program import Code, Instruction
 from golden.accel.twin import GoldenAccelerator
-from golden.array import GoldenArray
-from golden.coder import CoderConfig
+from golden.array import frames, lfsr
+from golden.array.analog import converted
+from golden.array.frames import Op
+from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
-from golden.costs import load as load_costs
 from golden.data import Split
 from golden.data.pixels import quantise
-from golden.device import load
-from golden.matrix import ArrayBank
-from golden.nonideal import NonIdealities
-from golden.optim import exponential_decay
-from golden.protocol import Op
-from golden.ptable import tanh_table
-from golden.reading import converted
-from golden.spec import Block
+from golden.device.junction import load
+from golden.device.nonideal import NonIdealities
+from golden.energy import model
+from golden.energy.costs import load as load_costs
+from golden.matrix.tiled import ArrayBank
+from golden.matrix.whole_bank import WholeBank
+from golden.network import notation
+from golden.network.notation import Block
+from golden.network.optim import exponential_decay
+from golden.pulse.design import CoderConfig
+from golden.pulse.table import tanh_table
 from golden.targets import Golden, OnChip
-from golden.trainconfig import TrainConfig
-from golden.whole_bank import WholeBank
+from golden.train.config import TrainConfig
 
 TYPES = [np.dtype(f"{kind}{size}").type for kind in "iu" for size in (1, 2, 4, 8)]
 SAMPLES = {
@@ -176,15 +178,15 @@ CALLS = {
     "steering": lambda n: lfsr.injections(
         lfsr.stream_states(0, 0, 1), lfsr.stream_states(1, 0, 1), n(16)
     ),
-    "cycles": lambda n: protocol.cycles(Op.FORWARD, ARRAY, n(120), n(120)),
-    "frame": lambda n: protocol.read_frame(ARRAY, n(100), n(120)),
+    "cycles": lambda n: frames.cycles(Op.FORWARD, ARRAY, n(120), n(120)),
+    "frame": lambda n: frames.read_frame(ARRAY, n(100), n(120)),
     "converted": lambda n: converted(np.linspace(-64, 64, 9), 1, 64, n(9), 0.0),
-    "shapes": lambda n: spec.shapes([Block(n(100), n(3))], (n(120), n(120), n(100))),
-    "matrices": lambda n: spec.matrices([Block(n(100), n(3))], (n(120), n(120), n(100))),
+    "shapes": lambda n: notation.shapes([Block(n(100), n(3))], (n(120), n(120), n(100))),
+    "matrices": lambda n: notation.matrices([Block(n(100), n(3))], (n(120), n(120), n(100))),
     "pixels": lambda n: quantise(np.arange(256, dtype=np.uint8), n(8)),
     "rate": lambda n: exponential_decay(0.1, 0.01, n(100), n(120)),
     "conversion": lambda n: load_costs().conversion_j(n(20)),
-    "timing": lambda n: energy.timing(load("default"), ARRAY, load_costs(), 1e-9, [n(100)]),
+    "timing": lambda n: model.timing(load("default"), ARRAY, load_costs(), 1e-9, [n(100)]),
     "instruction": lambda n: asdict(timing.cycles(
         Instruction(code=Code.BACKWARD, in_height=n(120)), n(120), AcceleratorConfig())),
     "sized": lambda n: compiler.sized(

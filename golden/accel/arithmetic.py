@@ -4,15 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from golden.accel.config import (
-    CHANGE_FRACTION,
-    ERROR_LIMIT,
-    FRACTION,
-    OFFSET_BITS,
-    OFFSET_FRACTION,
-)
+from golden.accel.config import CHANGE_FRACTION, ERROR_LIMIT, FRACTION, OFFSET_BITS, OFFSET_FRACTION
 from golden.config import ArrayConfig
-from golden.ptable import code_values
+from golden.pulse.table import code_values
 
 
 class Bounds(NamedTuple):

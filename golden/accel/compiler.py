@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checks, spec
+from golden import checks
 from golden.accel import arithmetic
 from golden.accel.config import (
     ADDRESS_BITS,
@@ -21,14 +21,15 @@ from golden.accel.config import (
 )
 from golden.accel.program import LIMITS, WORDS, Code, Instruction
 from golden.config import ArrayConfig
-from golden.layers import DEVIATION, MOST_SIZE
-from golden.optim import LEAST_RATE, MOST_DEAD_ZONE, tail_rms
-from golden.spec import Block
+from golden.network import notation
+from golden.network.layers import DEVIATION, MOST_SIZE
+from golden.network.notation import Block
+from golden.network.optim import LEAST_RATE, MOST_DEAD_ZONE, tail_rms
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a program needs to know of training: see ``golden.train.TrainConfig``.
+    """What a program needs to know of training: see ``golden.train.trainer.TrainConfig``.
 
     ``learn`` is the instructions' own (see ``golden.accel.program``); ``gain`` the spread of the
     scores over that of their targets; ``adc`` where converters saturate, 0 nowhere.
@@ -276,7 +277,7 @@ def _place(
     tiles, batch = checks.integer("tiles", tiles, 1), checks.integer("batch", batch, 1)
     if not 1 <= len(blocks) <= STATES:
         raise ValueError(f"network must have 1 to {STATES} layers, not {len(blocks)}")
-    shapes = spec.shapes(blocks, _flat(blocks, shape))
+    shapes = notation.shapes(blocks, _flat(blocks, shape))
     images = [tuple(each) if len(each) == 3 else (1, 1, *each) for each in shapes]
     layers: list[Layer] = []
     cells = base = errors = thresholds = 0

@@ -4,14 +4,14 @@ from collections import deque
 
 import numpy as np
 
-from golden import protocol
 from golden.accel import packets
 from golden.accel.driver import constants
 from golden.accel.interface import ProgramError, Space
 from golden.accel.packets import HEADER, RANGE, PacketOp
 from golden.accel.transport import Transport
 from golden.accel.twin import GoldenAccelerator
-from golden.controller import GoldenController
+from golden.array import frames
+from golden.array.controller import GoldenController
 from golden.registers import COUNTERS, FIXED, REGISTERS, Fault, Register, by_name
 
 _REGISTERS = by_name()
@@ -40,7 +40,7 @@ class AcceleratorController(Transport):
 
     References
     ----------
-    Hardware twins: ``hdl.accel.packets.Packets``, ``hdl.registers.RegisterFile``.
+    Hardware twins: ``hdl.accel.packets.Packets``, ``hdl.bus.registers.RegisterFile``.
     """
 
     def __init__(self, chip: GoldenAccelerator):
@@ -147,7 +147,7 @@ class AcceleratorController(Transport):
 
     def send(self, words: np.ndarray) -> None:
         first, *rest = np.asarray(words, np.uint32).tolist()
-        op, space = (protocol.field(HEADER, name, first) for name in ("op", "space"))
+        op, space = (frames.field(HEADER, name, first) for name in ("op", "space"))
         fault = self._packet_fault(op, space, rest)
         if not fault and op == PacketOp.FRAME:
             self._frame(space, rest)
@@ -171,7 +171,7 @@ class AcceleratorController(Transport):
             return Fault.SHORT
         if op == PacketOp.FRAME:
             return Fault.NONE
-        first, count = (protocol.field(RANGE, name, rest[0]) for name in ("first", "count"))
+        first, count = (frames.field(RANGE, name, rest[0]) for name in ("first", "count"))
         if not count or first + count > packets.space_words(config)[Space(space)][0]:
             return Fault.RANGE
         if op == PacketOp.READ:
@@ -184,12 +184,12 @@ class AcceleratorController(Transport):
         self, op: int, space: int, fault: Fault = Fault.NONE, words: np.ndarray | None = None
     ) -> None:
         data = [] if words is None else words.ravel().tolist()
-        self.answers.append([protocol.control(HEADER, op=op, space=space, fault=fault), *data])
+        self.answers.append([frames.control(HEADER, op=op, space=space, fault=fault), *data])
 
     def _write(self, space: Space, rest: list[int]) -> Fault:
         """Write the complete words that were announced; the fault that is found then."""
         config, chip = self.chip.config, self.chip
-        first, count = (protocol.field(RANGE, name, rest[0]) for name in ("first", "count"))
+        first, count = (frames.field(RANGE, name, rest[0]) for name in ("first", "count"))
         bits = packets.space_words(config)[space][1]
         size = -(-bits // 32)
         words = np.array(rest[1:], np.uint32)
@@ -213,7 +213,7 @@ class AcceleratorController(Transport):
         return fault
 
     def _read(self, space: Space, place: int) -> None:
-        first, count = (protocol.field(RANGE, name, place) for name in ("first", "count"))
+        first, count = (frames.field(RANGE, name, place) for name in ("first", "count"))
         chip = self.chip
         if space is Space.GENERATORS:
             values = chip.generators()[first : first + count]
@@ -225,17 +225,17 @@ class AcceleratorController(Transport):
     def _frame(self, number: int, parts: list[int]) -> None:
         """A frame for a tile; the tile takes a word that is cut short for a whole one."""
         array = self.chip.config.array
-        what = protocol.control(HEADER, op=PacketOp.FRAME, space=number)
-        width = protocol.data_bits(array)
+        what = frames.control(HEADER, op=PacketOp.FRAME, space=number)
+        width = frames.data_bits(array)
         size = -(-width // 32)
         missing = -len(parts) % size
         if missing:
             self.note(Fault.SHORT, what)
         words = np.array([*parts, *[0] * missing], np.uint32).reshape(-1, size)
         mask = (1 << width) - 1
-        frame = [word & mask for word in protocol.to_integers(words)]
+        frame = [word & mask for word in frames.to_integers(words)]
         answer = self._tiles[number].answer(frame).words
-        if protocol.field(protocol.TRAILER, "cause", answer[-1]):
+        if frames.field(frames.TRAILER, "cause", answer[-1]):
             self.note(Fault.FRAME, what)
-        result = protocol.from_integers(answer, protocol.result_bits(array))
+        result = frames.from_integers(answer, frames.result_bits(array))
         self._answer(PacketOp.FRAME, number, words=result)

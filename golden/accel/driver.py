@@ -2,16 +2,17 @@
 
 import numpy as np
 
-from golden import checks, protocol
+from golden import checks
 from golden.accel import packets
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
 from golden.accel.packets import HEADER, PacketOp
 from golden.accel.transport import Transport
-from golden.array import SynapseArray
+from golden.array import frames
+from golden.array.driver import FramedArray
+from golden.array.frames import Op
+from golden.array.golden import SynapseArray
 from golden.config import ArrayConfig
-from golden.framed import FramedArray
-from golden.protocol import Op
 from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 
 _REGISTERS = by_name()
@@ -30,7 +31,7 @@ def _answer(transport: Transport, op: PacketOp) -> np.ndarray:
     receive = transport.receive_results if op is PacketOp.RUN else transport.receive
     while True:
         words = receive()
-        found = protocol.field(HEADER, "op", int(words[0]))
+        found = frames.field(HEADER, "op", int(words[0]))
         if found == op:
             return words
         if found != PacketOp.RUN:
@@ -47,8 +48,8 @@ class TileArray(FramedArray):
     def command(self, frame: np.ndarray, results: int) -> tuple[np.ndarray, int]:
         self._transport.send(packets.frame(self._number, frame))
         answer = _answer(self._transport, PacketOp.FRAME)
-        parts = -(-protocol.result_bits(self.config) // 32)
-        fault = protocol.field(HEADER, "fault", int(answer[0]))
+        parts = -(-frames.result_bits(self.config) // 32)
+        fault = frames.field(HEADER, "fault", int(answer[0]))
         if fault:
             _control(self._transport, clear=1)
             raise RuntimeError(f"tile {self._number}: {FAULT_TEXTS[Fault(fault)]}")
@@ -57,18 +58,18 @@ class TileArray(FramedArray):
             raise RuntimeError(f"tile {self._number} answered with {len(answer)} words")
         words = answer[1:].reshape(count, parts)
         trailer = int(words[-1, 0]) | int(words[-1, 1]) << 32
-        if protocol.field(protocol.TRAILER, "cause", trailer):
+        if frames.field(frames.TRAILER, "cause", trailer):
             _control(self._transport, clear=1)
         self._count_cycles(frame, words)
         return words[:-1], trailer
 
     def _count_cycles(self, frame: np.ndarray, words: np.ndarray) -> None:
         header = int(frame[0, 0]) | int(frame[0, 1]) << 32
-        op = Op(protocol.field(protocol.HEADER, "op", header))
-        count = protocol.field(protocol.HEADER, "count", header)
+        op = Op(frames.field(frames.HEADER, "op", header))
+        count = frames.field(frames.HEADER, "count", header)
         data = len(frame) - 1
         batch = data // count if op is Op.BACKWARD else data
-        self.counters.cycles += protocol.cycles(op, self.config, count, batch)
+        self.counters.cycles += frames.cycles(op, self.config, count, batch)
 
 
 class AcceleratorDriver(Accelerator):
@@ -152,7 +153,7 @@ class AcceleratorDriver(Accelerator):
             self.transport.write_register(_REGISTERS[name].address, value)
         _control(self.transport, start=1, clear=1)
         answer = _answer(self.transport, PacketOp.RUN)
-        fault = Fault(protocol.field(HEADER, "fault", int(answer[0])))
+        fault = Fault(frames.field(HEADER, "fault", int(answer[0])))
         if fault:
             _, where = self.status()
             _control(self.transport, clear=1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from golden import checks, lfsr
+from golden import checks
 from golden.accel.config import (
     ERROR_LIMIT,
     OFFSET_BITS,
@@ -19,7 +19,8 @@ from golden.accel.config import (
 )
 from golden.accel.program import Code
 from golden.accel.timing import Cycles
-from golden.array import SynapseArray
+from golden.array import lfsr
+from golden.array.golden import SynapseArray
 
 
 class Space(IntEnum):

@@ -6,7 +6,7 @@ import numpy as np
 
 from golden import checks
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
-from golden.lockstep import LockstepArray, Mismatch, compare
+from golden.array.lockstep import LockstepArray, Mismatch, compare
 
 # What the indices of a space's values are.
 _AXES = {

@@ -10,11 +10,11 @@ from golden.accel.config import OFFSET_BITS, SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
 from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
-from golden.array import SynapseArray
+from golden.array.golden import SynapseArray
 from golden.config import ArrayConfig
-from golden.ptable import ProbabilityTable
-from golden.reads import Reads
-from golden.synapse_network import Step, SynapseNetwork
+from golden.matrix.reads import Reads
+from golden.network.synapse_network import Step, SynapseNetwork
+from golden.pulse.table import ProbabilityTable
 
 
 class ChipMatrix:
@@ -22,7 +22,7 @@ class ChipMatrix:
 
     Attributes
     ----------
-    reads : golden.reads.Reads or None
+    reads : golden.matrix.reads.Reads or None
         Counts the reads of its cells, if there is one.
     """
 
@@ -59,7 +59,7 @@ class ChipMatrix:
 
     def age(self, thresholds: np.ndarray) -> int:
         """Let cells switch as reading or time makes them, by thresholds as for
-        ``golden.array.SynapseArray.age``. Returns cells switched."""
+        ``golden.array.golden.SynapseArray.age``. Returns cells switched."""
         form = self._layer.form
         tiles = map(self._accelerator.tile, range(self._accelerator.config.tiles))
         return sum(tile.age(thresholds, form.cells, form.taps * form.groups) for tile in tiles)
@@ -107,7 +107,7 @@ class ChipNetwork(SynapseNetwork):
     plan : Plan
     table : ProbabilityTable
     seed : int
-        Tile k gets the streams of array k (see ``golden.matrix.ArrayBank``), the coders those
+        Tile k gets the streams of array k (see ``golden.matrix.tiled.ArrayBank``), the coders those
         behind the last.
 
     Raises

@@ -23,17 +23,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from golden import protocol
-from golden.accel.config import (
-    OFFSET_BITS,
-    STATES,
-    THRESHOLD_BITS,
-    WINDOW_BITS,
-    AcceleratorConfig,
-)
+from golden.accel.config import OFFSET_BITS, STATES, THRESHOLD_BITS, WINDOW_BITS, AcceleratorConfig
 from golden.accel.interface import Space
+from golden.array import frames
+from golden.array.lfsr import STATE_BITS
 from golden.codes import TRIT_BITS, trit_planes
-from golden.lfsr import STATE_BITS
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
 RANGE = {"first": (0, 16), "count": (16, 16)}
@@ -71,12 +65,12 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
     """The 32-bit words of a space's values, (count, words)."""
     bits = space_words(config)[space][1]
     if space is Space.ACTIVATIONS:
-        return protocol.to_words(trit_planes(values), bits)
+        return frames.to_words(trit_planes(values), bits)
     if space is Space.ERRORS:
-        return protocol.to_words(protocol.to_bits(values, 8), bits)
+        return frames.to_words(frames.to_bits(values, 8), bits)
     if space is Space.WINDOWS:
-        planes = protocol.to_bits(values, WINDOW_BITS).swapaxes(1, 2)
-        return protocol.to_words(planes, bits)
+        planes = frames.to_bits(values, WINDOW_BITS).swapaxes(1, 2)
+        return frames.to_words(planes, bits)
     if space is Space.THRESHOLDS:
         upper, lower, turned, offset = (values[..., i].astype(np.int64) for i in range(4))
         words = [upper & _MASK | turned << TURNED, lower & _MASK, offset & _OFFSET_MASK]
@@ -92,14 +86,14 @@ def from_words(space: Space, words: np.ndarray, config: AcceleratorConfig) -> np
     """A space's values, as ``to_words`` takes them, of its words."""
     rows = config.array.rows
     if space is Space.ACTIVATIONS:
-        bits = protocol.from_words(words, 2, rows).astype(np.int8)
+        bits = frames.from_words(words, 2, rows).astype(np.int8)
         return bits[:, 0] * (1 - 2 * bits[:, 1])
     if space is Space.ERRORS:
-        bits = protocol.from_words(words, rows, 8)
-        return protocol.from_bits(bits, signed=True).astype(np.int8)
+        bits = frames.from_words(words, rows, 8)
+        return frames.from_bits(bits, signed=True).astype(np.int8)
     if space is Space.WINDOWS:
-        bits = protocol.from_words(words, WINDOW_BITS, rows).swapaxes(1, 2)
-        return protocol.from_bits(bits, signed=False).astype(np.uint8)
+        bits = frames.from_words(words, WINDOW_BITS, rows).swapaxes(1, 2)
+        return frames.from_bits(bits, signed=False).astype(np.uint8)
     if space is Space.THRESHOLDS:
         upper, lower, offset = words.reshape(len(words), config.tiles, 3).astype(np.int64).T
         parts = [
@@ -129,19 +123,19 @@ def results_of(words: np.ndarray) -> np.ndarray:
 
 def write(space: Space, first: int, values: np.ndarray, config: AcceleratorConfig) -> np.ndarray:
     """A WRITE packet."""
-    head = protocol.control(HEADER, op=PacketOp.WRITE, space=space)
-    place = protocol.control(RANGE, first=first, count=len(values))
+    head = frames.control(HEADER, op=PacketOp.WRITE, space=space)
+    place = frames.control(RANGE, first=first, count=len(values))
     words = to_words(space, values, config).ravel()
     return np.concatenate([np.array([head, place], np.uint32), words.astype(np.uint32)])
 
 
 def read(space: Space, first: int, count: int) -> np.ndarray:
     """A READ packet."""
-    head = protocol.control(HEADER, op=PacketOp.READ, space=space)
-    return np.array([head, protocol.control(RANGE, first=first, count=count)], np.uint32)
+    head = frames.control(HEADER, op=PacketOp.READ, space=space)
+    return np.array([head, frames.control(RANGE, first=first, count=count)], np.uint32)
 
 
 def frame(tile: int, words: np.ndarray) -> np.ndarray:
-    """A FRAME packet of a frame's words (n, ...) (see ``golden.protocol``)."""
-    head = protocol.control(HEADER, op=PacketOp.FRAME, space=tile)
+    """A FRAME packet of a frame's words (n, ...) (see ``golden.array.frames``)."""
+    head = frames.control(HEADER, op=PacketOp.FRAME, space=tile)
     return np.concatenate([np.array([head], np.uint32), words.astype(np.uint32).ravel()])

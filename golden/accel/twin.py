@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden import checks, lfsr
+from golden import checks
 from golden.accel import arithmetic, timing
 from golden.accel.config import (
     AVERAGE_SHIFT,
@@ -22,7 +22,8 @@ from golden.accel.config import (
 )
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
 from golden.accel.program import WORDS, Code, Instruction
-from golden.array import GoldenArray
+from golden.array import lfsr
+from golden.array.golden import GoldenArray
 
 _TOP = (1 << SCORE_BITS - 1) - 1
 
@@ -32,7 +33,7 @@ class GoldenAccelerator(Accelerator):
 
     References
     ----------
-    Hardware twin: ``hdl.accel.core.AcceleratorCore``.
+    Hardware twin: ``hdl.accel.accelerator_core.AcceleratorCore``.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -8,7 +8,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.accel.program import Code
 from hdl.accel.layouts import PLACE_BITS, instruction_layout
 from hdl.accel.loops import ADDRESS_BITS, Loops
-from hdl.lint import unused
+from hdl.lib.lint import unused
 
 _LEVELS = 8
 # The loop level that counts column groups, by instruction.

@@ -3,13 +3,7 @@
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data
 
-from golden.accel.config import (
-    OFFSET_BITS,
-    SCORE_BITS,
-    THRESHOLD_BITS,
-    TOTAL_BITS,
-    WINDOW_BITS,
-)
+from golden.accel.config import OFFSET_BITS, SCORE_BITS, THRESHOLD_BITS, TOTAL_BITS, WINDOW_BITS
 from golden.accel.packets import THRESHOLD_WORD, TURNED
 from golden.accel.program import FIELDS, WORDS
 

@@ -4,15 +4,15 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import protocol
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
+from golden.array import frames as protocol
 from golden.registers import Fault
-from hdl.accel.core import PART, PART_BITS, host_port, part_of
+from hdl.accel.accelerator_core import PART, PART_BITS, host_port, part_of
 from hdl.accel.loops import lookup
-from hdl.controller import word_layout
-from hdl.lint import unused
+from hdl.array.controller import word_layout
+from hdl.lib.lint import unused
 
 WORD = word_layout(32)
 _HEADER = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in HEADER.items()})

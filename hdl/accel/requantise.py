@@ -5,8 +5,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.accel.config import ERROR_LIMIT, MOST_PARTS, AcceleratorConfig
-from hdl.count import adder_tree
-from hdl.delay import delayed
+from hdl.lib.adders import adder_tree
+from hdl.lib.delay import delayed
 
 _BITS = ERROR_LIMIT.bit_length() + 1
 

@@ -4,11 +4,11 @@ from amaranth.hdl import Module, Mux
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden import protocol
+from golden.array import frames
 from golden.config import ArrayConfig
-from hdl.array import SynapseArray
-from hdl.controller import Controller, word_layout
-from hdl.port import array_port
+from hdl.array.controller import Controller, word_layout
+from hdl.array.port import array_port
+from hdl.array.synapse_array import SynapseArray
 
 
 class Tile(wiring.Component):
@@ -17,7 +17,7 @@ class Tile(wiring.Component):
     Members
     -------
     i, o : In, Out(stream)
-        Command and result frames, see ``golden.protocol``.
+        Command and result frames, see ``golden.array.frames``.
     running : In(1)
         The array is the engines', not the controller's.
     port : In(array_port)
@@ -28,8 +28,8 @@ class Tile(wiring.Component):
         self._config = config
         super().__init__(
             {
-                "i": In(stream.Signature(word_layout(protocol.data_bits(config)))),
-                "o": Out(stream.Signature(word_layout(protocol.result_bits(config)))),
+                "i": In(stream.Signature(word_layout(frames.data_bits(config)))),
+                "o": Out(stream.Signature(word_layout(frames.result_bits(config)))),
                 "running": In(1),
                 "port": In(array_port(config)),
             }

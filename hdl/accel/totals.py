@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accel.config import TOTAL_BITS, AcceleratorConfig
 from hdl.accel.issue import marks_layout
 from hdl.accel.layouts import total_layout
-from hdl.lint import unused
+from hdl.lib.lint import unused
 
 
 class Totals(wiring.Component):

@@ -1,0 +1,1 @@
+"""One synapse array: its interface, the golden model, its command frames and their drivers."""

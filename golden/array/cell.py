@@ -1,0 +1,149 @@
+"""The synapse under update pulses: which cell gets which pulse, and whether it switches.
+
+"Up" drives m1 to P and m2 to AP, "down" the reverse, so one cell is always driven to P and the
+other to AP; a pulse acts only on a cell that is not yet in its target state. The draw belongs to
+the direction, not to the cell: draw ``AP_TO_P`` decides the cell that is driven to P.
+
+Exact rule (knows w, not which zero it is): at w = 0 both cells, of which one is to switch, get the
+full pulse if |kappa| >= 1, else the code's. At the far bound both are to switch and the one driven
+to P is first: |kappa| = 2, both full; 1, first full, second the code's; 0, first the code's, second
+none, so that one step from a bound ends in the weak zero 0w = (P, P). At the near bound no pulse.
+Blind rule: both cells always get the same pulse, full if |kappa| >= 1, else the code's.
+
+A binary synapse has one rule, which needs no reading: its only cell always gets the pulse.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from golden import checks
+from golden.codes import AP_TO_P
+from golden.config import ArrayConfig
+
+
+class Pulses(NamedTuple):
+    """What an update sends to synapses of any shape (...).
+
+    ``up``: the way that the weight is to go, bool (...). By direction, ``AP_TO_P`` and ``P_TO_AP``:
+    ``code``, the pulse code, 0 if there is no pulse, integer (..., 2); ``idle``, the cell so driven
+    is in its target state already, bool (..., 2).
+    """
+
+    up: np.ndarray
+    code: np.ndarray
+    idle: np.ndarray
+
+
+def check_pulses(
+    config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, shape: tuple[int | None, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """``kappa`` and ``code`` of an update as int8 and int16, of ``shape``, checked."""
+    limit = config.max_kappa
+    kappa = checks.integers("kappa", kappa, shape, -limit, limit).astype(np.int8)
+    limit = config.codes - 1
+    code = checks.integers("code", code, kappa.shape, -limit, limit).astype(np.int16)
+    opposed = kappa * code < 0
+    if opposed.any():
+        index = np.unravel_index(int(np.argmax(opposed)), opposed.shape)
+        where = ", ".join(str(int(i)) for i in index)
+        raise ValueError(
+            f"code[{where}] must not be of the other sign than kappa = {kappa[index]}, "
+            f"not {code[index]}"
+        )
+    return kappa, code
+
+
+def pulses(
+    bits: np.ndarray, kappa: np.ndarray, code: np.ndarray, full: int, *, blind: bool
+) -> Pulses:
+    """Which pulse each cell gets.
+
+    Parameters
+    ----------
+    bits : ndarray of shape (..., cells), bool
+        True is P. Two cells a synapse (ternary) or one (binary).
+    kappa, code : ndarray of shape (...), signed integer
+        Of one sign; |kappa| <= 2, |code| <= ``full``.
+    full : int
+        The code of the full pulse.
+    blind : bool
+        The blind rule; a binary synapse has but one.
+    """
+    up = (kappa > 0) | (code > 0)
+    steps = np.abs(kappa)
+    pulse = np.abs(code)
+    first = np.where(steps >= 1, full, pulse)
+    if bits.shape[-1] == 1:
+        to_p = to_ap = bits[..., 0]
+        first, second = np.where(up, first, 0), np.where(up, 0, first)
+    else:
+        to_p = np.where(up, bits[..., 0], bits[..., 1])
+        to_ap = np.where(up, bits[..., 1], bits[..., 0])
+        second = first
+        if not blind:
+            second_of_two = np.where(steps >= 2, full, np.where(steps == 1, pulse, 0))
+            first = np.where(to_p & ~to_ap, 0, first)
+            second = np.where(~to_p & to_ap, second_of_two, first)
+    code = np.empty((*first.shape, 2), first.dtype)
+    code[..., 0], code[..., 1] = first, second
+    idle = np.empty(code.shape, bool)
+    idle[..., 0], idle[..., 1] = to_p, ~to_ap
+    return Pulses(up, code, idle)
+
+
+def within_reach(
+    kappa: np.ndarray, code: np.ndarray, draws: np.ndarray, thresholds: np.ndarray
+) -> np.ndarray:
+    """Which synapses have a draw below the highest threshold up to their longest pulse, bool (...).
+
+    No other can switch, whatever its state, its variants and the rule: a short cut, since pulses
+    are mostly short. Arguments as for ``pulses`` and ``switch``.
+    """
+    longest = np.where(kappa != 0, thresholds.shape[1] - 1, np.abs(code))
+    highest = np.maximum.accumulate(thresholds.max(axis=(0, 2)))
+    # Over two strided halves: far faster than a reduction along an axis of two.
+    lowest = np.minimum(draws[..., AP_TO_P], draws[..., -1])
+    return lowest < highest.astype(np.float64 if highest[-1] >> 24 else np.float32)[longest]
+
+
+def switch(
+    pulses: Pulses,
+    draws: np.ndarray,
+    thresholds: np.ndarray,
+    variants: np.ndarray | None = None,
+) -> np.ndarray:
+    """Which pulses switch their cells.
+
+    Parameters
+    ----------
+    pulses : Pulses
+        For synapses of shape (...).
+    draws : ndarray of shape (..., cells), unsigned
+        Ternary: by direction, ``AP_TO_P`` and ``P_TO_AP``. Binary: the cell's one draw.
+    thresholds : ndarray of shape (variants, codes, 2), integer
+        By direction; those of code 0 are 0.
+    variants : ndarray of shape (..., cells), integer, optional
+        Which thresholds each cell has; the first ones by default.
+
+    Returns
+    -------
+    ndarray of shape (..., 2), bool
+        By direction. ``flips`` says it by cell.
+
+    References
+    ----------
+    Hardware twin: ``hdl.array.lane.Lane``.
+    """
+    own: int | np.ndarray = 0 if variants is None else _swapped(variants, pulses.up)
+    return ~pulses.idle & (draws < thresholds[own, pulses.code, np.arange(2)])
+
+
+def flips(hits: np.ndarray, up: np.ndarray, cells: int) -> np.ndarray:
+    """Cells that leave their state, bool (..., cells), from what ``switch`` gives."""
+    return _swapped(hits, up) if cells == 2 else hits[..., :1] | hits[..., 1:]
+
+
+def _swapped(values: np.ndarray, up: np.ndarray) -> np.ndarray:
+    """From cells to directions or back: going down, the second cell is driven to P."""
+    return np.where(up[..., None], values, values[..., ::-1])

@@ -1,0 +1,130 @@
+"""What computes the arrays of a network: numpy, or PyTorch (``golden.backend.torch``).
+
+Layers, losses and optimisers are written once, in the functions that numpy and the array API
+standard share; ``namespace`` finds them. Here is what the standard lacks. Random numbers are
+drawn by numpy's generators whatever the back end: thinning leaves few of them.
+"""
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from golden import checks
+from golden.backend import pooling
+
+BACKENDS = ("numpy", "torch", "cuda")
+
+
+def namespace(x: Any) -> Any:
+    """The module of array functions for ``x``."""
+    if isinstance(x, np.ndarray):
+        return np
+    from array_api_compat import array_namespace
+
+    return array_namespace(x)
+
+
+class Backend(Protocol):
+    """What a back end does besides the array API."""
+
+    name: str
+
+    def array(self, x: np.ndarray) -> Any:
+        """``x`` as an array of the back end, of the same type."""
+
+    def host(self, x: Any) -> np.ndarray:
+        """An array of the back end as numpy's."""
+
+    def take(self, x: Any, at: np.ndarray) -> np.ndarray:
+        """The entries of ``x`` at flat indices, in numpy."""
+
+    def nonzero(self, x: Any) -> np.ndarray:
+        """Flat indices of the entries of ``x`` that are not 0, in numpy."""
+
+    def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
+        """Write ``values`` to flat indices of ``x``."""
+
+    def extremes(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest entry of each row of x (n, m), float64 in numpy."""
+
+    def pool(self, x: Any, side: int) -> tuple[Any, Any]:
+        """Max pooling, and what ``unpool`` wants; see ``golden.backend.pooling.pool``."""
+
+    def unpool(self, y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
+        """See ``golden.backend.pooling.unpool``."""
+
+
+class Numpy:
+    """Numpy: ``unfold`` and BLAS."""
+
+    name = "numpy"
+
+    def array(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def host(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def take(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
+        return x.reshape(-1)[at]
+
+    def nonzero(self, x: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(x)
+
+    def put(self, x: np.ndarray, at: np.ndarray, values: np.ndarray) -> None:
+        x.reshape(-1)[at] = values
+
+    def extremes(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return x.min(axis=1).astype(np.float64), x.max(axis=1).astype(np.float64)
+
+    def unfold(self, x: np.ndarray, kernel: int, padding: int) -> np.ndarray:
+        """Patches (batch, height, width, kernel^2 channels) of images (batch, y, x, channels)
+        with zeros around them."""
+        if padding:
+            x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        windows = sliding_window_view(x, (kernel, kernel), axis=(1, 2))
+        windows = windows.transpose(0, 1, 2, 4, 5, 3)
+        return windows.reshape(*windows.shape[:3], -1)
+
+    def fold(
+        self, patches: np.ndarray, shape: tuple[int, ...], kernel: int, padding: int
+    ) -> np.ndarray:
+        """Sum of patches where they lie in images of ``shape``: the transpose of ``unfold``."""
+        batch, height, width, channels = shape
+        full = (batch, height + 2 * padding, width + 2 * padding, channels)
+        image = np.zeros(full, patches.dtype)
+        patches = patches.reshape(*patches.shape[:3], kernel, kernel, channels)
+        rows, cols = patches.shape[1:3]
+        for y in range(kernel):
+            for x in range(kernel):
+                image[:, y : y + rows, x : x + cols] += patches[:, :, :, y, x]
+        return image[:, padding : padding + height, padding : padding + width]
+
+    def pool(self, x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+        return pooling.pool(x, side)
+
+    def unpool(
+        self, y: np.ndarray, best: np.ndarray, shape: tuple[int, ...], side: int
+    ) -> np.ndarray:
+        return pooling.unpool(y, best, shape, side)
+
+
+NUMPY = Numpy()
+
+
+def load(name: str) -> Backend:
+    """The back end ``name``: "numpy", "torch" (on the CPU) or "cuda" (PyTorch on a GPU).
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name, or no GPU.
+    ModuleNotFoundError
+        If PyTorch is not installed.
+    """
+    if checks.choice("backend", name, BACKENDS) == "numpy":
+        return NUMPY
+    from golden.backend.torch import Torch
+
+    return Torch("cpu" if name == "torch" else name)

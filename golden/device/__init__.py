@@ -1,0 +1,1 @@
+"""One junction: from its physics, or from measurements, to its switching probability."""

@@ -1,0 +1,1 @@
+"""Energy, efficiency and speed of an array from its counters."""

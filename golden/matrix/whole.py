@@ -1,0 +1,356 @@
+"""Whole matrices of synapses for large networks: cells, rule, table and distributions of the golden
+array, but draws of numpy's generators, and those only where they may switch a cell.
+
+A sum is one exact product of matrices; an update costs in proportion to the cells that may switch
+(``golden.matrix.thinning``). Random numbers and cells stay with numpy; weights, sums and changes
+are arrays of a back end (``golden.backend``). Cycles and reads are as on arrays of ``config``'s
+size.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from golden import checks
+from golden.array import cell
+from golden.array.activity import Counters
+from golden.array.frames import Op
+from golden.backend import NUMPY, Backend, namespace
+from golden.codes import cell_weights
+from golden.config import ArrayConfig
+from golden.matrix import thinning
+from golden.matrix.activity_estimate import Tally
+from golden.matrix.reads import Reads
+from golden.pulse import table as ptable
+from golden.pulse.table import GXNOR_M, ProbabilityTable
+
+_GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
+_SPARSE = 0.02  # share of candidates from which on it is less work to look for changes
+_PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
+
+
+class WholeMatrix:
+    """An (n_in, n_out) matrix of synapses.
+
+    Parameters
+    ----------
+    name : str
+    places : list of tuple of int
+        Where it would lie in arrays of ``config``'s size, see
+        ``golden.matrix.tiled.ArrayBank.places``.
+    config : ArrayConfig
+        Word widths and kind of synapse; its size is that of the arrays which are counted.
+    rng : numpy.random.Generator
+        Of the draws; shared by all matrices of a bank.
+    backend : golden.backend.Backend
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (n_out, n_in, cells).
+    weights : array of shape (n_out, n_in), float32
+        Of the back end.
+    counters : golden.array.activity.Counters
+        Cycles that arrays would take; cells switched.
+    tally : golden.matrix.activity_estimate.Tally
+        Counts reads and pulses while it is on, which costs as much as the work itself.
+    reads : golden.matrix.reads.Reads or None
+        Counts the reads of its cells, if there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        places: list[tuple[int, ...]],
+        config: ArrayConfig,
+        rng: np.random.Generator,
+        backend: Backend = NUMPY,
+    ):
+        self.name, self.config, self.backend = name, config, backend
+        self.n_in = max(row + rows for _, _, _, row, rows, _, _ in places)
+        self.n_out = max(col + cols for *_, col, cols in places)
+        self.shape = (self.n_out, self.n_in, config.cells)
+        self.counters = Counters()
+        self.tally = Tally(places, config, self.shape, self.counters)
+        self.reads: Reads | None = None
+        self._rng = rng
+        self._bits = np.zeros((self.n_out * self.n_in, config.cells), bool)
+        self._variants: np.ndarray | None = None
+        self._thresholds = np.zeros((1, config.codes, 2), np.int64)
+        self._highest = np.zeros(config.codes, np.int64)
+        self._edges: tuple[float, np.ndarray] | None = None
+        self._least = np.zeros(0, np.float32)
+        self._half = -(-self.n_out // 2)
+        self._packed: np.ndarray | None = None
+        self.weights: Any = None
+        self._weigh()
+
+    def load_table(self, table: ProbabilityTable) -> None:
+        """Load switching thresholds, those of stuck cells being never."""
+        config = self.config
+        thresholds = table.thresholds[None] if table.variants is None else table.variants
+        if config.variant_bits:
+            every = np.zeros((config.variants, config.codes, 2), np.int64)
+            every[:-1] = thresholds[: config.variants - 1]
+            thresholds = every
+        self._thresholds, self._edges = thresholds, None
+        self._highest = np.maximum.accumulate(thresholds.max(axis=(0, 2)))
+
+    def program(self, bits: np.ndarray) -> None:
+        """Write cell bits of shape (n_out, n_in, cells); stuck cells stay as they are."""
+        bits = checks.integers("bits", bits, self.shape, 0, 1).astype(bool)
+        bits = bits.reshape(self._bits.shape)
+        if self._variants is not None:
+            bits = np.where(self._variants == self.config.variants - 1, self._bits, bits)
+        self._bits = bits.copy()
+        self._weigh()
+
+    def load_variants(self, variants: np.ndarray) -> None:
+        """Give the cells their variants, integers of shape (n_out, n_in, cells)."""
+        variants = checks.integers("variants", variants, self.shape, 0, self.config.variants - 1)
+        self._variants = variants.astype(np.uint8).reshape(self._bits.shape)
+
+    def read(self) -> np.ndarray:
+        """Cell bits, (n_out, n_in, cells), bool."""
+        return self._bits.reshape(self.shape).copy()
+
+    def forward(self, u: Any, limit: int = 1) -> Any:
+        """Sums (batch, n_out) of integers u (batch, n_in), at most ``limit``; float arrays of the
+        back end."""
+        limit = checks.integer("limit", limit, 1, 127)
+        self.counted(Op.FORWARD, len(u), lambda: self.backend.host(u), limit)
+        wide = self.n_in * limit >= 1 << (_PACK - 1)
+        if self._packed is None or wide or u.dtype != np.float32:
+            return u @ namespace(u).astype(self.weights, u.dtype, copy=False).T
+        # Columns i and i + half in one number: half the multiplications.
+        both = u @ self._packed
+        sums = np.empty((len(u), self.n_out), np.float32)
+        high = np.rint(both * np.float32(2.0**-_PACK))
+        sums[:, self._half :] = high[:, : self.n_out - self._half]
+        high *= np.float32(1 << _PACK)
+        np.subtract(both, high, out=sums[:, : self._half])
+        return sums
+
+    def backward(self, d: Any) -> Any:
+        """Errors (batch, n_in) of errors d (batch, n_out); both float arrays of the back end."""
+        self.counted(Op.BACKWARD, len(d), lambda: self.backend.host(d))
+        xp = namespace(d)
+        exact = d.dtype if self.n_out << (self.config.error_bits - 1) < 1 << 24 else xp.float64
+        weights = xp.astype(self.weights, exact, copy=False)
+        return xp.astype(d, exact, copy=False) @ weights
+
+    def change(
+        self,
+        change: Any,
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float = GXNOR_M,
+        *,
+        blind: bool = False,
+        factor: float = 1.0,
+        sparse: bool = False,
+    ) -> int:
+        """Pulse by real-valued weight changes, ``factor`` times (n_out, n_in), an array of the back
+        end; ``sparse`` ones, most of which are 0, may be looked for one by one.
+
+        ``rng`` rounds the codes. Returns cells switched. Raises ValueError if a change is not
+        finite.
+        """
+        low, high = self.backend.extremes(change)
+        if self.tally.on:
+            host = factor * self.backend.host(change)
+            self.tally.pulses(self._bits, host, table, steepness, blind=blind)
+        return self._pulse(
+            np.maximum(high, -low) * abs(factor),
+            lambda at: factor * self.backend.take(change, at),
+            table, rng, steepness, blind,
+            (lambda: self.backend.nonzero(change)) if sparse else None,
+        )  # fmt: skip
+
+    def change_by(
+        self,
+        d: Any,
+        u: Any,
+        limit: int,
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float = GXNOR_M,
+        *,
+        blind: bool = False,
+        factor: float = 1.0,
+    ) -> int:
+        """``change`` by ``factor`` d^T u, for whole numbers d (batch, n_out) and u (batch, n_in) in
+        [-limit, limit], arrays of the back end: changes of candidates alone are computed where that
+        is less work."""
+        code = (table, rng, steepness)
+        if self.backend is not NUMPY:
+            return self.change(d.T @ u, *code, blind=blind, factor=factor)
+        bound = abs(factor) * limit * np.abs(d).sum(axis=0)
+        rate = self._reach(bound / self.config.step, table, steepness) / table.scale
+        if float(rate.sum()) * _GATHER > self.n_out:
+            return self.change(d.T @ u, *code, blind=blind, factor=factor)
+
+        if self.tally.on:
+            self.tally.pulses(self._bits, factor * (d.T @ u), table, steepness, blind=blind)
+
+        def changes(at: np.ndarray) -> np.ndarray:
+            row, col = np.divmod(at, self.n_in)
+            left, right = np.ascontiguousarray(d.T)[row], np.ascontiguousarray(u.T)[col]
+            return factor * np.einsum("ij,ij->i", left, right)
+
+        return self._pulse(bound, changes, table, rng, steepness, blind)
+
+    def _pulse(
+        self,
+        largest: np.ndarray,
+        changes: Callable[[np.ndarray], np.ndarray],
+        table: ProbabilityTable,
+        rng: np.random.Generator,
+        steepness: float,
+        blind: bool,
+        support: Callable[[], np.ndarray] | None = None,
+    ) -> int:
+        """Pulse by changes of magnitude up to ``largest`` (n_out,), told for flat indices;
+        ``support`` tells which are not 0."""
+        if not np.isfinite(largest).all():
+            raise ValueError(f"change of {self.name} must be finite")
+        self.tally.tick(Op.UPDATE)
+        config, scale = self.config, table.scale
+        b = self._reach(largest / config.step, table, steepness) / scale
+        # Under the exact rule a change below one step drives one cell at most that is not idle, so
+        # that one draw serves for either; a line of larger ones is a candidate throughout.
+        one = config.cells == 1 or not blind
+        rate = b if one else 1 - (1 - b) ** 2
+        if one and config.cells == 2:
+            rate = np.where(largest < config.step, rate, 1.0)
+        if support and float(rate.sum()) > _SPARSE * self.n_out:
+            at, rate = support(), np.ones_like(rate)
+        else:
+            at = thinning.candidates(rate, self.n_in, self._rng)
+        if not len(at):
+            return 0
+        bound = np.where(rate > thinning.DENSE, scale, np.rint(b * scale))[at // self.n_in]
+        draws = thinning.draws(bound, 1 if one else 2, config.draw_bits, self._rng)
+        change = changes(at)
+        size = np.abs(change) / config.step
+        # Most candidates fall out here: no code of their change reaches as far as their draw.
+        lowest = draws[:, 0] if one else np.minimum(draws[:, 0], draws[:, 1])
+        reached = size >= self._least[lowest >> max(0, config.draw_bits - 16)]
+        if largest.max() >= config.step:
+            reached |= size >= 1  # the other cell may switch
+        near = np.flatnonzero(reached)
+        at, draws, change = at[near], draws[near], change[near]
+        if one and config.cells == 2:
+            draws = np.repeat(draws, 2, axis=1)
+            large = np.flatnonzero(size[near] >= 1)
+            if len(large):
+                draws[large, 1] = self._rng.integers(0, scale, len(large))
+        kappa, code = ptable.encode(change[None], table, config, rng, steepness)
+        bits = self._bits[at]
+        pulses = cell.pulses(bits, kappa[0], code[0], config.codes - 1, blind=blind)
+        variants = None if self._variants is None else self._variants[at]
+        hits = cell.switch(pulses, draws, self._thresholds, variants)
+        if self.tally.on:
+            self.tally.activity.switched(pulses.code, hits, table.ticks)
+        return self._flip(at, bits, cell.flips(hits, pulses.up, config.cells))
+
+    def _reach(self, size: np.ndarray, table: ProbabilityTable, steepness: float) -> np.ndarray:
+        """Highest threshold that changes of ``size`` steps can have."""
+        if self._edges is None or self._edges[0] != steepness:
+            levels = table.levels[1:-1]
+            inverse = levels if table.by_length else np.arctanh(np.minimum(levels, 1 - 1e-12))
+            # A margin for rounding: a code too high is safe.
+            edges = (inverse / (1.0 if table.by_length else steepness)) * (1 - 1e-5)
+            edges = np.minimum(edges, 1 - 1e-5)
+            self._edges = steepness, edges
+            # The other way round: the least size that reaches beyond a draw's 16 highest bits.
+            draws = np.arange(1 << min(16, table.draw_bits)) << max(0, table.draw_bits - 16)
+            code = np.searchsorted(self._highest[1:], draws, side="right")
+            self._least = np.concatenate([[0.0], edges, [np.inf]]).astype(np.float32)[code]
+        return self._highest[1:][np.searchsorted(self._edges[1], size, side="right")]
+
+    def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
+        """Let cells switch as reading or time makes them, by thresholds of shape (2,) or
+        (variants, 2) as for ``golden.array.golden.SynapseArray.age``. Returns cells switched."""
+        if first or count not in (None, self.n_out):
+            raise ValueError("a whole matrix ages at once")
+        config = self.config
+        thresholds = np.atleast_2d(thresholds)
+        if self._variants is not None:
+            every = np.zeros((config.variants, 2), np.int64)
+            every[:-1] = thresholds[: config.variants - 1]
+            thresholds = every
+        highest = int(thresholds.max())
+        bound = np.array([highest / (1 << config.draw_bits)])
+        cells = thinning.candidates(bound, self._bits.size, self._rng)
+        least = highest if bound[0] <= thinning.DENSE else 1 << config.draw_bits
+        draws = thinning.draws(np.full(len(cells), least), 1, config.draw_bits, self._rng)[:, 0]
+        own: Any = 0 if self._variants is None else self._variants.reshape(-1)[cells]
+        state = self._bits.reshape(-1)[cells].view(np.uint8)
+        flips = np.zeros(self._bits.size, bool)
+        flips[cells] = draws < thresholds[own, state]
+        flips = flips.reshape(self._bits.shape)
+        at = np.flatnonzero(flips.any(axis=1))
+        switched = self._flip(at, self._bits[at], flips[at])
+        self.counters.switched -= switched  # of updates alone
+        self.tally.aged(switched)
+        return switched
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What ``set_state`` takes: the cells."""
+        return {"cells": self.read()}
+
+    def check_state(self, state: dict[str, np.ndarray]) -> None:
+        """Raise KeyError, TypeError or ValueError if a ``state`` does not fit."""
+        checks.integers("cells", state["cells"], self.shape, 0, 1)
+
+    def set_state(self, state: dict[str, np.ndarray]) -> None:
+        """Go back to a ``state``; raises as ``check_state``, and changes nothing then."""
+        self.check_state(state)
+        self.program(state["cells"])
+
+    def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:
+        """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at; for who
+        reads ``weights`` instead."""
+        self.tally.read(op, batch, drives, limit, self._bits)
+        if self.reads:
+            self.reads.count(op, drives())
+
+    def activity(self) -> dict[str, int]:
+        """What ``tally`` counted so far, by the names of ``golden.array.activity.COUNTERS``."""
+        return self.tally.activity.counts()
+
+    def verify(self) -> None:
+        """There is nothing else to compare with."""
+
+    def _flip(self, at: np.ndarray, bits: np.ndarray, flips: np.ndarray) -> int:
+        changed = flips.any(axis=1)
+        at, bits = at[changed], bits[changed] ^ flips[changed]
+        switched = int(np.count_nonzero(flips))
+        self.counters.switched += switched
+        if len(at):
+            self._bits[at] = bits
+            weights = cell_weights(bits)
+            self.backend.put(self.weights, at, weights.astype(np.float32))
+            self._pack(at)
+        return switched
+
+    def _weigh(self) -> None:
+        weights = cell_weights(self._bits).reshape(self.shape[:2]).astype(np.float32)
+        self.weights = self.backend.array(weights)
+        if self.backend is NUMPY:
+            self._packed = np.zeros((self.n_in, self._half), np.float32)
+            self._packed[:] = weights[: self._half].T
+            self._packed[:, : self.n_out - self._half] += (1 << _PACK) * weights[self._half :].T
+
+    def _pack(self, at: np.ndarray) -> None:
+        """Renew the packed weights of synapses ``at``."""
+        if self._packed is None:
+            return
+        row, col = np.divmod(at, self.n_in)
+        row %= self._half
+        packed = self.weights[row, col]
+        other = row + self._half < self.n_out
+        packed[other] += (1 << _PACK) * self.weights[row[other] + self._half, col[other]]
+        self._packed[col, row] = packed

@@ -1,0 +1,1 @@
+"""Gated-XNOR networks whose weights are synapses: notation, layers, optimisers."""

@@ -1,0 +1,217 @@
+"""Optimisers: from a gradient to the weight change that the pulse coder then splits.
+
+GXNOR's dW is the *optimiser's* step, not the gradient [its published code]. An optimiser's memory
+is the host's and real-valued; ``bytes_per_weight`` says what it costs next to the synapse.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from golden import checks
+from golden.backend import namespace
+
+LEAST_RATE = 1e-12  # least learning rate
+MOST_DEAD_ZONE = 6.0  # largest k of ``Gradient``
+_MOST_STEPS = (1 << 63) - 1
+
+
+class Optimiser(ABC):
+    """Steps for any number of parameter arrays, told apart by name.
+
+    Attributes
+    ----------
+    BUFFERS : tuple of str
+        Real numbers kept for each weight.
+    momentum : float
+        Decay of the running mean of gradients, b1 of Adam; 0.9 by default.
+    dead_zone : float
+        See ``Gradient``; 0 by default.
+    state : dict of str to ndarray
+        "<parameter>.<buffer>" for each parameter seen, and "<parameter>.steps", the number of its
+        steps so far: all that a checkpoint must hold.
+    """
+
+    BUFFERS: tuple[str, ...] = ()
+
+    def __init__(
+        self, state: dict[str, Any] | None = None, momentum: float = 0.9, dead_zone: float = 0.0
+    ):
+        self.state = dict(state or {})
+        self.momentum, self.dead_zone = float(momentum), float(dead_zone)
+
+    @classmethod
+    def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
+        """Host memory for each weight."""
+        return len(cls.BUFFERS) * np.dtype(dtype).itemsize
+
+    def check_state(self, state: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
+        """Check a ``state`` of parameters of these ``shapes``; those without a step so far are not
+        in it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the part, if one is missing, does not fit or belongs to no parameter.
+        """
+        buffers = ("steps", *self.BUFFERS)
+        known = {f"{name}.{buffer}": name for name in shapes for buffer in buffers}
+        for key, value in state.items():
+            if key not in known:
+                raise ValueError(f"{key} belongs to no parameter")
+            for buffer in buffers:
+                if f"{known[key]}.{buffer}" not in state:
+                    raise ValueError(f"{known[key]}.{buffer} is missing")
+            if key.endswith(".steps"):
+                checks.integers(key, value, (), 1, _MOST_STEPS)
+            else:
+                shape = shapes[known[key]]
+                if checks.finite(key, value, len(shape)).shape != shape:
+                    raise ValueError(f"{key} must have shape {shape}, not {value.shape}")
+
+    def step(self, name: str, gradient: Any, learning_rate: float) -> Any:
+        """The change to add to parameter ``name``, in the gradient's shape and type."""
+        if f"{name}.steps" not in self.state:
+            self.state[f"{name}.steps"] = np.zeros((), np.int64)
+            for buffer in self.BUFFERS:
+                self.state[f"{name}.{buffer}"] = namespace(gradient).zeros_like(gradient)
+        buffers = [self.state[f"{name}.{buffer}"] for buffer in self.BUFFERS]
+        count = self.state[f"{name}.steps"]
+        count += 1
+        return self._step(gradient, learning_rate, int(count), *buffers)
+
+    @abstractmethod
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any: ...
+
+
+class Adam(Optimiser):
+    """m, v: running means of g and g^2; step -lr sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + eps).
+
+    Source: Kingma and Ba, ICLR 2015, the efficient order at the end of section 2, with its
+    defaults.
+    """
+
+    BUFFERS = ("m", "v")
+    BETA2, EPSILON = 0.999, 1e-8
+
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+        m, v = buffers
+        xp = namespace(gradient)
+        change = gradient - m
+        change *= 1 - self.momentum
+        m += change
+        change = xp.square(gradient)
+        change -= v
+        change *= 1 - self.BETA2
+        v += change
+        rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.momentum**count)
+        root = xp.sqrt(v)
+        root += self.EPSILON
+        change = -rate * m
+        change /= root
+        return change
+
+
+class Momentum(Optimiser):
+    """m: running mean of g; step -lr m / rms(m), the root mean square taken over the layer.
+
+    Half of Adam's memory, and one division a layer instead of one a weight. No source: the plain
+    remedy for gradients whose size differs from layer to layer and falls during training.
+    """
+
+    BUFFERS = ("m",)
+
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+        (m,) = buffers
+        m += (1 - self.momentum) * (gradient - m)
+        xp = namespace(m)
+        scaled = _per_rms(m, learning_rate) * xp.astype(m, xp.float64)
+        return xp.astype(scaled, m.dtype)
+
+
+class Gradient(Optimiser):
+    """Step -lr g / e: nothing is kept.
+
+    For weights, e is the rms that the layer's g = d^T u would have if the signs of its terms were
+    independent (``golden.network.synapse_layers.Weighted.spread``): a batch that does not agree
+    gives a step of rms lr, one that agrees more. That is what a near-memory update engine can do,
+    which has the batch's inputs and errors and computes the gradient of one column at a time: the
+    scale is known before the first pulse. For other parameters e is the rms of g over the layer.
+
+    With a dead zone k the step of a weight is -lr sgn(g) max(|g| / e - k, 0) / s(k): the rms of a
+    batch that does not agree is lr again, but its steps are few. Where the weights come to rest
+    depends on how much likelier a step is in one direction than in the other, not on lr: for
+    normally distributed g of mean m e that ratio is about exp(2 k m). No source.
+    """
+
+    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+        return _per_rms(gradient, learning_rate) * gradient
+
+    @staticmethod
+    def factor(mean_square: float, learning_rate: float) -> float:
+        """The step over the gradient, from e^2 in the same unit."""
+        return -learning_rate / mean_square**0.5 if mean_square > 0 else 0.0
+
+    def thresholded(self, total: Any, mean_square: float, learning_rate: float) -> Any:
+        """The step of weights with the dead zone, from g and e^2 in the same unit."""
+        xp = namespace(total)
+        k = self.dead_zone
+        factor = self.factor(mean_square, learning_rate) / tail_rms(k)
+        beyond = xp.clip(xp.abs(total) - k * mean_square**0.5, 0, None)
+        return factor * xp.sign(total) * beyond
+
+
+def tail_rms(k: float) -> float:
+    """s(k): rms of max(|z| - k, 0) for a standard normal z, 1 for k = 0:
+    s^2 = 2 ((1 + k^2) Q(k) - k phi(k))."""
+    beyond = math.erfc(k / 2**0.5) / 2
+    density = math.exp(-k * k / 2) / (2 * math.pi) ** 0.5
+    return (2 * ((1 + k * k) * beyond - k * density)) ** 0.5
+
+
+def _per_rms(x: Any, learning_rate: float) -> float:
+    """-lr / rms(x); 0 if all is 0."""
+    xp = namespace(x)
+    if xp is np and x.dtype == np.float32:
+        # BLAS adds blockwise, hence precisely enough.
+        flat = x.reshape(-1)
+        square = float(np.vdot(flat, flat)) / max(x.size, 1)
+    else:
+        square = float(xp.mean(xp.square(xp.astype(x, xp.float64))))
+    return Gradient.factor(square, learning_rate)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How a host trains a network.
+
+    Parameters
+    ----------
+    optimiser : Optimiser
+    rng : numpy.random.Generator
+        Rounds the pulse codes.
+    blind : bool
+        The blind rule instead of the exact one, see ``golden.array.cell``.
+    """
+
+    optimiser: Optimiser
+    rng: np.random.Generator
+    blind: bool = False
+
+
+OPTIMISERS: dict[str, type[Optimiser]] = {
+    "adam": Adam,
+    "momentum": Momentum,
+    "gradient": Gradient,
+}
+
+
+def exponential_decay(start: float, end: float, epoch: int, epochs: int) -> float:
+    """Learning rate of ``epoch`` (from 0): from ``start`` in the first to ``end`` in the last."""
+    epochs = checks.integer("epochs", epochs, 1)
+    epoch = checks.integer("epoch", epoch, 0, epochs - 1)
+    return start * (end / start) ** (epoch / max(epochs - 1, 1))

@@ -1,0 +1,292 @@
+"""The layers of weights: sums, errors and weight gradients of synapse matrices."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from golden import checks
+from golden.array.frames import Op
+from golden.backend import NUMPY, Backend, namespace
+from golden.matrix.interface import HostMatrix
+from golden.matrix.whole import WholeMatrix
+from golden.network.layers import Layer
+
+
+class Weighted(Layer):
+    """A layer whose weights are a synapse matrix.
+
+    The gradient at the sums is quantised to the signed integers d that the array reads with, one
+    scale for the batch: d = round(g / scale), half to even, scale = max|g| / ``max_error``. From
+    the batch's inputs u and d alone follow the errors e = d w and the weight gradient d^T u, both
+    exact integers times the scale: nothing else is stored. The paper's array takes errors as
+    fixed-point numbers; this choice of the scale is ours.
+
+    Parameters
+    ----------
+    matrix : SynapseMatrix or WholeMatrix
+        n_in x n_out synapses.
+    dtype : dtype
+        Of everything that is no integer.
+    limit : int
+        Of the inputs' magnitude: 1, trits, or 2^bits - 1, read in ``bits`` planes of trits.
+    """
+
+    def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
+        self.matrix: HostMatrix = matrix
+        self.name, self.dtype = matrix.name, np.dtype(dtype)
+        self.limit = limit
+        # Arrays take integers and give them; a whole matrix computes in its back end's floats.
+        self._whole = matrix if isinstance(matrix, WholeMatrix) else None
+        self.backend: Backend = getattr(matrix, "backend", NUMPY)
+        self._integers = not hasattr(matrix, "backend")
+        self._scale = 0.0
+
+    def _sums(self, u: Any) -> Any:
+        """Sums (n, n_out) of inputs (n, n_in)."""
+        if self._integers:
+            return self.matrix.forward(u.astype(np.int8), self.limit).astype(self.dtype)
+        return self.matrix.forward(u, self.limit)
+
+    def _errors(self, d: Any) -> Any:
+        """Unscaled errors (n, n_in) of integers d (n, n_out), whole numbers of any type."""
+        return self.matrix.backward(d.astype(np.int32) if self._integers else d)
+
+    def _scaled(self, errors: Any) -> Any:
+        xp = namespace(errors)
+        return xp.astype(errors * self._scale, getattr(xp, self.dtype.name))
+
+    def _quantised(self, gradient: Any, shape: tuple[int, ...]) -> Any:
+        """d, whole numbers of ``dtype``, of the gradient at the sums; keeps the scale.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the gradient is not finite or not of ``shape``.
+        """
+        xp = namespace(gradient)
+        if xp is np:
+            gradient = checks.finite("gradient", gradient, len(shape))
+        if tuple(gradient.shape) != shape:
+            raise ValueError(f"gradient must have shape {shape}, not {tuple(gradient.shape)}")
+        limit = self.matrix.config.max_error
+        largest = float(xp.max(xp.abs(gradient))) if len(gradient) else 0.0
+        if not np.isfinite(largest):
+            raise ValueError(f"gradient must be finite, not {largest}")
+        self._scale = largest / limit
+        kind = getattr(xp, self.dtype.name)
+        if self._scale == 0:
+            return xp.zeros_like(gradient, dtype=kind)
+        # The clip matters only where the scale is a denormal number, hence inexact.
+        scaled = xp.round(xp.astype(gradient, xp.float64) / self._scale)
+        return xp.astype(xp.clip(scaled, -limit, limit), kind)
+
+    def _product(self, d: Any, u: Any) -> Any:
+        """d^T u, exact: float32 if all sums of integers fit its mantissa, else float64."""
+        xp = namespace(d)
+        exact = self._exact(d)
+        return xp.astype(d, exact, copy=False).T @ xp.astype(u, exact, copy=False)
+
+    def _exact(self, d: Any) -> Any:
+        """The type in which sums of d (..., n_out) times inputs are exact."""
+        xp = namespace(d)
+        largest = d.size // d.shape[-1] if xp is np else d.numel() // d.shape[-1]
+        largest *= (self.matrix.config.max_error + 1) * self.limit
+        if largest >= 1 << 24:
+            axes = tuple(range(d.ndim - 1))
+            largest = float(xp.max(xp.sum(xp.abs(d), axis=axes))) * self.limit
+        return xp.float32 if largest < 1 << 24 else xp.float64
+
+    @abstractmethod
+    def keep(self, gradient: Any) -> None:
+        """Quantise and keep the gradient at the outputs, without reading the array.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is not finite or not of the shape of the outputs kept by ``forward``.
+        """
+
+    @abstractmethod
+    def total(self) -> Any:
+        """d^T u of the batch, exact whole numbers, (n_out, n_in)."""
+
+    @abstractmethod
+    def spread(self) -> float:
+        """Mean square that ``total`` would have if its terms' signs were independent:
+        sum_b |d_b|^2 |u_b|^2 / (n_out n_in), from the norms of the batch's vectors alone."""
+
+    def _spread(self, d: Any, norms: Any) -> float:
+        """``spread`` from d (n, n_out) and the squared norms of the inputs, (n,)."""
+        xp = namespace(d)
+        total = float(xp.sum(xp.vecdot(d, d) * norms))
+        return total / (self.matrix.n_in * self.matrix.n_out)
+
+    def gradient(self) -> Any:
+        """Loss gradient at the weights, d^T u times the scale: (n_out, n_in)."""
+        total = self.total()
+        xp = namespace(total)
+        scaled = xp.astype(total, xp.float64, copy=False) * self._scale
+        return xp.astype(scaled, getattr(xp, self.dtype.name))
+
+
+class Dense(Weighted):
+    """s = u w^T in a synapse matrix; images are flattened. See ``Weighted``."""
+
+    def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
+        super().__init__(matrix, dtype, limit)
+        self._u: Any = np.zeros((0, matrix.n_in), np.int8)
+        self._d: Any = np.zeros((0, matrix.n_out), self.dtype)
+        self._shape: tuple[int, ...] = (0, matrix.n_in)
+
+    def forward(self, x: Any, *, train: bool) -> Any:
+        """Sums s (batch, n_out) of inputs (batch, ...)."""
+        u = x.reshape(len(x), -1) if x.ndim > 2 else x
+        if train:
+            self._u, self._shape = u, tuple(x.shape)
+        return self._sums(u)
+
+    def keep(self, gradient: Any) -> None:
+        self._d = self._quantised(gradient, (len(self._u), self.matrix.n_out))
+
+    def backward(self, gradient: Any) -> Any:
+        """Keep the gradient and propagate it: e in the inputs' shape."""
+        self.keep(gradient)
+        return self._scaled(self._errors(self._d)).reshape(self._shape)
+
+    def total(self) -> Any:
+        return self._product(self._d, self._u)
+
+    def spread(self) -> float:
+        xp = namespace(self._d)
+        u = xp.astype(self._u, self._d.dtype, copy=False)
+        return self._spread(self._d, xp.vecdot(u, u))
+
+    def factors(self) -> tuple[Any, Any]:
+        """d (batch, n_out) and u (batch, n_in) of ``total``."""
+        return self._d, self._u
+
+
+class Conv(Weighted):
+    """Convolution in a synapse matrix, then max pooling of its sums. See ``Weighted``.
+
+    Each patch of the image is an input vector: n_in = kernel^2 channels, in the order (y, x,
+    channel). The strides are 1, zeros lie around the image. Of equal sums in a pool the first
+    passes the gradient on; rows and columns that fill no pool are left out.
+
+    Parameters
+    ----------
+    matrix, dtype, limit
+        See ``Weighted``.
+    kernel, padding, pool : int
+        Sides of the patches; rows of zeros at each side; sides of the pools, 1 for none.
+    """
+
+    def __init__(
+        self,
+        matrix: HostMatrix,
+        kernel: int,
+        padding: int = 0,
+        pool: int = 1,
+        dtype: DTypeLike = np.float32,
+        limit: int = 1,
+    ):
+        super().__init__(matrix, dtype, limit)
+        self.kernel = checks.integer("kernel", kernel, 1)
+        self.padding = checks.integer("padding", padding, 0)
+        self.pool = checks.integer("pool", pool, 1)
+        # A back end with a convolution of its own; numpy makes it of patches, and so do arrays.
+        own = hasattr(self.backend, "convolve") and self._whole
+        self._convolver: Any = self.backend if own else None
+        self._x: Any = None
+        self._patches: Any = None
+        self._total: Any = None
+        self._d: Any = None
+        self._best: Any = None
+        self._shape: tuple[int, ...] = ()
+
+    def forward(self, x: Any, *, train: bool) -> Any:
+        """Pooled sums (batch, height, width, n_out) of images (batch, y, x, channels)."""
+        patches = None
+        if self._convolver:
+            weights = namespace(x).astype(self._weights, x.dtype, copy=False)
+            sums = self._convolver.convolve(x, weights, self.kernel, self.padding)
+            sums = namespace(x).round(sums)  # whole numbers whatever the algorithm
+            self._count(Op.FORWARD, sums, lambda: self._host_patches(x), self.limit)
+        else:
+            patches = NUMPY.unfold(x, self.kernel, self.padding)
+            sums = self._sums(patches.reshape(-1, self.matrix.n_in))
+            sums = sums.reshape(*patches.shape[:3], self.matrix.n_out)
+        pooled = sums
+        if self.pool > 1:
+            pooled, self._best = self.backend.pool(sums, self.pool)
+        if train:
+            self._x, self._shape = x, tuple(sums.shape)
+            self._patches, self._total = patches, None
+        return pooled
+
+    @property
+    def _weights(self) -> Any:
+        assert self._whole
+        return self._whole.weights
+
+    def _host_patches(self, x: Any) -> np.ndarray:
+        patches = NUMPY.unfold(self.backend.host(x), self.kernel, self.padding)
+        return patches.reshape(-1, self.matrix.n_in)
+
+    def _count(self, op: Op, sums: Any, drives: Callable[[], np.ndarray], limit: int) -> None:
+        batch, height, width, _ = sums.shape
+        assert self._whole
+        self._whole.counted(op, batch * height * width, drives, limit)
+
+    def keep(self, gradient: Any) -> None:
+        batch, height, width, n_out = self._shape
+        shape = (batch, height // self.pool, width // self.pool, n_out)
+        self._d = self._quantised(gradient, shape)
+        if self.pool > 1:
+            self._d = self.backend.unpool(self._d, self._best, self._shape, self.pool)
+
+    def backward(self, gradient: Any) -> Any:
+        """Keep the gradient and propagate it: e in the images' shape."""
+        self.keep(gradient)
+        if self._convolver:
+            d = self.backend.host
+            self._count(Op.BACKWARD, self._d, lambda: d(self._d).reshape(-1, self._shape[-1]), 1)
+            return self._scaled(self._transposed(errors=True))
+        errors = self._errors(self._d.reshape(-1, self.matrix.n_out))
+        errors = errors.reshape(*self._shape[:3], -1)
+        shape = tuple(self._x.shape)
+        return self._scaled(NUMPY.fold(errors, shape, self.kernel, self.padding))
+
+    def total(self) -> Any:
+        if self._convolver:
+            if self._total is None:
+                self._transposed(errors=False)
+            return self._total
+        patches = self._patches.reshape(-1, self.matrix.n_in)
+        return self._product(self._d.reshape(-1, self.matrix.n_out), patches)
+
+    def spread(self) -> float:
+        d = self._d.reshape(-1, self.matrix.n_out)
+        xp = namespace(d)
+        if self._convolver:
+            square = xp.sum(self._x * self._x, axis=-1, keepdims=True)
+            ones = xp.ones((1, self.kernel**2), dtype=square.dtype, device=square.device)
+            norms = self._convolver.convolve(square, ones, self.kernel, self.padding)
+            return self._spread(d, norms.reshape(-1))
+        patches = self._patches.reshape(-1, self.matrix.n_in)
+        patches = xp.astype(patches, d.dtype, copy=False)
+        return self._spread(d, xp.vecdot(patches, patches))
+
+    def _transposed(self, *, errors: bool) -> Any:
+        """Unscaled errors at the images, if asked for; keeps ``total``."""
+        exact = self._exact(self._d)
+        xp = namespace(self._d)
+        d, x, weights = (xp.astype(a, exact) for a in (self._d, self._x, self._weights))
+        result, total = self._convolver.convolve_back(
+            d, x, weights, self.kernel, self.padding, errors=errors
+        )
+        self._total = xp.round(total)
+        return xp.round(result) if errors else None

@@ -1,0 +1,1 @@
+"""From probability to pulse: tables of lengths, their files, and the pulse coder."""

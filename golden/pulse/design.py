@@ -1,0 +1,158 @@
+"""Pulse coders: from a wanted probability to the length of a pulse, and so to a table.
+
+GXNOR wants a step with probability tau(nu) = tanh(m nu); a junction switches with a steep sigmoid
+of the pulse length. Three coders stand between:
+
+- linear: a pulse of nu times the full one. The junction's sigmoid, with its dead zone, takes the
+  place of tanh.
+- inverse: for each direction the length at which the junction switches with tau(nu), in whole steps
+  of the pulse generator.
+- gated: the full pulse, let through to a random share g of the rows, P = g P_full. It does not need
+  the sigmoid at all, hence not its steepest part, but the mean pulse is long.
+
+Codes are two an octave in nu, the highest is the full pulse; ``golden.pulse.table.encode`` rounds
+between neighbours at random, so that probability (linear: length) is right on average.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden import checks
+from golden.codes import AP_TO_P, P_TO_AP
+from golden.config import ArrayConfig
+from golden.pulse.table import GXNOR_M, LEAST_M, MOST_M, TICK_BITS, ProbabilityTable, code_values
+
+CODERS = ("inverse", "linear", "gated")
+IDEAL = "ideal"  # named instead of a device: switching with probability tanh(m nu)
+Probability = Callable[[int, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoderConfig:
+    """How weight changes become pulses.
+
+    Parameters
+    ----------
+    coder : {"inverse", "linear", "gated"}
+    steepness : float
+        m of tau(nu) = tanh(m nu).
+    step_s : float
+        Resolution of the pulse generator, seconds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not of its type or outside its range.
+    """
+
+    coder: str = "inverse"
+    steepness: float = GXNOR_M
+    step_s: float = 1e-11
+
+    def __post_init__(self) -> None:
+        checks.choice("coder", self.coder, CODERS)
+        steepness = checks.real("steepness", self.steepness, LEAST_M, MOST_M)
+        checks.keep(self, steepness=steepness, step_s=checks.real("step_s", self.step_s, 1e-15, 1))
+
+
+def table(
+    designed: Probability,
+    full_s: float,
+    array: ArrayConfig,
+    coder: CoderConfig,
+    *,
+    actual: Probability | None = None,
+    variants: Probability | None = None,
+) -> ProbabilityTable:
+    """The table of a junction under a coder.
+
+    Parameters
+    ----------
+    designed : callable
+        ``designed(direction, pulse_s)`` is the switching probability that the coder counts on,
+        rising with the length; shapes (n,) to (n,).
+    full_s : float
+        Length of the full pulse, seconds; the nearest whole step counts.
+    actual : callable
+        The probability that cells really have, ``designed`` by default.
+    variants : callable
+        The same of each group of cells, (n,) to (groups, n).
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``full_s`` is no length, shorter than ``coder.step_s`` or longer than 2^16 - 1 of them,
+        or a pulse of that length never switches.
+    """
+    full_s = checks.real("full_s", full_s, 0)
+    actual = actual or designed
+    full_ticks = round(full_s / coder.step_s)
+    if not 1 <= full_ticks < 1 << TICK_BITS:
+        raise ValueError(
+            f"step_s must be between {full_s / ((1 << TICK_BITS) - 1):.3g} and t_write_s = "
+            f"{full_s:g}, not {coder.step_s:g}"
+        )
+    nu = code_values(array.codes)
+    wanted = np.tanh(coder.steepness * nu)
+    tick_s, ticks = coder.step_s, np.zeros((array.codes, 2), np.int64)
+    ticks[-1] = full_ticks
+    gate = np.ones((array.codes, 2))
+    for direction in (AP_TO_P, P_TO_AP):
+        full = float(designed(direction, np.array([full_s]))[0])
+        if not full > 0:
+            raise ValueError(f"the full pulse of {full_s:g} s must switch, and does not")
+        if coder.coder == "linear":
+            ticks[1:-1, direction] = np.rint(nu * full_ticks)
+        elif coder.coder == "inverse":
+            lengths = np.arange(full_ticks + 1) * tick_s
+            curve = np.maximum.accumulate(designed(direction, lengths))
+            # The nearer of the two whole steps around the wanted probability.
+            above = np.minimum(np.searchsorted(curve, wanted), full_ticks)
+            below = np.maximum(above - 1, 0)
+            nearer = wanted - curve[below] < curve[above] - wanted
+            ticks[1:-1, direction] = np.where(nearer, below, above)
+        else:
+            gate[1:-1, direction] = np.minimum(wanted / full, 1.0)
+    lengths = ticks * tick_s
+    if coder.coder == "gated":
+        lengths = np.full((array.codes, 2), full_s)
+        lengths[0] = 0
+        # On average over the rows the pulse is shorter; that is the length that counts for energy.
+        tick_s = full_s / ((1 << TICK_BITS) - 1)
+        ticks = np.rint(gate * lengths / tick_s).astype(np.int64)
+
+    def thresholds(probability: Probability) -> np.ndarray:
+        """By code and direction, (..., codes, 2)."""
+        by_direction = [probability(k, lengths[:, k]) * gate[:, k] for k in (AP_TO_P, P_TO_AP)]
+        p = np.stack(by_direction, axis=-1)
+        p[..., 0, :] = 0.0
+        return np.rint((1 << array.draw_bits) * np.maximum.accumulate(p, axis=-2)).astype(np.int64)
+
+    return ProbabilityTable(
+        thresholds(actual),
+        ticks,
+        tick_s,
+        array.draw_bits,
+        by_length=coder.coder == "linear",
+        variants=None if variants is None else thresholds(variants),
+    )
+
+
+def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.ndarray:
+    """Mean switching probability of changes nu (in units of dz, in [0, 1)) by direction, with the
+    coder's rounding: shape (len(nu), 2). Raises TypeError or ValueError for other changes."""
+    nu = checks.finite("nu", nu, 1).astype(np.float64)
+    if ((nu < 0) | (nu >= 1)).any():
+        raise ValueError(f"nu must be in [0, 1), not {nu[(nu < 0) | (nu >= 1)][0]:g}")
+    low, share = table.between(nu, checks.real("m", m, LEAST_M, MOST_M))
+    share = np.clip(share, 0.0, 1.0)  # beyond the full pulse there is nothing
+    p = table.thresholds / table.scale
+    return (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
+
+
+def largest_error(table: ProbabilityTable, m: float = GXNOR_M) -> np.ndarray:
+    """Largest |mean probability - tanh(m nu)| over nu by direction, shape (2,)."""
+    nu = np.union1d(np.geomspace(2.0**-16, 1, 4001)[:-1], np.linspace(0, 1, 4001)[:-1])
+    return np.abs(response(table, nu, m) - np.tanh(m * nu)[:, None]).max(axis=0)

@@ -1,0 +1,1 @@
+"""Training: settings, conditions, epochs, checkpoints."""

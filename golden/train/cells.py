@@ -1,0 +1,119 @@
+"""What the synapses of a run are made of: device or table, pulse coder, non-idealities."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from golden.config import ArrayConfig
+from golden.device import curve
+from golden.device import junction as device
+from golden.device.junction import Device
+from golden.device.nonideal import NonIdealities
+from golden.pulse import tablefile
+from golden.pulse.design import IDEAL, CoderConfig
+from golden.pulse.table import tanh_table
+from golden.pulse.tablefile import TableFile
+from golden.train.conditions import Conditions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cells:
+    """What the arrays are made of.
+
+    Parameters
+    ----------
+    device : str or Device
+        A device, its name or TOML file (see ``golden.device.junction.load``), or ``IDEAL``. Empty:
+        the table's own device, or "default" without a table.
+    table : Path, optional
+        A table file. Switching probabilities come from it, reads and ageing from the device.
+    coder : CoderConfig
+    nonideal : NonIdealities
+    """
+
+    device: str | Device = ""
+    table: Path | None = None
+    coder: CoderConfig = field(default_factory=CoderConfig)
+    nonideal: NonIdealities = field(default_factory=NonIdealities)
+
+    def conditions(self, array: ArrayConfig, seed: int) -> Conditions:
+        """The conditions of a run with this ``seed``; raises as ``build``."""
+        return self.build(array, seed)[0]
+
+    def build(
+        self,
+        array: ArrayConfig,
+        seed: int,
+        simulating: Callable[[str], Callable[[], AbstractContextManager[Any]]] | None = None,
+    ) -> tuple[Conditions, TableFile]:
+        """The conditions of a run with this ``seed``, and the table file of their table.
+
+        Parameters
+        ----------
+        simulating : callable, optional
+            Gives for a device's name what ``golden.device.curve.load`` enters while it simulates.
+
+        Raises
+        ------
+        TypeError, ValueError, OSError
+            If device, table or settings cannot be had together.
+        """
+        if self.table and self.device == IDEAL:
+            raise ValueError(f"device = {IDEAL!r} has no resistances that could go beside a table")
+        if self.table or self.device == IDEAL:
+            self._check_fixed()
+        coder, settings = self.coder, self.nonideal
+        if self.table:
+            kept = self._beside_table(self.table)
+            # The table stands for the switching; reads and ageing are the device's own.
+            shape = curve.formula(kept.device) if kept.device else None
+            around = Conditions(array, shape, settings, coder, table=kept.table, seed=seed)
+            return around, replace(kept, table=around.table)
+        if self.device == IDEAL:
+            table = tanh_table(array, coder.steepness)
+            around = Conditions(array, None, settings, coder, table=table, seed=seed)
+            made: dict[str, Any] = {"coder": IDEAL, "steepness": coder.steepness}
+            return around, TableFile(around.table, None, made)
+        junction = _device(self.device or "default")
+        shown = simulating(junction.name) if simulating else None
+        shape = curve.load(junction, simulating=shown) if shown else curve.load(junction)
+        around = Conditions(array, shape, settings, coder, seed=seed)
+        made = {**asdict(coder), "nonideal": asdict(settings), "curve": shape.provenance}
+        return around, TableFile(around.table, junction, made)
+
+    def _check_fixed(self) -> None:
+        """Refuse settings of the coder that a given table, or ideal switching, does not follow."""
+        for name in ("coder", "step_s"):
+            value = getattr(self.coder, name)
+            if value != getattr(CoderConfig(), name):
+                fixed = "a table, which is fixed" if self.table else f"device {IDEAL}"
+                raise ValueError(f"{name} = {value!r} cannot be had with {fixed}")
+
+    def _beside_table(self, path: Path) -> TableFile:
+        """The table file at ``path``, with the device of reads and ageing."""
+        kept, settings = tablefile.load(path), self.nonideal
+        junction, made = kept.device, kept.provenance
+        if self.device:
+            measured = {"v_write_v": "voltage_v", "t_write_s": "full_s"}
+            pulses = {k: made[v] for k, v in measured.items() if v in made}
+            junction = replace(_device(self.device), **pulses)
+        if junction is None and settings.beside_table:
+            name = settings.beside_table[0]
+            raise ValueError(
+                f"{name} = {getattr(settings, name)} needs a device for reads and ageing, and "
+                f"table {path} has none: give --device NAME or FILE.toml beside --table, "
+                "or make the table with device fit --device"
+            )
+        steepness = made.get("steepness", self.coder.steepness)
+        if steepness != self.coder.steepness:
+            raise ValueError(
+                f"steepness = {self.coder.steepness:g} cannot be had with a table made for "
+                f"{steepness}"
+            )
+        return replace(kept, device=junction)
+
+
+def _device(named: str | Device) -> Device:
+    return named if isinstance(named, Device) else device.load(named)

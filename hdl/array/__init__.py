@@ -1,0 +1,1 @@
+"""The synapse array: RTL of lanes, controller and ports."""

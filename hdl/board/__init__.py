@@ -1,0 +1,1 @@
+"""Tops for boards: pins, clocks, serial lines."""

@@ -1,0 +1,1 @@
+"""Buses: registers, AXI, UART."""

@@ -1,0 +1,1 @@
+"""Parts that any design may use: adders, FIFO, delays."""

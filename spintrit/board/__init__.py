@@ -1,0 +1,1 @@
+"""Arrays and accelerators on a board's serial line."""

@@ -1,0 +1,1 @@
+"""Switching measurements: read, pooled, and fitted."""

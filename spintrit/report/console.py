@@ -1,0 +1,48 @@
+"""Where commands print."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import rich.console
+from rich.status import Status
+from rich.text import Text
+
+
+class Console(rich.console.Console):
+    """A console that prints text as it is: what users name may look like markup or emoji.
+
+    Parameters
+    ----------
+    stderr : bool
+        Print on standard error, where standard output is for JSON.
+    **options
+        See ``rich.console.Console``.
+    """
+
+    def __init__(self, *, stderr: bool = False, **options: Any):
+        super().__init__(stderr=stderr, markup=False, emoji=False, **options)
+
+    def status(self, status: Any, **options: Any) -> Status:
+        """A line that moves while something takes long."""
+        return super().status(Text(status) if isinstance(status, str) else status, **options)
+
+    def on_broken_pipe(self) -> None:
+        """Let it pass: the command line knows what to do."""
+        raise BrokenPipeError
+
+
+def simulating(name: str, console: Console) -> Callable[[], AbstractContextManager[Any]]:
+    """What shows on ``console`` while ``golden.device.curve.load`` simulates device ``name``.
+
+    A line that moves on a terminal. Elsewhere the line is printed once, at the start.
+    """
+    text = f"simulating device {name}: up to some minutes, once for each device ..."
+
+    def show() -> AbstractContextManager[Any]:
+        if console.is_terminal:
+            return console.status(text)
+        console.print(text, soft_wrap=True, highlight=False)
+        return nullcontext()
+
+    return show

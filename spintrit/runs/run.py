@@ -1,0 +1,304 @@
+"""One training run in one folder: the trainer with a progress bar, and what it came to."""
+
+import contextlib
+import json
+import platform
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from golden.array.lockstep import Mismatch
+from golden.config import ArrayConfig
+from golden.data import Split
+from golden.data.split import PARTS
+from golden.files import alone, write_atomically
+from golden.network.optim import OPTIMISERS
+from golden.pulse import tablefile
+from golden.pulse.tablefile import TableFile
+from golden.targets import Target
+from golden.train.cells import Cells
+from golden.train.conditions import Conditions
+from golden.train.log import Log
+from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, TrainConfig, Trainer
+from spintrit.records import PICTURE, SUMMARY, Run
+from spintrit.report.console import Console, simulating
+from spintrit.report.picture import draw_run
+from spintrit.runs import settings, spent
+from spintrit.runs.settings import CONFIG, TABLE, Init
+from spintrit.runs.source import Source, resumed
+from spintrit.runs.work import Stopped, Work
+from spintrit.version import __version__
+
+CLOCK, WORK = "seconds.json", "work.json"
+RUN_FILES = (CONFIG, SUMMARY, PICTURE, TABLE, CLOCK, WORK, CHECKPOINT, METRICS, WEIGHTS, BEST)
+
+
+def versions(compute: str) -> dict[str, str]:
+    """The versions of the software that computes a run, by name."""
+    own = {"python": platform.python_version(), "spintrit": __version__}
+    names = ["numpy"] + (["torch"] if compute != "numpy" else [])
+    return own | {n: metadata.version(n) for n in names}
+
+
+class _Shown:
+    """Progress and seconds of a run, on a console and in seconds.json."""
+
+    def __init__(self, out: Path, epochs: int, console: Console):
+        self._out, self._epochs, self._console = out, epochs, console
+        self._start, self._earlier = time.perf_counter(), 0.0
+        self._seconds: list[float] = []
+        self.progress = Progress(
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            BarColumn(),
+            TextColumn("{task.fields[state]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._task = self.progress.add_task("train", total=epochs, state="")
+
+    def start(self, done: int) -> None:
+        """Begin after ``done`` epochs."""
+        self._seconds = spent.seconds(self._out / CLOCK, done)
+        self._earlier = self._seconds[done]
+        self.progress.update(self._task, completed=done)
+        self._start = time.perf_counter()
+
+    def seconds(self) -> float:
+        """What all processes of the run took so far."""
+        return round(self._earlier + time.perf_counter() - self._start, 3)
+
+    def batch(self, epoch: int, batch: int, batches: int) -> None:
+        """Show the end of a batch."""
+        self.progress.update(self._task, completed=epoch - 1 + batch / batches)
+
+    def epoch(self, entry: dict[str, Any]) -> None:
+        """Show the end of an epoch, and keep its time."""
+        state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
+        self.progress.update(self._task, completed=entry["epoch"], state=state)
+        if not self._console.is_terminal:  # where no bar moves
+            self._console.print(f"epoch {entry['epoch']} of {self._epochs}  {state}")
+        self._seconds.append(self.seconds())
+        write_atomically(self._out / CLOCK, json.dumps(self._seconds).encode())
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """All that a run needs before its folder is touched."""
+
+    target: Target
+    source: Source
+    split: Split
+    config: TrainConfig
+    cells: Cells
+    conditions: Conditions
+    table: TableFile
+    given: dict[str, Any]  # settings, for config.json
+    earlier: dict[str, Any]  # config.json of the run that goes on
+    init: Init | None
+
+
+def run(
+    target: Target,
+    source: Source,
+    config: TrainConfig,
+    array: ArrayConfig,
+    out: Path,
+    *,
+    cells: Cells | None = None,
+    init: Init | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Train on ``target`` and leave everything in the folder ``out``.
+
+    metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
+    summary.json, seconds.json (at the end of each epoch, all processes of the run together),
+    work.json (cycles and comparisons likewise, of RTL and accelerators), learning.png and
+    table.json are added here. ``init`` names a run whose weights this one
+    starts from. A run that is resumed takes table and device from its own table.json, and may go on
+    with more epochs than it had.
+
+    Returns
+    -------
+    dict
+        The content of summary.json.
+
+    Raises
+    ------
+    ValueError
+        If ``out`` holds a run already and neither ``resume`` nor ``overwrite`` is given, if another
+        process runs in it, if a resumed run has other settings, or for any argument that the
+        trainer refuses.
+    golden.array.lockstep.Mismatch
+        If the RTL differs from the golden model; summary.json tells the difference.
+    OSError
+        If the folder cannot be written.
+    RuntimeError
+        If the RTL gives no answer, or an error.
+    """
+    console = console or Console()
+    held = [name for name in RUN_FILES if (out / name).exists()]
+    if held and not (resume or overwrite):
+        raise ValueError(
+            f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
+        )
+    cells = cells or Cells()
+    given = settings.settings(target, source, config, array, cells, init)
+    earlier = settings.read(out) if resume else {}
+    if resume:
+        settings.agree(out, given)
+        cells = settings.own_files(out, cells)
+    with contextlib.closing(target):
+        array = target.settle(array)
+        if resume:
+            source = resumed(source, out / CONFIG)
+        split = source.load(console)
+        around, table = cells.build(array, config.seed, lambda name: simulating(name, console))
+        if cells.nonideal.analog and not target.analog:
+            names = "adc_..., backward_adc_... and wire_ohm"
+            if target.tiles:
+                raise ValueError(f"{names} are not for on-chip training")
+            raise ValueError(f"{names} need array golden, not {target.text}")
+        job = _Prepared(
+            target, source, split, config, cells, around, table, given, earlier, init
+        )  # fmt: skip
+        out.mkdir(parents=True, exist_ok=True)
+        with _alone(out):
+            return _train(job, out, resume, console)
+
+
+def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[str, Any]:
+    """Train in a folder that no other process works in."""
+    target, config, start = job.target, job.config, None
+    if job.init:
+        begun = resume and (out / CHECKPOINT).exists()
+        start = settings.start(job.init, job.earlier, begun=begun, on_chip=bool(target.tiles))
+    shown = _Shown(out, config.epochs, console)
+    work: Work | None = None
+
+    def save(epoch: int) -> None:
+        if work:
+            work.save(epoch)
+
+    with console.status(target.preparing) if target.preparing else contextlib.nullcontext():
+        target.prepare(job.conditions.config)
+        trainer = Trainer(
+            config, job.split, target, job.conditions, out,
+            start=start, log=Log(shown.batch, shown.epoch, save),
+        )  # fmt: skip
+    done = trainer.resume() if resume else 0
+    work = Work(out / WORK, target, trainer.bank)
+    work.start(done if trainer.resumed else None)
+    shown.start(done)
+    ends = settings.earlier(out, job.earlier, config.epochs) if resume else []
+    # What an earlier run came to must not stand beside the files of this one.
+    for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
+        (out / name).unlink(missing_ok=True)
+    tablefile.save(job.table, out / TABLE)
+    summary = _described(job, trainer)
+    if start:
+        summary["start"] = start.digest
+    if ends:
+        summary["earlier"] = ends
+    text = json.dumps(summary | {"settings": job.given}, indent=2) + "\n"
+    write_atomically(out / CONFIG, text.encode())
+    summary |= {"resumed_after_epoch": done, "complete": False}
+    with _stoppable(out):
+        try:
+            with shown.progress:
+                result = trainer.run()
+            summary |= _outcome(job, trainer, result)
+        except Mismatch as mismatch:
+            summary |= _difference(mismatch)
+            raise
+        finally:
+            summary |= work.report()
+            summary["seconds"] = shown.seconds()
+            write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
+        draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
+    return summary
+
+
+def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
+    """What the run is, for config.json and summary.json."""
+    target, split, config, bank = job.target, job.split, job.config, trainer.bank
+    return {
+        "array": target.text,
+        "on_chip": bool(target.tiles),
+        **({"tiles": bank.size} if target.tiles else {}),
+        "backend": target.compute,
+        "dataset": split.name,
+        "data": {
+            "name": job.source.dataset,
+            "input_bits": split.input_bits,
+            "shape": split.shape,
+            "augment": split.augment,
+            "classes": split.names,
+            "digests": {part: split.digest(part) for part in PARTS},
+        },
+        "seed": config.seed,
+        "versions": versions(target.compute),
+        "train_config": asdict(config),
+        "array_config": asdict(bank.config),
+        "device": job.table.device.name if job.table.device else None,
+        "table": job.table.provenance,
+        "nonideal": asdict(job.cells.nonideal),
+        "arrays": bank.size,
+        "synapses": sum(m.n_in * m.n_out for m in bank.matrices),
+        "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
+    }
+
+
+def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]:
+    """What the run came to."""
+    return {
+        **({"differences": 0} if job.target.compares else {}),
+        "complete": True,
+        "test_accuracy": result.test_accuracy,
+        "last_test_accuracy": result.last_test_accuracy,
+        "chosen_epoch": result.chosen_epoch,
+        "val_accuracy": result.val_accuracy,
+        "test_samples": len(job.split.y_test),
+        "cells_switched": result.cells_switched,
+        **({"cycles_by_formula": result.cycles} if job.target.by_formula else {}),
+        **spent.spent(trainer, job.table, job.cells.nonideal),
+    }
+
+
+def _difference(mismatch: Mismatch) -> dict[str, Any]:
+    """Where RTL and golden model differ first."""
+    return {
+        "differences": mismatch.count,
+        "first_difference": {
+            "what": mismatch.what,
+            **mismatch.where,
+            "expected": mismatch.expected,
+            "got": mismatch.got,
+        },
+    }
+
+
+@contextlib.contextmanager
+def _stoppable(out: Path) -> Iterator[None]:
+    """Tell who sees a Ctrl-C which run goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise Stopped(out) from None
+
+
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Keep other processes from a run's folder; raises ValueError if one is at work in it."""
+    try:
+        with alone(out, wait=False):
+            yield
+    except BlockingIOError:
+        raise ValueError(f"out {str(out)!r} is another process's, which runs in it") from None

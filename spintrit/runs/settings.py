@@ -1,0 +1,238 @@
+"""The settings of a run: what config.json keeps of them, and what --resume takes from there."""
+
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from golden import jsonfile
+from golden.config import ArrayConfig
+from golden.device import junction
+from golden.network.start import Start
+from golden.pulse import tablefile
+from golden.pulse.design import CODERS, IDEAL, CoderConfig
+from golden.targets import Target
+from golden.train import checkpoint
+from golden.train.cells import Cells
+from golden.train.trainer import BEST, CHECKPOINT, WEIGHTS, TrainConfig
+from spintrit.records import CONFIG, SUMMARY
+
+if TYPE_CHECKING:  # the parser needs this file, and data sets more packages than the parser
+    from spintrit.runs.source import Source
+
+TABLE = "table.json"
+FILES = {"best": BEST, "last": WEIGHTS}
+# Settings that a run may go on with in another form: arrays of one kind have equal bits.
+_FREE = ("array", "backend", "data", "epochs")
+_END = ("chosen_epoch", "val_accuracy", "test_accuracy", "last_test_accuracy")
+
+
+@dataclass(frozen=True)
+class Init:
+    """The run that another starts from.
+
+    Parameters
+    ----------
+    run : Path
+        Its folder.
+    weights : {"best", "last"}
+        Of the epoch best on validation, or of the last.
+    """
+
+    run: Path
+    weights: str = "best"
+
+    @property
+    def path(self) -> Path:
+        """The file of weights."""
+        return self.run / FILES[self.weights]
+
+
+def settings(
+    target: Target, source: "Source", config: TrainConfig, array: ArrayConfig, cells: Cells,
+    init: Init | None,
+) -> dict[str, Any]:  # fmt: skip
+    """All settings of a run by the names of train's options; ready for JSON.
+
+    The parameters are those of ``spintrit.runs.run.run``. Paths are absolute.
+    """
+    return {
+        "array": target.text,
+        "on_chip": bool(target.tiles),
+        "tiles": target.tiles or None,
+        "backend": target.compute,
+        "dataset": source.dataset,
+        "data": _path(source.root),
+        "input_bits": source.input_bits,
+        "augment": source.augment,
+        **asdict(config),
+        **asdict(array),
+        "device": _path(cells.device) if _is_file(cells.device) else cells.device,
+        "table": _path(cells.table),
+        **asdict(cells.coder),
+        **asdict(cells.nonideal),
+        "init": _path(init.run) if init else None,
+        "init_weights": init.weights if init else "best",
+    }
+
+
+def _path(path: Any) -> str | None:
+    return None if path is None else str(Path(path).absolute())
+
+
+def _is_file(name: object) -> bool:
+    return str(name).endswith(".toml")
+
+
+def read(out: Path) -> dict[str, Any]:
+    """What config.json in ``out`` holds; nothing if there is no such file.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged.
+    """
+    path = out / CONFIG
+    if not path.is_file():
+        return {}
+    told = jsonfile.read(path)
+    jsonfile.entry(told, "settings", dict, str(path), {})
+    return told
+
+
+def resumed(out: Path) -> dict[str, Any]:
+    """The settings with which the run in ``out`` goes on, by the names of train's options; of a
+    folder that knows less, what it knows; nothing if there is no run.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    told = read(out)
+    if not told:
+        return {}
+    if "settings" in told:
+        return told["settings"]
+    try:
+        return _from_parts(out, told)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{out / CONFIG} is damaged: {error}") from None
+
+
+def _from_parts(out: Path, told: dict[str, Any]) -> dict[str, Any]:
+    """Settings of a folder whose config.json does not list them."""
+    identity = checkpoint.identity(out / CHECKPOINT) if (out / CHECKPOINT).exists() else {}
+    array = {f.name: identity.get(f"array {f.name}") for f in fields(ArrayConfig)}
+    known = {name: value for name, value in array.items() if value is not None}
+    table, named = told["table"], told["device"] in junction.names()
+    coded = {f.name: table[f.name] for f in fields(CoderConfig) if f.name in table}
+    if coded.get("coder") not in CODERS:
+        coded.pop("coder", None)
+    if table.get("coder") == IDEAL:
+        cells: dict[str, Any] = {"device": IDEAL, **coded}
+    elif named and "coder" in coded:
+        cells = {"device": told["device"], **coded}
+    else:
+        cells = {"device": "", "table": str(out / TABLE)}
+    on_chip = told.get("on_chip", False)
+    return {
+        "array": told["array"],
+        "on_chip": on_chip,
+        "tiles": told.get("tiles") if on_chip else None,
+        "backend": told["backend"],
+        "dataset": told["data"]["name"],
+        "input_bits": told["data"]["input_bits"],
+        "augment": told["data"]["augment"],
+        **told["train_config"],
+        **told["array_config"],
+        **known,
+        **cells,
+        **told["nonideal"],
+    }
+
+
+def agree(out: Path, given: dict[str, Any]) -> None:
+    """Refuse settings ``given`` that are not those of the run in ``out``, which goes on.
+
+    Raises
+    ------
+    ValueError
+        Naming setting and both values, if one differs that must not.
+    """
+    told = read(out)
+    for name, kept in told.get("settings", {}).items():
+        mine = given.get(name, kept)
+        if name == "epochs" and mine < kept:
+            raise ValueError(
+                f"epochs = {mine} is less than the {kept} of {out / CONFIG}: a run goes on to its "
+                "end or beyond"
+            )
+        if name not in _FREE and mine != kept:
+            raise ValueError(f"{out / CONFIG} was made with {name} = {kept!r}, not {mine!r}")
+
+
+def own_files(out: Path, cells: Cells) -> Cells:
+    """``cells`` of a run that goes on: table and device from its own table.json, in the place of
+    files that may have changed or gone."""
+    if not (out / TABLE).is_file() or "settings" not in read(out):
+        return cells
+    if cells.table:
+        return replace(cells, table=out / TABLE, device="")
+    if _is_file(cells.device):
+        return replace(cells, device=tablefile.load(out / TABLE).device or "")
+    return cells
+
+
+def start(init: Init, told: dict[str, Any], *, begun: bool, on_chip: bool) -> Start:
+    """The weights that a run starts from.
+
+    Parameters
+    ----------
+    told : dict
+        The content of the run's config.json, or nothing.
+    begun : bool
+        Whether there is a checkpoint to go on from: then the digest in ``told`` will do.
+    on_chip : bool
+        Whether the run is on chip.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not to be had, are of the other kind, or have changed.
+    """
+    kept = told.get("start")
+    if begun and kept:
+        return Start(kept)
+    from spintrit.runs.trained import load
+
+    trained = load(init.run, init.weights)
+    if bool(trained.tiles) != on_chip:
+        kinds = "by a host", "on chip"
+        raise ValueError(
+            f"init {init.run} was trained {kinds[bool(trained.tiles)]}: its batch norms are no "
+            f"start for training {kinds[on_chip]}"
+        )
+    found = Start.of(trained.weights, f"init {init.path}")
+    if kept and kept != found.digest:
+        raise ValueError(f"{init.path} has changed since the run started from it")
+    return found
+
+
+def earlier(out: Path, told: dict[str, Any], epochs: int) -> list[dict[str, Any]]:
+    """What a run came to when it ended after fewer than ``epochs`` epochs, by end.
+
+    Parameters
+    ----------
+    told : dict
+        The content of its config.json, or nothing.
+    """
+    ends = list(jsonfile.entry(told, "earlier", list, str(out / CONFIG), []))
+    try:
+        summary = jsonfile.read(out / SUMMARY)
+        end = {"epochs": summary["train_config"]["epochs"]}
+        end |= {name: summary[name] for name in _END}
+        if summary["complete"] and end["epochs"] < epochs and end not in ends:
+            ends.append(end)
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # it has not ended, or is not known to have
+    return ends

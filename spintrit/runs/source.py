@@ -1,0 +1,104 @@
+"""The data set of a run, and of a run that goes on or is evaluated."""
+
+import warnings
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from golden import checks, data, jsonfile
+from golden.checks import InputWarning
+from golden.data import Split
+from golden.data.pixels import INPUT_BITS
+from spintrit.report.console import Console
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the samples come from.
+
+    Parameters
+    ----------
+    dataset : str
+        See ``golden.data.load``, as for the others.
+    root : Path, optional
+    input_bits : int
+    augment : str
+    classes : tuple of str
+    colour : bool
+    digests : dict of str to str
+        What ``golden.data.Split.digest`` was for each part; empty if that is not known.
+    """
+
+    dataset: str = "digits"
+    root: Path | None = None
+    input_bits: int = 0
+    augment: str = ""
+    classes: tuple[str, ...] = ()
+    colour: bool = False
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def like(cls, told: dict[str, Any]) -> "Source":
+        """The source of a run whose config.json has ``told`` of its data.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is damaged.
+        """
+        bits = checks.integer("input_bits", told["input_bits"], *INPUT_BITS)
+        classes = told.get("classes", [])  # runs made by earlier versions have none
+        if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+            raise ValueError(f"classes must be a list of names, not {classes!r}")
+        # Grey images in colour files were read as colour by earlier versions.
+        colour = list(told["shape"])[2:] == [3]
+        return cls(
+            dataset=told["name"], input_bits=bits, classes=tuple(classes), colour=colour,
+            digests=dict(told.get("digests", {})),
+        )  # fmt: skip
+
+    def load(self, console: Console) -> Split:
+        """The data; downloads with a progress bar."""
+        with Progress(
+            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
+            TimeRemainingColumn(), console=console, transient=True,
+        ) as progress:  # fmt: skip
+            tasks: dict[str, Any] = {}
+
+            def show(name: str, done: int, total: int | None) -> None:
+                if name not in tasks:
+                    tasks[name] = progress.add_task(name)
+                progress.update(tasks[name], completed=done, total=total)
+
+            return data.load(
+                self.dataset, root=self.root, input_bits=self.input_bits, augment=self.augment,
+                progress=show, classes=self.classes, colour=self.colour,
+            )  # fmt: skip
+
+    def compare(self, split: Split, part: str, run: Path) -> None:
+        """Warn if the samples of a part, or the names of the classes, may not be those of ``run``,
+        whose source this is."""
+        if self.dataset == "images" and not self.classes:
+            warnings.warn(
+                f"{run} keeps no class names: the folders of {split.name} are taken as its classes "
+                "in their order",
+                InputWarning, 2,
+            )  # fmt: skip
+        if self.digests and self.digests.get(part) != split.digest(part):
+            warnings.warn(
+                f"the {part} samples of {split.name} are not those of the run in {run}",
+                InputWarning, 2,
+            )  # fmt: skip
+
+
+def resumed(source: Source, config: Path) -> Source:
+    """``source`` with the classes and channels of the run that is to go on."""
+    try:
+        earlier = Source.like(jsonfile.read(config)["data"])
+    except (OSError, KeyError, TypeError, ValueError):  # the checkpoint decides
+        return source
+    if earlier.dataset != source.dataset:
+        return source
+    return replace(source, classes=earlier.classes, colour=earlier.colour)

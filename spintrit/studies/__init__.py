@@ -1,0 +1,1 @@
+"""Studies: many runs in a row, and their results."""

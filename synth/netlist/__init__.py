@@ -1,0 +1,1 @@
+"""Netlists as simulation models, and their equivalence with the RTL."""

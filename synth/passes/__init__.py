@@ -1,0 +1,1 @@
+"""Passes over netlists, before and after synthesis."""

@@ -1,0 +1,1 @@
+"""Models that benches compare with, and broken arrays."""
