@@ -149,7 +149,7 @@ class Twin:
         return self._well_formed(Op.AGE, frame, count, switched=switched)
 
     def counters(self):
-        counts = list(self.golden.array.activity().values())
+        counts = list(self.golden.activity().values())
         frame = frames.frame(self.config, header(Op.COUNTERS))
         return self._well_formed(Op.COUNTERS, frame, len(counts), counts)
 
