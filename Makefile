@@ -5,14 +5,19 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 WORKERS ?= 2
 
-.PHONY: demo test torch lint bench clean
+.PHONY: demo test test-full torch lint bench clean
 
 demo: $(READY)
 	$(BIN)/spintrit demo --overwrite
 
-# tests: fast, no simulator. tb: Verilator and cocotb.
+# tests: fast, no simulator. tb: Verilator and cocotb. See docs/tests.md.
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term --cov-fail-under=90 tests tb
+	$(PYTEST) -m "not full" --cov --cov-report=term --cov-fail-under=90 tests tb
+
+# All sizes, seeds and netlists, too.
+test-full: $(READY)
+	$(PYTEST) tests tb
 
 # PyTorch, for the back ends torch and cuda; tests and bench then use it, too.
 torch: $(READY)

@@ -43,7 +43,9 @@ def pytest_collection_modifyitems(items):
         if mark := item.get_closest_marker("covering"):
             tests[item.path, item.originalname].append((item, *mark.args))
     for found in tests.values():
-        chosen = covering([item.callspec.indices for item, *_ in found], found[0][1])
+        values = [item.callspec.params for item, *_ in found]  # the same objects in each list
+        names = [{name: id(value) for name, value in each.items()} for each in values]
+        chosen = covering(names, found[0][1])
         for number, (item, _) in enumerate(found):
             if number not in chosen:
                 item.add_marker(pytest.mark.full)
@@ -54,8 +56,8 @@ def pytest_collection_modifyitems(items):
 
 
 def covering(combinations, strength):
-    """Indices of combinations (dicts of name to value) that have between them every choice of
-    ``strength`` values that there is."""
+    """Indices of combinations (dicts of name to value) in which every choice of ``strength`` values
+    occurs."""
     parts = [set(itertools.combinations(sorted(c.items()), strength)) for c in combinations]
     missing, chosen = set().union(*parts), set()
     while missing:

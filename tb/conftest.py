@@ -31,10 +31,12 @@ def icarus():
         pytest.skip(missing)
 
 
-@pytest.fixture
-def quick(monkeypatch):
+@pytest.fixture(scope="module")
+def quick():
     """Compilers that take less time over programs that do not run long."""
-    monkeypatch.setattr(library, "_MAKE", [*library._MAKE, "OPT_FAST=-O0"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(library, "_MAKE", [*library._MAKE, "OPT_FAST=-O0"])
+        yield
 
 
 def pytest_collection_modifyitems(items):

@@ -20,6 +20,8 @@ from golden.pulse.table import tanh_table
 from golden.registers import by_name
 from sim.accelerator import RtlAccelerator, build
 
+pytestmark = pytest.mark.usefixtures("quick")
+
 
 @dataclass(frozen=True)
 class Case:
@@ -61,6 +63,7 @@ DESIGNS = {
         {name: {**DENSE, **IMAGES}[name] for name in ("dense", "batch-1", "image")},
     ),
 }  # fmt: skip
+LARGE = ("ternary-35x1",)  # left to make test-full
 
 
 def around(array: ArrayConfig, tiles: int, cases) -> AcceleratorConfig:
@@ -130,13 +133,23 @@ def train(block: LockstepAccelerator, case: Case) -> None:
 
 @pytest.mark.parametrize(
     ("design", "name"),
-    [(design, name) for design, (_, _, cases) in DESIGNS.items() for name in cases],
+    [
+        pytest.param(design, name, marks=[pytest.mark.full] if design in LARGE else [])
+        for design, (_, _, cases) in DESIGNS.items()
+        for name in cases
+    ],
 )
 def test_training_equals_the_twin(design, name):
     train(lockstep(design), DESIGNS[design][2][name])
 
 
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize(
+    "design",
+    [
+        pytest.param(design, marks=[pytest.mark.full] if design in LARGE else [])
+        for design in DESIGNS
+    ],
+)
 def test_memories_hold_what_is_written(design):
     """All of each, then a part; ``read`` and ``verify`` compare with the twin."""
     block, rng = lockstep(design), np.random.default_rng(7)

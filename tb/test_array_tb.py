@@ -40,6 +40,11 @@ WIDTHS = [
 # fmt: on
 
 
+# Every number of rows and of columns, and both synapses; the others are left to make test-full.
+FEW = [(64, 1, "binary"), (33, 1, "ternary"), (8, 64, "ternary"), (8, 10, "binary"),
+       (1, 10, "ternary"), (1, 1, "binary")]  # fmt: skip
+
+
 def named(config):
     """Test id of a config."""
     defaults = vars(ArrayConfig())
@@ -47,7 +52,16 @@ def named(config):
     return "-".join([f"{config.rows}x{config.cols}", *differ])
 
 
-@pytest.mark.parametrize("config", SIZES + WIDTHS, ids=named)
+@pytest.mark.parametrize(
+    "config",
+    [
+        config
+        if (config.rows, config.cols, config.synapse) in FEW or config in WIDTHS
+        else pytest.param(config, marks=pytest.mark.full)
+        for config in SIZES + WIDTHS
+    ],
+    ids=named,
+)
 def test_array(config, tmp_path):
     run_tb(
         array_verilog(config),

@@ -14,6 +14,7 @@ from tb.benches.array_bench import variables
 from tb.models import faulty
 from tb.runner import run_tb
 
+pytestmark = pytest.mark.usefixtures("quick")
 # What the lock-step run tells of each fault, and a cocotb test that fails where that is run, too.
 SEEN = {
     "flipped sign": (

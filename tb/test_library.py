@@ -13,6 +13,7 @@ from tb import tiny
 from tb.benches.array_stimulus import Stimulus
 from tb.test_array_tb import named
 
+pytestmark = pytest.mark.usefixtures("quick")
 SMALL = ArrayConfig(rows=2, cols=2, code_bits=2, draw_bits=8)
 CONFIGS = [
     ArrayConfig(rows=8, cols=8),

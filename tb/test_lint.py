@@ -82,7 +82,15 @@ DESIGNS = {
 }
 
 
-@pytest.fixture(scope="module", params=DESIGNS)
+LARGE = ("array0", "block1", "block2", "block5")  # left to make test-full
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=[pytest.mark.full] if name in LARGE else []) for name in DESIGNS
+    ],
+)
 def design(request):
     """A design's Verilog and its top module."""
     return DESIGNS[request.param]()

@@ -53,7 +53,10 @@ def text(config, target):
     return netlist.netlist_verilog(config, target)
 
 
-@pytest.mark.parametrize("name", ARRAYS)
+@pytest.mark.parametrize(
+    "name",
+    ["ternary", *(pytest.param(name, marks=pytest.mark.full) for name in ("binary", "ice40"))],
+)
 def test_netlist_equals_golden(name, tmp_path):
     config, target = ARRAYS[name]
     verilog = text(config, target)
@@ -94,7 +97,11 @@ def train(rule, path, folder):
         assert array.reference.counters.cycles == array.other.counters.cycles > 1000
 
 
-@pytest.mark.parametrize(("config", "target"), BENCHES, ids=[ECP5, ICE40])
+@pytest.mark.parametrize(
+    ("config", "target"),
+    [pytest.param(*BENCHES[0], marks=pytest.mark.full), BENCHES[1]],
+    ids=[ECP5, ICE40],
+)
 def test_bench_on_the_netlist(config, target, tmp_path):
     run_tb(
         framed(text(config, target)),

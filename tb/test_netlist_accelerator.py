@@ -34,6 +34,7 @@ CONFIG = around(ArrayConfig(rows=2, draw_bits=8, code_bits=3, counters=False), 1
 SIGNS = re.compile(r"\.SIGNEDA\(1'h(.)\),\s+\.SIGNEDB\(1'h(.)\)")
 
 
+@pytest.mark.full
 def test_training_equals_the_twin():
     verilog = netlist.netlist_verilog(CONFIG, ECP5)
     made = verilog[: verilog.index("endmodule")]

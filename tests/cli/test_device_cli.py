@@ -120,6 +120,7 @@ def test_table_at_another_voltage_and_length(quick, tmp_path):
     assert tablefile.load(path).provenance["curve"]["v_write_v"] == 1.0
 
 
+@pytest.mark.full
 def test_table_far_below_the_write_voltage_is_as_simulated(quick, tmp_path):
     path = tmp_path / "t.json"
     assert spintrit(f"device table default --voltage 0.3 --full-s 4e-9 -o {path}") == 0

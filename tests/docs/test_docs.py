@@ -23,6 +23,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.full
 def test_readme_commands_run(tmp_path, monkeypatch):
     """All but those on the RTL, which need Verilator."""
     monkeypatch.chdir(tmp_path)

@@ -105,6 +105,7 @@ def stream(m, inputs, words, out, counts, cycles):
 CUTS = [(0,), (4,), (1, 3), (2, 2), (0, 0, 1), (0, 3, 50)]
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("cuts", CUTS)
 @pytest.mark.parametrize("width", [1, 2, 3, 9, 64, 129])
 def test_every_cut_costs_a_cycle_whatever_the_width(width, cuts):
@@ -118,6 +119,7 @@ def test_every_cut_costs_a_cycle_whatever_the_width(width, cuts):
     stream(m, bits, words, out, counts, len(cuts))
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("cuts", [(), *CUTS])
 @pytest.mark.parametrize(
     "widths", [(1, 1), (3, 0, 4), (0, 2), (16, 64), (7, 5, 3, 1, 9)], ids=lambda w: f"{w}"

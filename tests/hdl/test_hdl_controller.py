@@ -230,6 +230,7 @@ FRAMES = {
 }
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize(
     ("synapse", "stalls"),
     [("ternary", {}), ("variants", STALLS), ("binary", STALLS)],

@@ -103,6 +103,7 @@ def noise_of(config, rng):
     return dict(enumerate(rng.integers(0, 257, shape).tolist()))
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("variant_bits", [0, 1, 2])
 @each_synapse
 def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
@@ -153,6 +154,7 @@ def test_pulses_are_those_of_the_golden_cell(synapse, variant_bits):
     assert seen == set(range(1 << config.cells))
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("variant_bits", [0, 1, 2])
 @each_synapse
 def test_ageing_is_by_cell(synapse, variant_bits):

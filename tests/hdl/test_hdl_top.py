@@ -30,9 +30,13 @@ CONFIGS = [
     ArrayConfig(rows=3, cols=4, columns_per_cycle=2, code_bits=2, variant_bits=2),
     ArrayConfig(rows=2, cols=5, synapse="binary", draw_bits=8, code_bits=2, variant_bits=1),
 ]
+FEW = [CONFIGS[i] for i in (0, 2, 3, 5, 7, 8)]  # the others are left to make test-full
 each_config = pytest.mark.parametrize(
     "config",
-    CONFIGS,
+    [
+        config if config in FEW else pytest.param(config, marks=pytest.mark.full)
+        for config in CONFIGS
+    ],
     ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}-{c.variant_bits}",
 )
 NONE = {"gaps": 0.0, "waits": 0.0}

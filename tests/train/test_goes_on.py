@@ -183,6 +183,7 @@ def test_a_study_is_told_again(monkeypatch, capsys):
     assert capsys.readouterr().err == told
 
 
+@pytest.mark.full
 def test_a_demo_goes_on_by_its_folder(tmp_path, monkeypatch, stopping, capsys):
     monkeypatch.setattr(
         "spintrit.targets.Lockstep.array", lambda _, c: LockstepArray(GoldenArray(c), Silent(c))
