@@ -33,6 +33,9 @@ FIRST = (
     "tests/docs/",
     "tests/hdl/",
 )
+# Lines of Python that coverage would follow for long, and that other tests run, too: simulations
+# of hardware whose Verilog others make, and training runs.
+NOT_TRACED = ("test_hdl", "test_goes_on")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -50,7 +53,7 @@ def pytest_collection_modifyitems(items):
             if number not in chosen:
                 item.add_marker(pytest.mark.full)
     for item in items:
-        if item.path.name.startswith("test_hdl"):  # simulations; Verilog is made elsewhere
+        if item.path.name.startswith(NOT_TRACED):
             item.add_marker("no_cover")
     items.sort(key=_place)
 
