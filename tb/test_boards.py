@@ -27,7 +27,6 @@ from synth.bitstream import build
 from synth.boards import Workload, board
 from tb import tiny
 
-pytestmark = pytest.mark.usefixtures("quick")
 SMALL = Workload(network="6FC", inputs=(9,), classes=3, batch=4)
 # The boards with few lanes and little memory, which make no difference to what is tested here.
 ACCELERATOR = board("ulx3s-85f", rows=4, work=SMALL)

@@ -16,7 +16,6 @@ from golden.registers import by_name
 from sim.uart import SerialBoard
 from spintrit.board.port import LONGEST_PACKET, SerialTransport
 
-pytestmark = pytest.mark.usefixtures("quick")
 BLOCKS = [*notation.parse("5FC"), Block(3)]
 SHAPE, BATCH = (6,), 3
 CONFIG = sized(BLOCKS, SHAPE, ArrayConfig(rows=4, code_bits=2, draw_bits=8), 2, BATCH)
