@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import training
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at, trainer
@@ -23,6 +25,8 @@ from golden.pulse.table import tanh_table
 from golden.train import checkpoint
 from golden.train.conditions import Conditions
 from golden.train.trainer import CHECKPOINT, METRICS
+
+HELPERS = str(Path(training.__file__).parent)
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=1, max_size=3))
@@ -44,18 +48,18 @@ def test_a_run_stopped_anywhere_and_resumed_ends_alike(unbroken, tmp_path_factor
 CHILD = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from test_train import trainer
+from training import trainer
 run = trainer(sys.argv[2], on_epoch=lambda line: print(line["epoch"], flush=True))
 run.resume()
 run.run()
 """
 
 
-def test_a_killed_process_resumes_to_the_same_end(unbroken, tmp_path, request):
+def test_a_killed_process_resumes_to_the_same_end(unbroken, tmp_path):
     rng = np.random.default_rng(5)
     done = [0]
     for _ in range(3):
-        command = [sys.executable, "-c", CHILD, str(request.path.parent), str(tmp_path)]
+        command = [sys.executable, "-c", CHILD, HELPERS, str(tmp_path)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             done.append(int(child.stdout.readline() or 6))
             try:
@@ -71,7 +75,7 @@ def test_a_killed_process_resumes_to_the_same_end(unbroken, tmp_path, request):
 BATCHES = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from test_train import trainer
+from training import trainer
 from golden.backend import NUMPY
 from golden.files import npz
 
@@ -85,12 +89,12 @@ run.run()
 """
 
 
-def test_a_process_killed_within_an_epoch_resumes_on_whole_matrices(tmp_path, request):
+def test_a_process_killed_within_an_epoch_resumes_on_whole_matrices(tmp_path):
     result = trainer(tmp_path / "unbroken", backend=NUMPY).run()
     rng = np.random.default_rng(6)
     out = tmp_path / "killed"
     for _ in range(2):
-        command = [sys.executable, "-c", BATCHES, str(request.path.parent), str(out)]
+        command = [sys.executable, "-c", BATCHES, HELPERS, str(out)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
             for _ in range(int(rng.integers(6, 12))):  # of 5 batches an epoch
                 assert child.stdout.readline()
