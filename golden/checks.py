@@ -90,7 +90,8 @@ def choice(name: str, value: Any, known: tuple[str, ...]) -> str:
     """``value``, one of the strings ``known``; raises ValueError otherwise."""
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, not {value!r}")
-    return value
+    chosen: str = value
+    return chosen
 
 
 def integers(

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from golden import backend, checks
-from golden.array.golden import GoldenArray, SynapseArray
+from golden.array.golden import GoldenArray
+from golden.array.interface import SynapseArray
 from golden.array.protocols import CellArray
 from golden.config import ArrayConfig
 from golden.data import Split

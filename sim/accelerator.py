@@ -55,7 +55,8 @@ class Verilated(Transport):
     @property
     def cycles(self) -> int:
         """Clock cycles since reset, all of them."""
-        return self._library.spintrit_cycles(self._handle)
+        cycles: int = self._library.spintrit_cycles(self._handle)
+        return cycles
 
     @property
     def irq(self) -> bool:

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from golden.files import write_atomically
-from sim.toolchain import MAKE_VARIABLES, ToolError, Verilator, error_lines
-from synth.tools import output
+from sim.toolchain import MAKE_VARIABLES, Verilator, error_lines
+from synth.tools import ToolError, output
 
 _SUMS = "sha256sums"
 _RUNTIME = re.compile(r"^VM_GLOBAL_(?:FAST|SLOW) \+= \\\n((?:  .*\n)*)", re.MULTILINE)

@@ -17,9 +17,10 @@ import platformdirs
 from golden.config import ArrayConfig
 from golden.files import write_atomically
 from sim.compiling import compile_model
-from sim.toolchain import ToolError, Verilator, find_verilator
+from sim.toolchain import Verilator, find_verilator
 from synth.generate import TOP_NAME, array_verilog
 from synth.scratch import building, plain_folder
+from synth.tools import ToolError
 
 _DRIVER = Path(__file__).with_name("driver.cpp")
 _NAME = "design"

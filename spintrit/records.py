@@ -193,7 +193,7 @@ def _check(entry: Any, earlier: list[dict[str, Any]]) -> None:
 
 def _summary(path: Path, last: int) -> dict[str, Any]:
     try:
-        summary = jsonfile.read(path)
+        summary: dict[str, Any] = jsonfile.read(path)
     except FileNotFoundError:
         return {}
     for name in ("test_accuracy", "last_test_accuracy"):

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from golden.accel.driver import Transport
-from golden.array.golden import GoldenArray, SynapseArray
+from golden.accel.transport import Transport
+from golden.array.golden import GoldenArray
+from golden.array.interface import SynapseArray
 from golden.array.lockstep import LockstepArray
 from golden.config import ArrayConfig
 from golden.matrix.tiled import ArrayBank

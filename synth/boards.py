@@ -124,7 +124,8 @@ class Board:
         if self.hertz == self.oscillator:
             return Fraction(self.hertz)
         make = {"ecp5": pll.ecp5, "ice40": pll.ice40}[self.family]
-        return make(self.oscillator, self.hertz).hertz(self.oscillator)
+        made: Fraction = make(self.oscillator, self.hertz).hertz(self.oscillator)
+        return made
 
     def divisor(self) -> int:
         """Clock cycles a bit.
@@ -142,7 +143,8 @@ class Board:
                 f"baud must be within 2 % of {float(clock):.12g} Hz over a whole number, "
                 f"not {self.baud}"
             )
-        return checked(divisor)
+        cycles: int = checked(divisor)
+        return cycles
 
     def component(self) -> wiring.Component:
         """What is behind clock and pins; errors as for ``config`` and ``divisor``."""

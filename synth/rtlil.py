@@ -11,7 +11,8 @@ from amaranth.lib import wiring
 def convert(component: wiring.Component, name: str) -> str:
     """RTLIL of a component as module ``name``, its members the ports."""
     with uncollected():
-        return rtlil.convert(component, name=name, emit_src=False)
+        text: str = rtlil.convert(component, name=name, emit_src=False)
+    return text
 
 
 @contextlib.contextmanager

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sim import library
-from sim.toolchain import ToolError, find_verilator
+from sim.toolchain import find_verilator
+from synth.tools import ToolError
 
 
 @pytest.fixture(scope="session", autouse=True)

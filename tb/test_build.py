@@ -15,8 +15,9 @@ from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
 from sim import compiling, library
 from sim.array import RtlArray
-from sim.toolchain import OLDEST, ToolError, find_verilator
+from sim.toolchain import OLDEST, find_verilator
 from synth.generate import array_verilog
+from synth.tools import ToolError
 from tb import runner
 
 SMALL = ArrayConfig(rows=2, cols=2, code_bits=2, draw_bits=8)

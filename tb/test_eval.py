@@ -17,7 +17,7 @@ from golden.matrix.whole_bank import WholeBank
 from golden.network import notation
 from golden.network.network import Network
 from golden.pulse.table import tanh_table
-from golden.train.trainer import TrainConfig
+from golden.train.config import TrainConfig
 from sim import library
 from sim.array import RtlArray
 from spintrit.cli import main as cli

@@ -7,7 +7,7 @@ import pytest
 
 from golden.accel.config import AcceleratorConfig
 from golden.config import ArrayConfig
-from sim.toolchain import ToolError, find_verilator
+from sim.toolchain import find_verilator
 from synth.accelerator import (
     ACCELERATOR_NAME,
     UART_ARRAY_NAME,
@@ -15,6 +15,7 @@ from synth.accelerator import (
     uart_array_verilog,
 )
 from synth.generate import TOP_NAME, array_verilog
+from synth.tools import ToolError
 from tb.icarus import elaborate
 
 # Every two values of two options occur together in one of these.

@@ -16,11 +16,11 @@ from hdl.bus.axi import AxiLite
 from hdl.bus.uart import UartBridge
 from sim import accelerator, library
 from sim.accelerator import RtlAccelerator
-from sim.toolchain import ToolError
 from synth.accelerator import ACCELERATOR_NAME
 from synth.generate import TOP_NAME, component_verilog
 from synth.netlist import netlist
 from synth.netlist.equivalence import prove
+from synth.tools import ToolError
 from tb.benches import mult_tb, uart_tb
 from tb.runner import run_tb
 from tb.test_accelerator import Case, around, train

@@ -11,8 +11,9 @@ from golden.data import Split
 from golden.pulse.design import IDEAL
 from golden.targets import Arrays, Target
 from golden.train.cells import Cells
+from golden.train.config import TrainConfig
 from golden.train.log import Log
-from golden.train.trainer import TrainConfig, Trainer
+from golden.train.trainer import Trainer
 from sim.array import RtlArray
 
 INPUTS, CLASSES = 12, 3

@@ -47,7 +47,8 @@ def learnt(offset: np.ndarray, mean_error: np.ndarray, learn: int) -> np.ndarray
     if not learn:
         return offset
     top = (1 << OFFSET_BITS - 1) - 1
-    return np.clip(offset + (mean_error << learn - 1), -top - 1, top)
+    changed: np.ndarray = np.clip(offset + (mean_error << learn - 1), -top - 1, top)
+    return changed
 
 
 def half_even(x: np.ndarray, shift: int) -> np.ndarray:
@@ -55,12 +56,14 @@ def half_even(x: np.ndarray, shift: int) -> np.ndarray:
     down = x >> shift
     rest = x - (down << shift)
     half = 1 << shift >> 1
-    return down + ((rest > half) | ((rest == half) & (down & 1 == 1)) & (shift > 0))
+    rounded: np.ndarray = down + ((rest > half) | ((rest == half) & (down & 1 == 1)) & (shift > 0))
+    return rounded
 
 
 def requantise(x: np.ndarray, shift: int) -> np.ndarray:
     """Errors of 8 bits: ``half_even``, clipped to +-127, int8."""
-    return np.clip(half_even(x, shift), -ERROR_LIMIT, ERROR_LIMIT).astype(np.int8)
+    errors: np.ndarray = np.clip(half_even(x, shift), -ERROR_LIMIT, ERROR_LIMIT).astype(np.int8)
+    return errors
 
 
 def log2(x: int) -> int:
@@ -82,7 +85,8 @@ def levels(array: ArrayConfig) -> np.ndarray:
     """Changes that the pulse codes stand for, ``CHANGE_FRACTION`` bits behind the point, (codes,)
     int64; those of code 0 and of the full pulse are 0 and one step."""
     nu = np.concatenate(([0.0], code_values(array.codes), [1.0]))
-    return np.rint(nu * (1 << CHANGE_FRACTION)).astype(np.int64)
+    steps: np.ndarray = np.rint(nu * (1 << CHANGE_FRACTION)).astype(np.int64)
+    return steps
 
 
 def split(size: np.ndarray, draws: np.ndarray, array: ArrayConfig) -> tuple[np.ndarray, np.ndarray]:

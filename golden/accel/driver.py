@@ -11,7 +11,7 @@ from golden.accel.transport import Transport
 from golden.array import frames
 from golden.array.driver import FramedArray
 from golden.array.frames import Op
-from golden.array.golden import SynapseArray
+from golden.array.interface import SynapseArray
 from golden.config import ArrayConfig
 from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 

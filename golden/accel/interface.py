@@ -20,7 +20,7 @@ from golden.accel.config import (
 from golden.accel.program import Code
 from golden.accel.timing import Cycles
 from golden.array import lfsr
-from golden.array.golden import SynapseArray
+from golden.array.interface import SynapseArray
 
 
 class Space(IntEnum):

@@ -10,7 +10,7 @@ from golden.accel.config import OFFSET_BITS, SCORE_FRACTION
 from golden.accel.interface import Accelerator, Space
 from golden.accel.program import Code, Instruction, assemble
 from golden.accel.twin import GoldenAccelerator
-from golden.array.golden import SynapseArray
+from golden.array.interface import SynapseArray
 from golden.config import ArrayConfig
 from golden.matrix.reads import Reads
 from golden.network.synapse_network import Step, SynapseNetwork

@@ -133,7 +133,8 @@ class _Step:
         """b sample + y row + x pixel of every output position, (positions,)."""
         step = self.step
         parts = np.ogrid[: self.batch, : step.height, : step.width]
-        return (parts[0] * sample + parts[1] * row + parts[2] * pixel).ravel()
+        positions: np.ndarray = (parts[0] * sample + parts[1] * row + parts[2] * pixel).ravel()
+        return positions
 
     def inputs(self) -> np.ndarray:
         """Address of every input word: (taps, positions, places)."""
@@ -143,7 +144,8 @@ class _Step:
         place = (y * step.in_row + x * step.in_pixel).ravel()
         y, x = np.ogrid[: step.kernel_height, : step.kernel_width * step.in_pixel]
         tap = (y * step.in_row + x).ravel()
-        return step.in_base + tap[:, None, None] + position[:, None] + place
+        addresses: np.ndarray = step.in_base + tap[:, None, None] + position[:, None] + place
+        return addresses
 
     def _error_words(self) -> np.ndarray:
         """Address of the first error word of every output position, (positions,)."""
@@ -154,7 +156,8 @@ class _Step:
         """First column of every input word under the kernel, (taps,)."""
         step = self.step
         y, x = np.ogrid[: step.kernel_height, : step.kernel_width * step.in_pixel]
-        return step.cells + (y * step.tap_row + x * step.groups).ravel()
+        taps: np.ndarray = step.cells + (y * step.tap_row + x * step.groups).ravel()
+        return taps
 
     def _columns(self) -> np.ndarray:
         """Output of each group and tile, (groups, tiles)."""
@@ -177,7 +180,8 @@ class _Step:
             live &= (windows >> NEAR & 1).astype(bool)
         if step.pool:
             live = live & (windows >> WHERE == np.asarray(place)[..., None, None])
-        return errors * live
+        counted: np.ndarray = errors * live
+        return counted
 
     # FORWARD
 
@@ -240,7 +244,7 @@ class _Step:
         """Scores into the results; errors by the squared hinge loss, (positions, groups, tiles)."""
         host, step = self.host, self.step
         offset = step.offset + (offset >> OFFSET_FRACTION - SCORE_FRACTION)
-        scores = ((fine - mean) * scale >> SCALE_SHIFT) + offset
+        scores: np.ndarray = ((fine - mean) * scale >> SCALE_SHIFT) + offset
         scores = np.clip(scores, -_TOP - 1, _TOP)
         flat = scores.reshape(len(scores), -1)[:, : step.columns]
         host._results[: len(flat)] = np.stack([flat.argmax(axis=1), flat.max(axis=1)], axis=1)
@@ -252,7 +256,8 @@ class _Step:
         valid = self._columns() < step.columns
         counted = np.minimum(slack, SLACK_LIMIT)[:, valid]
         host._counts.loss += int(np.square(counted).sum())
-        return target * np.minimum(slack, 127)
+        errors: np.ndarray = target * np.minimum(slack, 127)
+        return errors
 
     # BACKWARD
 

@@ -41,7 +41,7 @@ def bits_set(array: ArrayConfig) -> float:
     m 2^(m - 1) / (2^m - 1) of m = error_bits - 1 bits: half of them, but never none.
     """
     m = array.error_bits - 1
-    return m * 2 ** (m - 1) / (2**m - 1)
+    return m * (1 << m - 1) / ((1 << m) - 1)
 
 
 def since(now: int, before: int) -> int:
@@ -65,12 +65,15 @@ class Counters:
 
 def ones(plane: np.ndarray, axis: int) -> np.ndarray:
     """Number of True along an axis of a bool (n, m), int64."""
+    counts: np.ndarray
     if axis == 1:
-        return np.bitwise_count(np.packbits(plane, axis=1)).sum(axis=1, dtype=np.int64)
+        counts = np.bitwise_count(np.packbits(plane, axis=1)).sum(axis=1, dtype=np.int64)
+        return counts
     # By bytes as far as they reach: many times faster than a sum of integers.
     octets = np.ascontiguousarray(plane).view(np.uint8)
     parts = [octets[i : i + 255].sum(axis=0, dtype=np.uint8) for i in range(0, len(octets), 255)]
-    return np.stack(parts).sum(axis=0, dtype=np.int64)
+    counts = np.stack(parts).sum(axis=0, dtype=np.int64)
+    return counts
 
 
 class Activity:

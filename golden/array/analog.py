@@ -43,7 +43,8 @@ def converted(
         top = (1 << (bits - 1)) - 1
         step = (full_scale or largest) * unit / top
         sums = np.clip(np.rint(sums / step), -top, top) * step
-    return np.rint(np.clip(sums, -LARGEST_SUM, LARGEST_SUM)).astype(np.int32)
+    whole: np.ndarray = np.rint(np.clip(sums, -LARGEST_SUM, LARGEST_SUM)).astype(np.int32)
+    return whole
 
 
 class Reading:
@@ -91,7 +92,8 @@ class Reading:
             beyond = np.flip(np.cumsum(np.flip(total, axis), axis), axis)
             lost = self._nonideal.wire_ohm * np.cumsum(beyond, axis)
             weights *= np.maximum(1 - lost, 0)
-        return weights.astype(np.float32)
+        single: np.ndarray = weights.astype(np.float32)
+        return single
 
     def forward(self, bits: np.ndarray, u: np.ndarray, first: int) -> np.ndarray:
         """Column sums (batch, count), int32, of u (batch, rows)."""

@@ -104,7 +104,9 @@ def within_reach(
     highest = np.maximum.accumulate(thresholds.max(axis=(0, 2)))
     # Over two strided halves: far faster than a reduction along an axis of two.
     lowest = np.minimum(draws[..., AP_TO_P], draws[..., -1])
-    return lowest < highest.astype(np.float64 if highest[-1] >> 24 else np.float32)[longest]
+    exact = np.float64 if highest[-1] >> 24 else np.float32
+    near: np.ndarray = lowest < highest.astype(exact)[longest]
+    return near
 
 
 def switch(
@@ -136,7 +138,8 @@ def switch(
     Hardware twin: ``hdl.array.lane.Lane``.
     """
     own: int | np.ndarray = 0 if variants is None else _swapped(variants, pulses.up)
-    return ~pulses.idle & (draws < thresholds[own, pulses.code, np.arange(2)])
+    switching: np.ndarray = ~pulses.idle & (draws < thresholds[own, pulses.code, np.arange(2)])
+    return switching
 
 
 def flips(hits: np.ndarray, up: np.ndarray, cells: int) -> np.ndarray:

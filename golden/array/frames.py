@@ -207,7 +207,8 @@ def from_bits(bits: np.ndarray, *, signed: bool) -> np.ndarray:
     place = np.int64(1) << np.arange(width, dtype=np.int64)
     if signed:
         place[-1] = -place[-1]
-    return bits @ place
+    values: np.ndarray = bits @ place
+    return values
 
 
 def to_words(bits: np.ndarray, width: int) -> np.ndarray:

@@ -64,7 +64,8 @@ def leap(states: np.ndarray, matrix: np.ndarray) -> np.ndarray:
         matrix.astype(np.uint64) << np.arange(STATE_BITS, dtype=np.uint64)[:, None], axis=0
     )
     bits = states[..., None] >> np.arange(STATE_BITS, dtype=np.uint64) & np.uint64(1)
-    return np.bitwise_xor.reduce(columns * bits, axis=-1)
+    after: np.ndarray = np.bitwise_xor.reduce(columns * bits, axis=-1)
+    return after
 
 
 @functools.cache
@@ -73,7 +74,8 @@ def _spacing(doublings: int) -> np.ndarray:
     if not doublings:
         return leap_matrix(1 << STREAM_SPACING_LOG2)
     half = _spacing(doublings - 1)
-    return half @ half & 1
+    matrix: np.ndarray = half @ half & 1
+    return matrix
 
 
 def stream_states(seed: int, first: int, count: int) -> np.ndarray:
@@ -221,7 +223,9 @@ class Streams:
         words = STATE_BITS // self._draw_bits
         shifts = np.arange(words, dtype=np.uint64) * np.uint64(self._draw_bits)
         shifts = shifts.reshape(-1, *[1] * (self._ahead.ndim - 1))
-        return np.bitwise_or.reduce(self._ahead[:words].astype(np.uint64) << shifts, axis=0)
+        parts = self._ahead[:words].astype(np.uint64) << shifts
+        states: np.ndarray = np.bitwise_or.reduce(parts, axis=0)
+        return states
 
     def draw(self, count: int) -> np.ndarray:
         """The next ``count`` draws of every generator, shape (count, ...), unsigned K bits."""

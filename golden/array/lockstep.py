@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from golden.array.golden import SynapseArray
+from golden.array.interface import SynapseArray
 
 
 class Mismatch(Exception):

@@ -6,6 +6,7 @@ result frame. A word is sent in as many parts of 32 bits as it needs, low bits f
 """
 
 from golden.array import frames
+from golden.array.activity import COUNT_BITS
 from golden.array.frames import Op
 from golden.config import ArrayConfig
 from golden.registers import by_name
@@ -31,7 +32,7 @@ def result_parts(op: Op, config: ArrayConfig) -> int:
         Op.FORWARD: config.sum_bits,
         Op.BACKWARD: config.rows * config.back_bits,
         Op.GENERATORS: config.rows * config.cells,
-        Op.COUNTERS: frames.COUNT_BITS,
+        Op.COUNTERS: COUNT_BITS,
     }
     return parts(widths.get(op, 1))
 

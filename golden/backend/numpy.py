@@ -67,7 +67,8 @@ class Numpy:
         return x
 
     def take(self, x: np.ndarray, at: np.ndarray) -> np.ndarray:
-        return x.reshape(-1)[at]
+        taken: np.ndarray = x.reshape(-1)[at]
+        return taken
 
     def nonzero(self, x: np.ndarray) -> np.ndarray:
         return np.flatnonzero(x)

@@ -38,7 +38,8 @@ class Torch:
         return torch.from_numpy(np.ascontiguousarray(x)).to(self._device)
 
     def host(self, x: Any) -> np.ndarray:
-        return x.detach().cpu().numpy()
+        host: np.ndarray = x.detach().cpu().numpy()
+        return host
 
     def take(self, x: Any, at: np.ndarray) -> np.ndarray:
         return self.host(x.reshape(-1)[self.array(at)])

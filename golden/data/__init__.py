@@ -14,9 +14,10 @@ from golden.data.augment import crop_flip
 from golden.data.digits import HIGH as DIGITS_HIGH
 from golden.data.digits import LOW as DIGITS_LOW
 from golden.data.digits import digits
-from golden.data.download import SOURCES, Progress
+from golden.data.download import Progress
 from golden.data.pixels import INPUT_BITS, Raw, quantise, ternarise
 from golden.data.places import Finder, locate
+from golden.data.sources import SOURCES
 from golden.data.split import Split, held_out
 
 __all__ = [

@@ -36,4 +36,6 @@ def crop_flip(
     columns = np.arange(width)
     rows = down + np.arange(height)
     columns = right + np.where(mirrored, columns[::-1], columns)
-    return padded[np.arange(batch)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    images = np.arange(batch)[:, None, None]
+    moved: np.ndarray = padded[images, rows[:, :, None], columns[:, None, :]]
+    return moved

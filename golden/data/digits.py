@@ -28,7 +28,10 @@ def digits(validation: int | None = None) -> Split:
         ) from None
 
     def split(x: np.ndarray, y: np.ndarray, count: int) -> list[np.ndarray]:
-        return train_test_split(x, y, test_size=count, stratify=y, random_state=0)
+        parts: list[np.ndarray] = train_test_split(
+            x, y, test_size=count, stratify=y, random_state=0
+        )
+        return parts
 
     pixels, labels = load_digits(return_X_y=True)
     x = ternarise(pixels, LOW, HIGH)

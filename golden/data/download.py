@@ -136,7 +136,7 @@ def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progr
     if answer is None:
         return True
     with answer:
-        goes_on = answer.status == http.client.PARTIAL_CONTENT
+        goes_on: bool = answer.status == http.client.PARTIAL_CONTENT
         if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
             part.unlink(missing_ok=True)  # so that the next request is for all of it
             raise _Cut(f"sent another range than asked for, from byte {have} on")
@@ -226,6 +226,7 @@ def _answer(request: urllib.request.Request) -> Any:
 def _block(answer: Any) -> bytes:
     """What has arrived, at most a block; nothing at the end."""
     try:
-        return answer.read1(_BLOCK)
+        block: bytes = answer.read1(_BLOCK)
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise _Cut(_line(error)) from error
+    return block

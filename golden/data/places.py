@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from golden import cache
-from golden.data.download import Progress, Source, fetch
+from golden.data.download import Progress, fetch
 from golden.data.pixels import MAX_BYTES
+from golden.data.sources import Source
 
 _BLOCK = 1 << 20
 

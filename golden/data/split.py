@@ -86,7 +86,7 @@ class Split:
     @property
     def limit(self) -> int:
         """Largest magnitude that an input can have."""
-        return 2 ** (self.input_bits - 1) - 1
+        return (1 << self.input_bits - 1) - 1
 
 
 def held_out(labels: np.ndarray, count: int) -> np.ndarray:

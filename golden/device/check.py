@@ -133,7 +133,8 @@ def failures(figures: dict[str, Any]) -> list[str]:
 
 def plane_bound(figures: dict[str, Any]) -> float:
     """Largest error over the plane that passes: four standard errors of it are chance."""
-    return LARGEST_ERROR + 4 * figures["plane_standard_error"]
+    bound: float = LARGEST_ERROR + 4 * figures["plane_standard_error"]
+    return bound
 
 
 def plane(designed: Curve, direction: int, *, trials: int, seed: int) -> dict[str, float]:

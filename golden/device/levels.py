@@ -104,7 +104,8 @@ def corrected(knots: np.ndarray, exponent: np.ndarray) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         low = np.minimum(exponent - x[0], 0) * ((y[1] - y[0]) / (x[1] - x[0]))
         high = np.maximum(exponent - x[-1], 0) * ((y[-1] - y[-2]) / (x[-1] - x[-2]))
-    return np.interp(exponent, x, y) + low + high
+    mean: np.ndarray = np.interp(exponent, x, y) + low + high
+    return mean
 
 
 def rising_line(
@@ -140,7 +141,8 @@ def exponent_of(p: np.ndarray | float) -> np.ndarray:
 
 def weights(p: np.ndarray, trials: int) -> np.ndarray:
     """One over the standard deviation of ln(-ln) of shares ``p`` of ``trials``, to first order."""
-    return np.sqrt(trials * p / (1 - p)) * -np.log(p)
+    weights: np.ndarray = np.sqrt(trials * p / (1 - p)) * -np.log(p)
+    return weights
 
 
 def ladder(device: Device, direction: int) -> tuple[np.ndarray, np.ndarray]:

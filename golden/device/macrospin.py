@@ -165,7 +165,8 @@ class Macrospin:
     def energy(self, m: np.ndarray) -> np.ndarray:
         """Energy above the easy axis in units of the barrier, shape (trials,)."""
         ratio = np.float32(self.device.demagnetising_t / self.device.mu0_hk_t)
-        return m[1] ** 2 + (1 + ratio) * m[2] ** 2
+        energy: np.ndarray = m[1] ** 2 + (1 + ratio) * m[2] ** 2
+        return energy
 
     def switched(self, m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Which trials come to rest at +e after the pulse, bool of shape (trials,)."""

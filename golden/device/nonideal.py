@@ -249,7 +249,8 @@ class Groups:
     @property
     def stability(self) -> np.ndarray:
         """Factors on Delta of the sampled cells, (groups, cells)."""
-        return self._cells[2]
+        factors: np.ndarray = self._cells[2]
+        return factors
 
     def probability(self, direction: int, pulse_s: np.ndarray) -> np.ndarray:
         """Mean switching probability of each group, (groups, n), of lengths (n,)."""
@@ -283,7 +284,8 @@ def actual(
         lengths = np.maximum(pulse_s[:, None] + delays, 0.0)[..., None, None]
         p = curve.probability(direction, np.where(pulse_s[:, None, None, None] > 0, lengths, 0.0),
                               drive).mean(axis=-1)  # fmt: skip
-        return p @ volt_weights @ delay_weights
+        mean: np.ndarray = p @ volt_weights @ delay_weights
+        return mean
 
     return probability
 

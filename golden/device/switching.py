@@ -123,7 +123,8 @@ def probability(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
 def probability_of(exponent: np.ndarray) -> np.ndarray:
     """P = exp(-exp(y))."""
     with np.errstate(over="ignore"):
-        return np.exp(-np.exp(exponent))
+        staying: np.ndarray = np.exp(-np.exp(exponent))
+        return staying
 
 
 def exponent(drive: Drive, pulse_s: float | np.ndarray) -> np.ndarray:
@@ -148,7 +149,8 @@ def precessional_share(overdrive: np.ndarray) -> np.ndarray:
 def _spread(i: np.ndarray, delta: np.ndarray, angle: np.ndarray, decays: np.ndarray) -> np.ndarray:
     """ln(-ln P_spread) for i > 1: ln(A_c^2 / (2 s^2)), without overflow for long pulses."""
     gain = 2 * (i - 1) * decays
-    return np.log(angle**2 * delta * (i - 1)) - gain - np.log(i - np.exp(-gain))
+    exponent: np.ndarray = np.log(angle**2 * delta * (i - 1)) - gain - np.log(i - np.exp(-gain))
+    return exponent
 
 
 def _thermal(device: Device, i: np.ndarray, delta: np.ndarray, decays: np.ndarray) -> np.ndarray:
@@ -164,7 +166,8 @@ def _thermal(device: Device, i: np.ndarray, delta: np.ndarray, decays: np.ndarra
         # ln(-ln(1 - exp(-x))), with its limits ln(-ln x) for small and -x for large x.
         y = np.log(-np.log(-np.expm1(-np.clip(passed, 1e-12, 30.0))))
         y = np.where(passed < 1e-12, np.log(-np.log(np.clip(passed, 1e-300, 0.5))), y)
-    return np.where(passed > 30.0, -passed, y)
+    exponent: np.ndarray = np.where(passed > 30.0, -passed, y)
+    return exponent
 
 
 def _finite(name: str, value: float | np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from golden import checks
 from golden.config import MOST_ADC_BITS
@@ -67,7 +68,7 @@ class Costs:
 
     def conversion_j(self, bits: int) -> float:
         """Energy of a conversion to ``bits`` bits."""
-        return self.adc_j_per_step * 2 ** checks.integer("bits", bits, 1, MOST_ADC_BITS)
+        return self.adc_j_per_step * (1 << checks.integer("bits", bits, 1, MOST_ADC_BITS))
 
 
 NAMES = tuple(field.name for field in dataclasses.fields(Costs) if field.name != "sources")
@@ -98,7 +99,7 @@ def load(path: Path | None = None) -> Costs:
         raise type(error)(f"{path or default}: {error}") from None
 
 
-def _entries(content: bytes, where: str) -> dict[str, dict]:
+def _entries(content: bytes, where: str) -> dict[str, dict[str, Any]]:
     try:
         entries = tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -45,7 +45,7 @@ def candidates(bound: np.ndarray, width: int, rng: np.random.Generator) -> np.nd
     line = np.repeat(np.arange(len(bound)), np.diff(stops, prepend=0))
     start, inverse = edges - span * width, 1 / np.where(span > 0, span, 1)
     place = ((points - start[line]) * inverse[line]).astype(np.int64)
-    flat = line * width + np.clip(place, 0, width - 1)  # rounding at a line's edges
+    flat: np.ndarray = line * width + np.clip(place, 0, width - 1)  # rounding at a line's edges
     if len(flat):
         flat = flat[np.concatenate([[True], flat[1:] != flat[:-1]])]
     if dense.any():
@@ -77,11 +77,14 @@ def draws(
     """
     uniform = rng.random((count, len(bound)))
     scaled = uniform * bound
+    found: np.ndarray
     if count == 1:
-        return scaled[0].astype(np.int64)[:, None]
+        found = scaled[0].astype(np.int64)[:, None]
+        return found
     scale = float(1 << bits)
     b = bound / scale
     first = rng.random(len(bound)) * (2 - b) < 1  # b / (1 - (1 - b)^2)
     one = np.where(first, scaled[0], scale - 1)
     other = np.where(first, uniform[1] * scale, scaled[1])
-    return np.stack([one, other], axis=1).astype(np.int64)
+    found = np.stack([one, other], axis=1).astype(np.int64)
+    return found

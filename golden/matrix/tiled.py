@@ -13,7 +13,7 @@ import numpy as np
 from golden import checks
 from golden.array.cell import check_pulses
 from golden.array.frames import Op
-from golden.array.golden import SynapseArray
+from golden.array.interface import SynapseArray
 from golden.array.lockstep import Mismatch
 from golden.array.protocols import CellArray
 from golden.backend import NUMPY, Backend

@@ -197,7 +197,8 @@ class WholeMatrix:
         def changes(at: np.ndarray) -> np.ndarray:
             row, col = np.divmod(at, self.n_in)
             left, right = np.ascontiguousarray(d.T)[row], np.ascontiguousarray(u.T)[col]
-            return factor * np.einsum("ij,ij->i", left, right)
+            sums: np.ndarray = np.einsum("ij,ij->i", left, right)
+            return factor * sums
 
         return self._pulse(bound, changes, table, rng, steepness, blind)
 

@@ -114,7 +114,8 @@ class Network(SynapseNetwork):
         size = EVALUATION_BATCH[u.ndim - 1]
         parts = range(0, len(u), size)
         scores = [self.backend.host(self.forward(u[start : start + size])) for start in parts]
-        return np.concatenate(scores).argmax(axis=1)
+        classes: np.ndarray = np.concatenate(scores).argmax(axis=1)
+        return classes
 
     def generators(self) -> dict[str, np.random.Generator]:
         draws = {"draws": self.bank.rng} if isinstance(self.bank, WholeBank) else {}

@@ -170,7 +170,7 @@ def tail_rms(k: float) -> float:
     s^2 = 2 ((1 + k^2) Q(k) - k phi(k))."""
     beyond = math.erfc(k / 2**0.5) / 2
     density = math.exp(-k * k / 2) / (2 * math.pi) ** 0.5
-    return (2 * ((1 + k * k) * beyond - k * density)) ** 0.5
+    return float((2 * ((1 + k * k) * beyond - k * density)) ** 0.5)
 
 
 def _per_rms(x: Any, learning_rate: float) -> float:
@@ -214,4 +214,4 @@ def exponential_decay(start: float, end: float, epoch: int, epochs: int) -> floa
     """Learning rate of ``epoch`` (from 0): from ``start`` in the first to ``end`` in the last."""
     epochs = checks.integer("epochs", epochs, 1)
     epoch = checks.integer("epoch", epoch, 0, epochs - 1)
-    return start * (end / start) ** (epoch / max(epochs - 1, 1))
+    return float(start * (end / start) ** (epoch / max(epochs - 1, 1)))

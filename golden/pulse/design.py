@@ -128,7 +128,9 @@ def table(
         by_direction = [probability(k, lengths[:, k]) * gate[:, k] for k in (AP_TO_P, P_TO_AP)]
         p = np.stack(by_direction, axis=-1)
         p[..., 0, :] = 0.0
-        return np.rint((1 << array.draw_bits) * np.maximum.accumulate(p, axis=-2)).astype(np.int64)
+        rising = np.maximum.accumulate(p, axis=-2)
+        thresholds: np.ndarray = np.rint((1 << array.draw_bits) * rising).astype(np.int64)
+        return thresholds
 
     return ProbabilityTable(
         thresholds(actual),
@@ -149,10 +151,12 @@ def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.
     low, share = table.between(nu, checks.real("m", m, LEAST_M, MOST_M))
     share = np.clip(share, 0.0, 1.0)  # beyond the full pulse there is nothing
     p = table.thresholds / table.scale
-    return (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
+    mean: np.ndarray = (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
+    return mean
 
 
 def largest_error(table: ProbabilityTable, m: float = GXNOR_M) -> np.ndarray:
     """Largest |mean probability - tanh(m nu)| over nu by direction, shape (2,)."""
     nu = np.union1d(np.geomspace(2.0**-16, 1, 4001)[:-1], np.linspace(0, 1, 4001)[:-1])
-    return np.abs(response(table, nu, m) - np.tanh(m * nu)[:, None]).max(axis=0)
+    largest: np.ndarray = np.abs(response(table, nu, m) - np.tanh(m * nu)[:, None]).max(axis=0)
+    return largest

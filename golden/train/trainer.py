@@ -339,7 +339,8 @@ class Trainer:
 def chosen_epoch(metrics: list[dict[str, Any]]) -> int:
     """The epoch with the highest validation accuracy, the last of equals, from 1."""
     best = max(entry["val_accuracy"] for entry in metrics)
-    return max(entry["epoch"] for entry in metrics if entry["val_accuracy"] == best)
+    last: int = max(entry["epoch"] for entry in metrics if entry["val_accuracy"] == best)
+    return last
 
 
 def _line(entry: dict[str, Any]) -> str:

@@ -137,7 +137,8 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def call(argv: Sequence[str] | None = None) -> int:
     """Run a command, let errors pass; returns the exit status."""
     arguments = parse(argv)
-    return arguments.act(arguments)
+    status: int = arguments.act(arguments)
+    return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -171,7 +171,7 @@ def add_json(parser: Any, what: str = "the figures") -> None:
 
 def silent(arguments: argparse.Namespace) -> bool:
     """Whether standard output is for JSON alone."""
-    return arguments.json == STANDARD_OUTPUT
+    return bool(arguments.json == STANDARD_OUTPUT)
 
 
 def aside(arguments: argparse.Namespace) -> contextlib.AbstractContextManager[Any]:

@@ -16,7 +16,7 @@ from golden.pulse.design import IDEAL, CoderConfig
 from golden.targets import OnChip
 from golden.train import defaults
 from golden.train.cells import Cells
-from golden.train.trainer import TrainConfig
+from golden.train.config import TrainConfig
 from spintrit.cli.options import (
     ARRAY_HELP,
     CODER_HELP,

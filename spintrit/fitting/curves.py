@@ -42,7 +42,8 @@ class Model:
     def inverse(self, linear: np.ndarray) -> np.ndarray:
         """P from the linear predictor."""
         with np.errstate(over="ignore"):  # exp of a large number: the limit, 0 or 1, is right
-            return LINKS[self.link]().inverse(linear)
+            p: np.ndarray = LINKS[self.link]().inverse(linear)
+            return p
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +86,7 @@ class FittedCurve:
     @property
     def widening(self) -> float:
         """Root of the dispersion if that is above 1, else 1."""
-        return max(1.0, self.dispersion) ** 0.5
+        return float(max(1.0, self.dispersion) ** 0.5)
 
     def quantile(self, level: float) -> float:
         """Half-width of a two-sided band in standard errors."""

@@ -114,7 +114,8 @@ class SwitchingFit:
         low, high = curve.reach_s(voltage_v)
         inside = (pulse_s >= low / slack) & (pulse_s <= high * slack)
         known = curve.voltages_v[0] / volts <= voltage_v <= curve.voltages_v[-1] * volts
-        return (pulse_s == 0) | (inside & known)
+        usable: np.ndarray = (pulse_s == 0) | (inside & known)
+        return usable
 
     def summary(self) -> dict[str, Any]:
         """What was fitted and how well, as JSON can hold it.
@@ -355,4 +356,4 @@ def _rises(
     x = LENGTHS[model.length](pulse_s)
     in_length = [by_length + by_both * v for v in (voltage_v.min(), voltage_v.max())]
     in_voltage = [by_voltage + by_both * end for end in (x.min(), x.max())]
-    return min(*in_length, *in_voltage) >= 0
+    return bool(min(*in_length, *in_voltage) >= 0)

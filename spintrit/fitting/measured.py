@@ -316,4 +316,5 @@ def _unsigned(path: Path, table: csvtable.Table, direction: np.ndarray) -> np.nd
                 f"{volts[ends[1]]:g} V has another sign than {volts[ends[0]]:g} V in line "
                 f"{table.lines[ends[0]]}; pulses that switch {name} have one polarity"
             )
-    return np.abs(volts)
+    magnitudes: np.ndarray = np.abs(volts)
+    return magnitudes

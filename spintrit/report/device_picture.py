@@ -58,7 +58,8 @@ def draw(designed: Curve, path: Path, *, trials: int, seed: int) -> None:
 def _bars(p: np.ndarray, trials: np.ndarray | int) -> np.ndarray:
     """95 % error bars of shares of trials, (2, points): Wilson's interval."""
     low, high = proportion_confint(np.rint(p * trials), trials, method="wilson")
-    return np.maximum(np.stack([p - low, high - p]), 0)
+    bars: np.ndarray = np.maximum(np.stack([p - low, high - p]), 0)
+    return bars
 
 
 def _against_length(axis: Any, designed: Curve, trials: int, seed: int) -> None:

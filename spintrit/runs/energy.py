@@ -147,7 +147,8 @@ def _classes(summary: dict[str, Any], hidden: Sequence[Block], shape: Sequence[i
     if "classes" in summary["data"]:
         return len(summary["data"]["classes"])
     before = sum(math.prod(size) for size in notation.matrices(hidden, shape))
-    return (summary["synapses"] - before) // math.prod(notation.shapes(hidden, shape)[-1])
+    last: int = summary["synapses"] - before
+    return last // math.prod(notation.shapes(hidden, shape)[-1])
 
 
 def _used(summary: dict[str, Any], array: ArrayConfig, source: str) -> dict[str, float]:

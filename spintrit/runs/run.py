@@ -23,13 +23,14 @@ from golden.pulse.tablefile import TableFile
 from golden.targets import Target
 from golden.train.cells import Cells
 from golden.train.conditions import Conditions
+from golden.train.config import TrainConfig
 from golden.train.log import Log
-from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, TrainConfig, Trainer
-from spintrit.records import PICTURE, SUMMARY, Run
+from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, Trainer
+from spintrit.records import CONFIG, PICTURE, SUMMARY, Run
 from spintrit.report.console import Console, simulating
 from spintrit.report.picture import draw_run
 from spintrit.runs import settings, spent
-from spintrit.runs.settings import CONFIG, TABLE, Init
+from spintrit.runs.settings import TABLE, Init
 from spintrit.runs.source import Source, resumed
 from spintrit.runs.work import Stopped, Work
 from spintrit.version import __version__

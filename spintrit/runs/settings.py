@@ -13,7 +13,8 @@ from golden.pulse.design import CODERS, IDEAL, CoderConfig
 from golden.targets import Target
 from golden.train import checkpoint
 from golden.train.cells import Cells
-from golden.train.trainer import BEST, CHECKPOINT, WEIGHTS, TrainConfig
+from golden.train.config import TrainConfig
+from golden.train.trainer import BEST, CHECKPOINT, WEIGHTS
 from spintrit.records import CONFIG, SUMMARY
 
 if TYPE_CHECKING:  # the parser needs this file, and data sets more packages than the parser
@@ -94,7 +95,7 @@ def read(out: Path) -> dict[str, Any]:
     path = out / CONFIG
     if not path.is_file():
         return {}
-    told = jsonfile.read(path)
+    told: dict[str, Any] = jsonfile.read(path)
     jsonfile.entry(told, "settings", dict, str(path), {})
     return told
 
@@ -112,7 +113,8 @@ def resumed(out: Path) -> dict[str, Any]:
     if not told:
         return {}
     if "settings" in told:
-        return told["settings"]
+        kept: dict[str, Any] = told["settings"]
+        return kept
     try:
         return _from_parts(out, told)
     except (KeyError, TypeError, ValueError, AttributeError) as error:

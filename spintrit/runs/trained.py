@@ -14,9 +14,9 @@ from golden.matrix.interface import HostBank
 from golden.network import notation
 from golden.network.network import Network
 from golden.targets import Golden, HostTarget
-from golden.train.trainer import TrainConfig
-from spintrit.records import run_file
-from spintrit.runs.settings import CONFIG, FILES
+from golden.train.config import TrainConfig
+from spintrit.records import CONFIG, run_file
+from spintrit.runs.settings import FILES
 from spintrit.runs.source import Source
 from spintrit.targets import host_target
 
@@ -60,7 +60,7 @@ class Trained:
     @property
     def limit(self) -> int:
         """Of an input's magnitude."""
-        return 2 ** (self.source.input_bits - 1) - 1
+        return (1 << self.source.input_bits - 1) - 1
 
     @property
     def classes(self) -> int:

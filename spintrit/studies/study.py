@@ -231,7 +231,7 @@ def recorded(folder: Path) -> list[dict[str, Any]]:
         If it cannot be read.
     """
     path = folder / ACCURACY
-    entries = jsonfile.read(path, list)
+    entries: list[dict[str, Any]] = jsonfile.read(path, list)
     for number, entry in enumerate(entries):
         where = f"entry {number} of {path}"
         if not isinstance(entry, dict):

@@ -102,7 +102,8 @@ def run(
         kept["key"] = wanted
         write_atomically(path, (json.dumps(kept, indent=1) + "\n").encode())
     told = {"sweep": point.sweep, "x": getattr(point.config, point.sweep)}
-    return told | {"first": dataclasses.asdict(point.first)} | kept
+    entry: Entry = told | {"first": dataclasses.asdict(point.first)} | kept
+    return entry
 
 
 def _read(path: Path) -> Any:
@@ -160,7 +161,7 @@ def recorded(folder: Path) -> list[Entry]:
     """
     path = folder / RESULTS
     try:
-        found = jsonfile.read(path, list)
+        found: list[Entry] = jsonfile.read(path, list)
     except FileNotFoundError:
         return []
     for number, point in enumerate(found):

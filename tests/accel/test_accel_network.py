@@ -20,7 +20,8 @@ from golden.network.notation import Block
 from golden.pulse.table import tanh_table
 from golden.targets import Golden, OnChip
 from golden.train.checkpoint import load
-from golden.train.trainer import CHECKPOINT, TrainConfig
+from golden.train.config import TrainConfig
+from golden.train.trainer import CHECKPOINT
 
 IMAGES = ("5C3p1-MP2-6C2-9FC", (5, 6, 3))
 DENSE = ("7FC", (10,))

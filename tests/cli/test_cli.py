@@ -19,7 +19,7 @@ from golden.array.lockstep import LockstepArray
 from golden.config import ArrayConfig
 from golden.device.nonideal import NonIdealities
 from golden.pulse.design import CoderConfig
-from golden.train.trainer import TrainConfig
+from golden.train.config import TrainConfig
 from spintrit.cli import main as cli
 from spintrit.cli import options
 from spintrit.runs import run

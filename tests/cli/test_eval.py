@@ -14,7 +14,8 @@ from golden.array.golden import GoldenArray
 from golden.matrix.tiled import ArrayBank
 from golden.matrix.whole_bank import WholeBank
 from golden.pulse.table import tanh_table
-from spintrit.runs.trained import FILES, load
+from spintrit.runs.settings import FILES
+from spintrit.runs.trained import load
 
 DIGITS = "train --epochs 2 --network 16FC --rows 24 --cols 16"
 KINDS = ("fast", "golden")

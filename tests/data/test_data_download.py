@@ -14,7 +14,8 @@ from rich.progress import Progress
 from servers import serving
 
 from golden.data import SOURCES, download, load
-from golden.data.download import DownloadError, Source, fetch
+from golden.data.download import DownloadError, fetch
+from golden.data.sources import Source
 from spintrit.runs import run
 
 CONTENT = bytes(range(256)) * 2000

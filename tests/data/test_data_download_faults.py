@@ -13,7 +13,8 @@ import pytest
 from servers import serving
 
 from golden.data import download
-from golden.data.download import SOURCES, DownloadError, Source, fetch
+from golden.data.download import DownloadError, fetch
+from golden.data.sources import SOURCES, Source
 
 CONTENT = bytes(range(256)) * 400
 SIZE = len(CONTENT)

@@ -7,8 +7,9 @@ from golden.data import Split
 from golden.pulse.design import IDEAL
 from golden.targets import Arrays, Whole
 from golden.train.cells import Cells
+from golden.train.config import TrainConfig
 from golden.train.log import Log
-from golden.train.trainer import TrainConfig, Trainer
+from golden.train.trainer import Trainer
 
 ARRAY = ArrayConfig(rows=8, cols=4)
 CONFIG = TrainConfig(network="6FC", epochs=5, batch=16, density=0.3, seed=3)

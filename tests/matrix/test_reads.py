@@ -26,7 +26,8 @@ from golden.matrix.whole_bank import WholeBank
 from golden.network.notation import Block, parse
 from golden.pulse.design import CoderConfig
 from golden.train.conditions import Conditions
-from golden.train.trainer import BEST, TrainConfig
+from golden.train.config import TrainConfig
+from golden.train.trainer import BEST
 
 CURVE = curve.load(junction.load("default"))
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from golden.network import notation
 from golden.network.notation import Block
-from golden.train.trainer import TrainConfig
+from golden.train.config import TrainConfig
 
 COUNTS = st.integers(1, 2000)
 

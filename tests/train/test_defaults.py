@@ -14,7 +14,8 @@ from golden.pulse.design import IDEAL
 from golden.targets import Whole
 from golden.train import defaults
 from golden.train.cells import Cells
-from golden.train.trainer import TrainConfig, Trainer
+from golden.train.config import TrainConfig
+from golden.train.trainer import Trainer
 from spintrit.cli import main as cli
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from training import ARRAY, CONFIG, SPLIT, Stop, build, files, stop_at
 
-from golden.array.golden import GoldenArray, SynapseArray
+from golden.array.golden import GoldenArray
+from golden.array.interface import SynapseArray
 from golden.codes import AP_TO_P
 from golden.config import ArrayConfig
 from golden.device import curve, junction

@@ -23,8 +23,9 @@ from golden.pulse.design import IDEAL
 from golden.pulse.table import tanh_table
 from golden.targets import Arrays, Golden, OnChip, Target, Whole
 from golden.train.cells import Cells
+from golden.train.config import TrainConfig
 from golden.train.log import Log
-from golden.train.trainer import BEST, METRICS, WEIGHTS, TrainConfig, Trainer
+from golden.train.trainer import BEST, METRICS, WEIGHTS, Trainer
 from spintrit.runs.settings import settings
 from spintrit.runs.source import Source
 from spintrit.targets import Board, Lockstep, Rtl, host_target, target

@@ -17,16 +17,9 @@ from golden.backend import NUMPY
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.data import Split, load
+from golden.train.config import TrainConfig
 from golden.train.log import Log
-from golden.train.trainer import (
-    BEST,
-    CHECKPOINT,
-    METRICS,
-    WEIGHTS,
-    TrainConfig,
-    Trainer,
-    chosen_epoch,
-)
+from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Trainer, chosen_epoch
 
 
 def test_the_same_seed_gives_the_same_files(unbroken, tmp_path):
