@@ -1,6 +1,7 @@
 """The FPGA boards that bitstreams are made for."""
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -123,8 +124,10 @@ class Board:
         """
         if self.hertz == self.oscillator:
             return Fraction(self.hertz)
-        make = {"ecp5": pll.ecp5, "ice40": pll.ice40}[self.family]
-        made: Fraction = make(self.oscillator, self.hertz).hertz(self.oscillator)
+        makers: dict[str, Callable[[int, int], pll.Ecp5Pll | pll.Ice40Pll]]
+        makers = {"ecp5": pll.ecp5, "ice40": pll.ice40}
+        setting = makers[self.family](self.oscillator, self.hertz)
+        made: Fraction = setting.hertz(self.oscillator)
         return made
 
     def divisor(self) -> int:

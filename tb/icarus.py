@@ -88,7 +88,7 @@ def elaborate(folder: Path, top: str, *texts: str, parameters: str = "") -> Path
     for source, text in zip(sources, texts, strict=True):
         source.write_text(text)
     made = folder / f"{top}.vvp"
-    options = ["-g2005", "-Wall", "-Wno-timescale", "-s", top, *parameters.split(), "-o", made]
+    options = ["-g2005", "-Wall", "-Wno-timescale", "-s", top, *parameters.split(), "-o", str(made)]
     shown = _run(["iverilog", *options, *sources], folder)
     if shown:
         raise ToolError(f"Icarus Verilog warns:\n{shown}")
@@ -172,7 +172,10 @@ def answers(
 def _heard(lines: list[str]) -> list[Heard]:
     first, *rest = (line.split() for line in lines)
     assert set("".join(first[2:])) == {"x"}, f"not all is X before the reset: {first}"
-    found, starts, words, begins, cause = [], [], [], True, ""
+    found: list[Heard] = []
+    starts: list[int] = []
+    words: list[int] = []
+    begins, cause = True, ""
     for cycle, kind, *values in rest:
         assert "x" not in "".join(values).lower(), f"X in cycle {cycle}: {kind} {values}"
         if kind == "port":

@@ -160,6 +160,9 @@ class IcarusTransport(Transport):
         self._process = subprocess.Popen(
             ["vvp", "-N", made], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._process.stdin
+        assert self._process.stdout
+        self._input, self._output = self._process.stdin, self._process.stdout
 
     def __enter__(self) -> "IcarusTransport":
         return self
@@ -193,11 +196,11 @@ class IcarusTransport(Transport):
         return np.array(words, np.uint32)
 
     def _say(self, command: int, address: int = 0, value: int = 0) -> None:
-        self._process.stdin.write(f"{command} {address:x} {value:x}\n")
+        self._input.write(f"{command} {address:x} {value:x}\n")
 
     def _hear(self, count: int) -> list[int]:
-        self._process.stdin.flush()
-        line = self._process.stdout.readline()
+        self._input.flush()
+        line = self._output.readline()
         values = line.split()
         if len(values) != count or not set(line) <= set("0123456789abcdef \n"):
             raise RuntimeError(f"Icarus Verilog answers {line!r}")

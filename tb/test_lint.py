@@ -2,6 +2,8 @@
 
 import itertools
 import re
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -38,7 +40,7 @@ ARRAYS = [
     ((1, 1), ("ternary", 1, 5, 16, 8, 0, True)),
 ]
 CONFIGS = [
-    ArrayConfig(rows=rows, cols=cols, **dict(zip(OPTIONS, values, strict=True)))
+    ArrayConfig(rows=rows, cols=cols, **dict[str, Any](zip(OPTIONS, values, strict=True)))
     for (rows, cols), values in ARRAYS
 ]
 SMALLEST = {"activation_words": 2, "error_words": 2, "positions": 2, "threshold_words": 2,
@@ -59,8 +61,12 @@ SERIAL = [
 ]
 
 
-def _init():
-    return array_verilog(CONFIGS[3], init=[1]), TOP_NAME
+def _array(config, **options):
+    return array_verilog(config, **options), TOP_NAME
+
+
+def _serial(config):
+    return uart_array_verilog(config, 12), UART_ARRAY_NAME
 
 
 def _block(synapse, counters, variant_bits, tiles, divisor, array, memories):
@@ -70,16 +76,10 @@ def _block(synapse, counters, variant_bits, tiles, divisor, array, memories):
 
 
 DESIGNS = {
-    **{
-        f"array{i}": lambda config=config: (array_verilog(config), TOP_NAME)
-        for i, config in enumerate(CONFIGS)
-    },
-    "init": _init,
-    **{f"block{i}": lambda block=block: _block(*block) for i, block in enumerate(BLOCKS)},
-    **{
-        f"serial{i}": lambda config=config: (uart_array_verilog(config, 12), UART_ARRAY_NAME)
-        for i, config in enumerate(SERIAL)
-    },
+    **{f"array{i}": partial(_array, config) for i, config in enumerate(CONFIGS)},
+    "init": partial(_array, CONFIGS[3], init=[1]),
+    **{f"block{i}": partial(_block, *block) for i, block in enumerate(BLOCKS)},
+    **{f"serial{i}": partial(_serial, config) for i, config in enumerate(SERIAL)},
 }
 
 

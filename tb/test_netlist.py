@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -128,7 +129,7 @@ def framed(verilog):
     return verilog.replace(f"module {TOP_NAME}(", f"module {inner}(", 1) + frame
 
 
-LANE = {"rows": 1, "cols": 1}
+LANE: dict[str, Any] = {"rows": 1, "cols": 1}
 STATES = (0x0123456789ABCDEF, 0xFEDCBA9876543210)
 # fmt: off
 BLOCKS = {

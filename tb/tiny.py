@@ -1,6 +1,7 @@
 """A training run that takes seconds: a small network on synthetic, separable trits."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from golden.train.trainer import Trainer
 from sim.array import RtlArray
 
 INPUTS, CLASSES = 12, 3
-TRAINING = {"network": "10FC", "epochs": 4, "batch": 20, "density": 0.3, "seed": 5}
+TRAINING: dict[str, Any] = {"network": "10FC", "epochs": 4, "batch": 20, "density": 0.3, "seed": 5}
 
 
 def split(inputs: int = INPUTS) -> Split:

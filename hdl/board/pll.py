@@ -11,6 +11,7 @@ Sheet, FPGA-DS-02008, sysCLOCK PLL timing; iCE40 sysCLOCK PLL Design and Usage G
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeVar
 
 from golden import checks
 
@@ -49,6 +50,9 @@ class Ice40Pll:
     def hertz(self, source: int) -> Fraction:
         """The output's frequency."""
         return Fraction(source * (self.divf + 1), (self.divr + 1) << self.divq)
+
+
+Pll = TypeVar("Pll", Ecp5Pll, Ice40Pll)
 
 
 @dataclass(frozen=True)
@@ -140,7 +144,9 @@ def _within(value: Fraction, limits: Range) -> bool:
     return limits[0] <= value <= limits[1]
 
 
-def _best(family: str, source: int, output: int, settings: Iterable[tuple]):
+def _best(
+    family: str, source: int, output: int, settings: Iterable[tuple[tuple[Fraction, ...], Pll]]
+) -> Pll:
     """The most exact, then that with the fastest detector, which has the least jitter."""
     found = min(settings, key=lambda entry: entry[0], default=None)
     if found is None:

@@ -18,7 +18,7 @@ def carry_save_adder(
     columns: list[Value],
     *,
     cuts: tuple[int, ...] = (),
-    register: Callable[[Value], Value] | None = None,
+    register: Callable[[Value], Value] = lambda value: value,
 ) -> Value:
     """Sum of bits of unequal weight, built into ``m.d.comb``.
 
@@ -34,7 +34,7 @@ def carry_save_adder(
         last level come before the addition. Every cut costs a cycle, and so the latency does not
         depend on the number of bits.
     register : callable
-        A value, a cycle later.
+        A value, a cycle later; a cut needs it.
 
     Returns
     -------

@@ -245,6 +245,7 @@ class ArrayBench:
 
     def _take(self, word: int, last: bool) -> None:
         if self._frame is None:
+            assert self._offered is not None
             self._frame = _Received(self._offered, self.cycle)
         self._frame.words.append(word)
         if last:

@@ -227,8 +227,8 @@ class Stimulus:
             yield [self.header(Op.UPDATE, count=1), bits << row * pulse]
         scale = 1 << config.draw_bits
         first = int(rng.integers(config.variants)) * config.codes
-        for row in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):  # for code 0
-            rows = np.array([row])
+        for code_0 in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):
+            rows = np.array([code_0])
             yield protocol.to_integers(
                 protocol.table_frame(config, rows[:, :2], rows[:, 2:], first)
             )

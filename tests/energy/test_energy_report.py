@@ -6,7 +6,6 @@ import json
 import types
 
 import pytest
-from rich.console import Console
 from test_energy import JUNCTION, close
 from worked_activity import ACTIVITY, TERNARY, counts
 
@@ -17,6 +16,7 @@ from golden.pulse.table import tanh_table
 from golden.units import si
 from spintrit.report import energy as energy_report
 from spintrit.report import energy_picture
+from spintrit.report.console import Console
 from spintrit.runs import energy as presentation
 
 

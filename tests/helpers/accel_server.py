@@ -49,7 +49,8 @@ class Server(AcceleratorController):
     def __init__(self, chip: GoldenAccelerator):
         super().__init__(chip)
         self.config, self.array = chip.config, chip.config.array
-        self.refuse, self.silent, self.log = 0, False, []
+        self.refuse, self.silent = 0, False
+        self.log: list[tuple[int, int]] = []
         array, config = self.array, self.config
         self.constants = {
             0x00: 0x53505254,

@@ -64,8 +64,8 @@ def write_svhn(folder: Path, packed: bool = True) -> list[np.ndarray]:
     from scipy.io import savemat
 
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = [*some(40, 32, 32, 3), *some(20, 32, 32, 3, seed=1)]
-    for part, x, y in (("train", *arrays[:2]), ("test", *arrays[2:])):
+    parts = {"train": some(40, 32, 32, 3), "test": some(20, 32, 32, 3, seed=1)}
+    for part, (x, y) in parts.items():
         content = {"X": x.transpose(1, 2, 3, 0), "y": np.where(y, y, 10).astype(np.uint8)[:, None]}
         savemat(folder / f"{part}_32x32.mat", content, do_compression=packed)
-    return arrays
+    return [array for part in parts.values() for array in part]
