@@ -141,12 +141,8 @@ def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progr
             part.unlink(missing_ok=True)  # so that the next request is for all of it
             raise _Cut(f"sent another range than asked for, from byte {have} on")
         done = have if goes_on else 0
-        total = size if answer.length is None else done + answer.length
         bound = MAX_BYTES if size is None else size
-        if total is not None and (total > bound or (size not in (None, total) and not goes_on)):
-            limit = f"more than {bound}" if size is None else f"not {size}"
-            raise _Failed(f"announces {total} bytes, {limit}")
-        total = size or total
+        total = _length(answer, done, size, bound, goes_on=goes_on)
         with _writing(part, "ab" if goes_on else "wb") as file:
             mark, since = done, time.monotonic()
             while block := _block(answer):
@@ -166,6 +162,24 @@ def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progr
     if total is not None and done < total:
         raise _Cut(f"cut after {done} of {total} bytes")
     return goes_on
+
+
+def _length(
+    answer: Any, done: int, size: int | None, bound: int, *, goes_on: bool
+) -> int | None:  # fmt: skip
+    """Bytes of the whole file, ``done`` of which are there; None if nobody knows.
+
+    Raises
+    ------
+    _Failed
+        If the mirror announces more than ``bound``, or, unless it ``goes_on``, another number
+        than ``size``.
+    """
+    total = size if answer.length is None else done + answer.length
+    if total is not None and (total > bound or (size not in (None, total) and not goes_on)):
+        limit = f"more than {bound}" if size is None else f"not {size}"
+        raise _Failed(f"announces {total} bytes, {limit}")
+    return size or total
 
 
 @contextlib.contextmanager

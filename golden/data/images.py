@@ -125,6 +125,12 @@ def _sort(names: list[str], where: Path) -> Files:
             f"{where}: pictures outside train and test are not used: {_first(outside)}",
             InputWarning, 2,
         )  # fmt: skip
+    _check_classes(files, where)
+    return files
+
+
+def _check_classes(files: Files, where: Path) -> None:
+    """Raise ValueError unless both parts have pictures, of classes that training has."""
     for part in PARTS:
         if not files[part]:
             raise ValueError(f"{where} has no {part} part: images are due in {_LAYOUT}")
@@ -133,7 +139,6 @@ def _sort(names: list[str], where: Path) -> Files:
     for kind in files["test"]:
         if kind not in files["train"]:
             raise ValueError(f"{where}: test/{kind} is no class of the training part")
-    return files
 
 
 def _first(names: list[str]) -> str:

@@ -195,21 +195,11 @@ def conditions(
         raise ValueError(
             "stuck_p and stuck_ap beside the run's own cannot be had with retention_s or reads"
         )
-    kept = {name: getattr(wanted, name) for name in _READS}
-    analog = NonIdealities(**kept).analog
-    if not analog:
-        kept = {}
-    if ageing:
-        kept |= {name: getattr(wanted, name) for name in (*_SPREADS, *STUCK, "temperature_k")}
-        kept |= {"read_disturb": bool(reads)}
-    if rest_s:
-        kept |= {"retention_s": rest_s, "retention_k": wanted.retention_k}
-    if more_stuck:
-        kept |= {name: changes.get(name, 0.0) for name in STUCK}
-    settings = NonIdealities(**kept)
+    more = {name: changes.get(name, 0.0) for name in STUCK} if more_stuck else {}
+    settings = _acting(wanted, rest_s, reads, more)
     if strict:
         given = {name: changes[name] for name in changed if changes[name]}
-        _check_effect(given, analog=analog, ageing=bool(ageing), older=bool(rest_s))
+        _check_effect(given, analog=settings.analog, ageing=bool(ageing), older=bool(rest_s))
         if named and not settings.physical:
             raise ValueError(
                 f"device = {named!r} changes nothing without converters, wires, retention_s or "
@@ -218,6 +208,33 @@ def conditions(
     changed |= {"reads": reads} if reads else {}
     changed |= {"device": named} if named else {}
     return EvalConditions(trained, settings, changed, reads, named)
+
+
+def _acting(
+    wanted: NonIdealities, rest_s: float, reads: float, stuck: dict[str, float]
+) -> NonIdealities:
+    """The part of ``wanted`` that acts between a run's files and its evaluation.
+
+    Parameters
+    ----------
+    wanted : NonIdealities
+        All conditions, with those of the training.
+    rest_s : float
+        Seconds that pass after the training.
+    reads : float
+        Reads of every cell before the test.
+    stuck : dict
+        Probabilities of cells that get stuck after the training, by the names of ``STUCK``.
+    """
+    kept = {name: getattr(wanted, name) for name in _READS}
+    if not NonIdealities(**kept).analog:
+        kept = {}
+    if rest_s or reads:
+        kept |= {name: getattr(wanted, name) for name in (*_SPREADS, *STUCK, "temperature_k")}
+        kept |= {"read_disturb": bool(reads)}
+    if rest_s:
+        kept |= {"retention_s": rest_s, "retention_k": wanted.retention_k}
+    return NonIdealities(**kept | stuck)
 
 
 def _check_effect(given: Mapping[str, Any], *, analog: bool, ageing: bool, older: bool) -> None:

@@ -162,6 +162,23 @@ class Update:
                 yield words
 
 
+def offer(ctx, dut, step):
+    """Set the words of a step at the inputs; with None, nothing is valid."""
+    ctx.set(dut.marks.valid, step is not None)
+    if step:
+        marks, inputs, errors = step
+        ctx.set(dut.marks, {**marks, "valid": 1})
+        ctx.set(dut.inputs, inputs)
+        ctx.set(dut.errors, errors)
+
+
+def new_thresholds(ctx, dut, tiles):
+    """The thresholds that are written, one a tile."""
+    new = [ctx.get(dut.new_threshold[tile]) for tile in range(tiles)]
+    names = "upper", "lower", "turned", "offset"
+    return [{name: getattr(each, name) for name in names} for each in new]
+
+
 @pytest.mark.parametrize(
     ("rows", "tiles", "taps", "groups", "positions", "learn"),
     [(4, 1, 2, 2, 6, 3), (4, 2, 2, 2, 2, 0), (4, 2, 3, 1, 1, 9), (2, 2, 1, 3, 5, 15)],
@@ -202,12 +219,7 @@ def test_outer(rows, tiles, taps, groups, positions, learn):
                     ended = cycle if end else ended
             line.append(moving)
             now = line.pop(0)
-            ctx.set(dut.marks.valid, now is not None)
-            if now:
-                marks, inputs, errors = now
-                ctx.set(dut.marks, {**marks, "valid": 1})
-                ctx.set(dut.inputs, inputs)
-                ctx.set(dut.errors, errors)
+            offer(ctx, dut, now)
             if due is not None:
                 found.append((due, list(ctx.get(dut.pulses))))
             due = ctx.get(dut.column) & 0xFF if ctx.get(dut.pulse) else None
@@ -215,12 +227,7 @@ def test_outer(rows, tiles, taps, groups, positions, learn):
                 ctx.set(dut.threshold, stored[read_at])
             read_at = ctx.get(dut.threshold_at) % 5
             if ctx.get(dut.threshold_write):
-                at = ctx.get(dut.threshold_write_at)
-                for tile in range(tiles):
-                    new = ctx.get(dut.new_threshold[tile])
-                    stored[at][tile] = {
-                        name: getattr(new, name) for name in ("upper", "lower", "turned", "offset")
-                    }
+                stored[ctx.get(dut.threshold_write_at)] = new_thresholds(ctx, dut, tiles)
             assert not ctx.get(dut.fault)
             cycle += 1
             assert cycle < 1000
