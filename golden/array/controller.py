@@ -10,17 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden.array import frames, lfsr
-from golden.array.frames import HEADER, TRAILER, Cause, Op
+from golden.array.frames import (
+    DATALESS_OPS,
+    HEADER,
+    RANGELESS_OPS,
+    TRAILER,
+    WORD_OPS,
+    Cause,
+    Op,
+)
 from golden.array.golden import GoldenArray
 from golden.codes import ILLEGAL, TRIT_BITS, ZERO, decode_trits
 from golden.config import ArrayConfig
 from golden.pulse.table import TICK_BITS
 
 Words = list[int]
-
-_DATALESS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
-_RANGELESS = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
-_WORD_OPS = (Op.FORWARD, Op.BACKWARD)  # their ranges are whole words of columns
 
 
 @dataclass(frozen=True)
@@ -176,9 +180,9 @@ class GoldenController:
         used = sum(((1 << width) - 1) << low for low, width in fields)
         if op not in frames.known(config) or command.header & ~used:
             return Cause.OPCODE
-        if op not in _RANGELESS and not self._in_range(command):
+        if op not in RANGELESS_OPS and not self._in_range(command):
             return Cause.RANGE
-        if op in _DATALESS:
+        if op in DATALESS_OPS:
             return Cause.LONG if command.data else Cause.NONE
         return Cause.NONE if command.data else Cause.SHORT
 
@@ -186,7 +190,7 @@ class GoldenController:
         """Whether a header's range is one of columns, or of rows of the table."""
         config, first, count = self.config, command.first, command.count
         size = frames.table_rows(config) if command.op == Op.LOAD_TABLE else config.cols
-        unit = config.columns_per_cycle if command.op in _WORD_OPS else 1
+        unit = config.columns_per_cycle if command.op in WORD_OPS else 1
         return bool(count) and first + count <= size and not (first % unit or count % unit)
 
     def _cycles(self, command: _Command) -> int:

@@ -111,6 +111,12 @@ class Cause(IntEnum):
     VALUE = 6
 
 
+# Kinds of commands: those without data words in their frames; those without a range of columns or
+# rows in their headers; those whose ranges are whole words of columns.
+DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
+RANGELESS_OPS = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
+WORD_OPS = (Op.FORWARD, Op.BACKWARD)
+
 # Fields of header and trailer: name -> (lowest bit, width).
 HEADER = {"op": (0, 4), "blind": (4, 1), "first": (16, 16), "count": (32, 16)}
 TRAILER = {"cause": (0, 3), "op": (8, 4), "switched": (16, 32)}

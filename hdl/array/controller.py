@@ -8,17 +8,23 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden.array import frames
-from golden.array.frames import HEADER, TRAILER, Cause, Op
+from golden.array.frames import (
+    DATALESS_OPS,
+    HEADER,
+    RANGELESS_OPS,
+    TRAILER,
+    WORD_OPS,
+    Cause,
+    Op,
+)
 from golden.config import ArrayConfig
 from hdl.array.port import CAUSE_BITS, LATENCY, OP_BITS, VISIBLE, array_port, index_bits
 from hdl.lib.delay import delayed
 from hdl.lib.fifo import Fifo
 
-COLUMN_OPS = (Op.PROGRAM, Op.READ, Op.FORWARD, Op.BACKWARD, Op.UPDATE, Op.VARIANTS, Op.AGE)
-WORD_OPS = (Op.FORWARD, Op.BACKWARD)
-DATALESS_OPS = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
+COLUMN_OPS = tuple(op for op in Op if op not in (*RANGELESS_OPS, Op.LOAD_TABLE))
+COMPLETE_OPS = tuple(op for op in RANGELESS_OPS if op != Op.STATUS)  # steps through all there is
 EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result word for every step
-RANGELESS_OPS = (Op.SEED, Op.GENERATORS, Op.COUNTERS)  # all of what they are for
 
 
 # Cycles in WAIT. With a trailer and a header they separate a frame's last step from the next first.
@@ -72,7 +78,7 @@ class Controller(wiring.Component):
 
     References
     ----------
-    Golden twin: ``golden.array.golden.GoldenArray``; frames: ``golden.array.frames``.
+    Golden twin: ``golden.array.controller.GoldenController``; frames: ``golden.array.frames``.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -216,7 +222,7 @@ class Controller(wiring.Component):
         with m.Elif(~is_in(op, DATALESS_OPS) & self._header_last):
             m.d.comb += fault.eq(Cause.SHORT)
         m.d.sync += [self._fault.eq(fault), self._begins.eq(1)]
-        with m.If(is_in(op, RANGELESS_OPS)):
+        with m.If(is_in(op, COMPLETE_OPS)):
             ends = [frames.steps(each, config) - 1 for each in (Op.COUNTERS, Op.SEED)]
             m.d.sync += [self._index.eq(0), self._end.eq(Mux(op == Op.COUNTERS, *ends))]
         with m.Else():
