@@ -173,7 +173,7 @@ class Frames:
 
 def same_state(array, golden):
     """All cells, variants, generators, rows of the table and counters."""
-    assert golden.train.cells.astype(int).tolist() == array.cells
+    assert golden.cells.astype(int).tolist() == array.cells
     assert golden.variants.tolist() == array.variants
     assert golden.generator_states.ravel().tolist() == array.states
     switching = max(1, array.kinds - 1)
