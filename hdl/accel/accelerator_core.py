@@ -1,4 +1,4 @@
-"""The accelerator without its bus: tiles, memories, engines, and a port for the host."""
+"""The core of the accelerator: tiles, memories, engines, and a port for the host."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
@@ -12,6 +12,7 @@ from golden.accel.program import Code
 from golden.array.frames import Op
 from golden.array.lfsr import STATE_BITS
 from hdl.accel.activation_unit import ActivationUnit
+from hdl.accel.host_port import PART, host_port, part_of
 from hdl.accel.issue import Issue
 from hdl.accel.layouts import total_layout
 from hdl.accel.loops import ADDRESS_BITS
@@ -29,39 +30,16 @@ COUNTERS = tuple(Counts.__dataclass_fields__)
 _PENDING = 2  # columns between the tiles and their thresholds: the memory of totals has two banks
 
 
-PART, PART_BITS = 32, 12  # of a word, as the host takes and gives it; how many there may be
-
-
-def part_of(word, part):
-    """Part ``part`` of a word, of which there are no bits behind the last."""
-    parts = -(-len(word) // PART)
-    return Cat(word, Const(0, parts * PART - len(word))).word_select(
-        part[: (parts - 1).bit_length()], PART
-    )
-
-
-def host_port(config: AcceleratorConfig) -> wiring.Signature:
-    """The host's way to the memories while no program runs, seen from the host.
-
-    ``word`` is part ``part``, of 32 bits, of the word of ``space`` and ``address`` a cycle ago.
-    ``data`` is a whole word, but of ERRORS, whose memory is narrower, that part.
-    """
-    spaces = space_words(config).items()
-    width = max(bits for space, (_, bits) in spaces if space is not Space.ERRORS)
-    return wiring.Signature(
-        {
-            "space": Out(4),
-            "address": Out(ADDRESS_BITS),
-            "part": Out(PART_BITS),
-            "write": Out(1),
-            "data": Out(width),
-            "word": In(PART),
-        }
-    )
-
-
 class AcceleratorCore(wiring.Component):
-    """Runs programs.
+    """Runs programs on its tiles and memories.
+
+    Pipeline of a step: cycle 0 loop indices, 2 memory addresses, 3 words read and step at the
+    tiles, 4 operands, 9 sums of the tiles. One step a cycle.
+
+    Stalls: in FORWARD while two columns wait for their thresholds. See also
+    ``hdl.accel.issue.Issue``.
+
+    Ordering: the host has the memories and tiles while no program runs, the engines while one runs.
 
     Members
     -------
@@ -75,7 +53,7 @@ class AcceleratorCore(wiring.Component):
     Attributes
     ----------
     tiles : list of Tile
-        Their frame streams are for whoever instantiates this.
+        The component that instantiates the core connects their frame streams.
 
     References
     ----------
@@ -145,7 +123,7 @@ class AcceleratorCore(wiring.Component):
             sequencer.fault.eq(issue.fault | totals.beyond | columns.fault | outer.fault | beyond),
         ]
         self._count(m)
-        # Addresses are as wide for every memory; who makes them looks whether they are in range.
+        # Addresses have one width for all memories. The engine that makes one checks its range.
         unused(m, Cat(
             sequencer.at, issue.activation, issue.error, columns.out_at, columns.error_at,
             columns.label_at, columns.threshold_at, columns.write_at, columns.write_error_at,

@@ -17,11 +17,24 @@ from hdl.bus.uart import UartBridge
 class Accelerator(wiring.Component):
     """Core, packets and registers, for any front end.
 
+    Latency: a register access is answered in the next cycle. A program starts 2 cycles after the
+    write of CONTROL.start, or when the packet that is under way has ended.
+
+    Ordering: packets one at a time; see ``hdl.accel.packets.Packets``. The first fault stays in
+    STATUS until it is cleared.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     bus : In(register_bus())
+        Register accesses.
     i, o : In, Out(stream of packets' words)
+        Packets from the host; answers and results.
     irq : Out(1)
+        Level: an enabled flag of IRQ_PENDING is set.
 
     Raises
     ------
@@ -145,10 +158,19 @@ _STREAMS = {
 class AxiAccelerator(wiring.Component):
     """The accelerator with AXI4-Lite registers and AXI4-Stream packets.
 
+    Latency and ordering of the registers: ``hdl.bus.axi.AxiLite``; of the packets:
+    ``hdl.accel.packets.Packets``.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     s_axil_* : AXI4-Lite, 8 address bits
-    s_axis_*, m_axis_* : AXI4-Stream of 32 bits, packets in and out
+        Registers.
+    s_axis_*, m_axis_* : AXI4-Stream of 32 bits
+        Packets in, answers and results out.
     irq : Out(1)
     """
 
@@ -188,15 +210,20 @@ class AxiAccelerator(wiring.Component):
 class UartAccelerator(wiring.Component):
     """The accelerator behind a serial line.
 
+    Commands and flow control: ``hdl.bus.uart``.
+
     Parameters
     ----------
     config : AcceleratorConfig
     divisor : int
-        Clock cycles a bit.
+        Clock cycles a bit, >= 4.
 
     Members
     -------
-    rx : In(1); tx : Out(1); irq : Out(1)
+    rx : In(1)
+        Asynchronous.
+    tx : Out(1)
+    irq : Out(1)
     """
 
     def __init__(self, config: AcceleratorConfig, divisor: int):

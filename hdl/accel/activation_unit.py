@@ -36,10 +36,16 @@ class State(enum.Enum, shape=3):
 
 
 class ActivationUnit(wiring.Component):
-    """Processes the complete columns of all tiles, one after the other.
+    """Thresholds and outputs of complete columns, all tiles at once, one column after the other.
 
-    Pipeline of a position: cycle 0 address, 1 words read, 4 outputs written. A column takes its
-    positions once, in training twice: first for the mean absolute deviation, then for the outputs.
+    Pipeline of a position: cycle 0 address, 1 words read, 4 outputs written. One position a cycle.
+
+    Latency of a column of N positions: N + 6 cycles. In training 2 N + 19, since the positions
+    pass twice: for the mean absolute deviation, then for the outputs. A score layer takes 28 more
+    for its division.
+
+    Ordering: one column waits while another is processed. ``done`` must come before a third is
+    ``ready``.
 
     Members
     -------
@@ -49,23 +55,24 @@ class ActivationUnit(wiring.Component):
     ready : In(1)
         A column is complete; ``column_sums`` (a tile) hold from the next cycle on.
     busy : Out(1)
-        A column waits or is worked on.
+        A column waits or is processed.
     done : Out(1)
-        A column is through.
+        The outputs of a column are written.
     totals_bank, totals_at : Out; totals : In
-        Read port of the totals' memory; words come one cycle later, as in all of these.
+        Read port of the totals' memory. Here and below a word comes one cycle after its address.
     out_at, error_at : Out; activation, window : In
-        Words that outputs and window flags are put into.
-    label_at : Out; label : In
-    result : In
+        Words into which outputs and window flags are inserted.
+    label_at : Out; label, result : In
+        A sample's class, and the best class so far.
     write : Out(1); write_at, write_error_at, write_position : Out
         Outputs of a position: ``new_activation`` (hidden), ``new_window`` (hidden, train),
         ``new_result`` (score), ``new_errors`` from ``lane`` on (score, train).
     lane : Out
-        First lane of the outputs' words that the tiles are for.
+        First lane that the tiles have in the outputs' words.
     new_errors : Out; error_lanes : Out
-        A part of a word of errors, and its lanes that there are errors for.
-    threshold_at, threshold : stored thresholds, of all tiles; threshold_write, new_threshold
+        A part of a word of errors, and the lanes to write.
+    threshold_at, threshold_write, new_threshold : Out; threshold : In
+        Read and write port of the stored thresholds of all tiles.
     loss : Out
         Squared slacks of this cycle, summed over tiles.
     fault : Out(1)
@@ -223,7 +230,7 @@ class ActivationUnit(wiring.Component):
             m.d.sync += [state.eq(State.IDLE), *(counter.eq(0) for counter in counters)]
 
     def _calculate(self, m, loops):
-        """Statistics of the column, a number a cycle."""
+        """Statistics of the column: calculations 0 to 8, one a cycle."""
         step, state, left, calculation = (
             self.instruction, self._state, self._left, self._calculation
         )  # fmt: skip
@@ -247,8 +254,7 @@ class ActivationUnit(wiring.Component):
             m.d.sync += [lane.eq(0), word.eq(word + 1)]
 
     def _words(self, m):
-        """What has been read for a position. The address goes out in cycle 0, the words come in
-        cycle 1, and outputs are written in cycle 4, for which this is returned."""
+        """The words read for a position and its addresses, delayed to cycle 4."""
         stage = data.StructLayout(
             {
                 "out": ADDRESS_BITS,
@@ -294,7 +300,7 @@ class ActivationUnit(wiring.Component):
         return tiles
 
     def _write(self, m, final):
-        """Write enable and addresses; a fault in their place if one lies beyond its memory."""
+        """Write enable and addresses; a fault instead if an address lies beyond its memory."""
         config, step = self._config, self.instruction
         m.d.comb += [
             self.write_at.eq(final.out),
@@ -314,7 +320,7 @@ class ActivationUnit(wiring.Component):
             m.d.comb += self.fault.eq(1)
 
     def _hidden(self, m, tiles, final, mask):
-        """Outputs and window flags of the tiles put into their words."""
+        """Inserts outputs and window flags of the tiles into their words."""
         rows = self._config.array.rows
         planes = zip(*(Cat(nonzero, negative, window) for nonzero, negative, window, _ in tiles),
                      strict=True)  # fmt: skip
@@ -322,7 +328,7 @@ class ActivationUnit(wiring.Component):
         olds += [final.window[i * rows : (i + 1) * rows] for i in range(WINDOW_BITS)]
         news = []
         for old, bits in zip(olds, planes, strict=True):
-            # A tile's bit at every lane that it may be for; the mask says which it is.
+            # A tile's bit stands at all lanes it can have; the mask selects one.
             news.append((old & ~mask) | (Cat(bits).replicate(rows // len(tiles)) & mask))
         m.d.comb += [
             self.new_activation.eq(Cat(news[:TRIT_BITS])),
@@ -365,6 +371,6 @@ class ActivationUnit(wiring.Component):
             self.new_errors.eq(Cat(errors).replicate(part // len(tiles))),
             self.error_lanes.eq(Cat(valid) << self.lane[: part.bit_length() - 1]),
         ]
-        # Nobody waits for the loss: two registers keep its multiplier out of the scores' path, and
-        # a program runs for longer than that after its last write.
+        # Two registers keep the loss's multiplier out of the path of the scores. A program runs for
+        # longer than that after its last write.
         m.d.sync += self.loss.eq(adder_tree(squares))

@@ -1,4 +1,4 @@
-"""Division, a bit a cycle."""
+"""Unsigned division, a bit a cycle."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
@@ -6,14 +6,22 @@ from amaranth.lib.wiring import In, Out
 
 
 class Divider(wiring.Component):
-    """Quotient of two unsigned numbers of ``width`` bits, rounded down; of a divisor 0 all ones.
+    """Quotient of two unsigned numbers, rounded down. Division by 0 gives all ones.
 
-    ``width`` cycles after ``start`` the quotient is there and stays until the next start.
+    Latency: ``width`` cycles after ``start``. The quotient stays until the next start.
+
+    Parameters
+    ----------
+    width : int
+        Bits of dividend, divisor and quotient.
 
     Members
     -------
-    start : In(1); dividend, divisor : In(width)
-        ``divisor`` is to stay until the quotient is there.
+    start : In(1)
+    dividend : In(width)
+        Read in the cycle of ``start``.
+    divisor : In(width)
+        Must not change until the quotient is valid.
     quotient : Out(width)
     """
 

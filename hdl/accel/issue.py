@@ -1,4 +1,4 @@
-"""Steps of an instruction: addresses for the memories, then commands for the tiles."""
+"""Issues the steps of an instruction: memory addresses, then commands for the tiles."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -19,10 +19,16 @@ LANE_BITS = 12
 def marks_layout() -> data.StructLayout:
     """Marks that accompany a step to the consumers of its result.
 
-    ``begin``, ``end``: first and last of those whose results are added up; ``column``: the last of
-    a column; ``fresh``: the first group of outputs (UPDATE: word of inputs); ``place``,
-    ``place_first``, ``place_last``: in the pooling window; ``mean``: the pass for the inputs' mean;
-    ``inside``: the error lies in the output; ``column_index``: of the tiles.
+    ======================================= ==================================================
+    ``begin``, ``end``                      first and last step of a sum
+    ``column``                              last step of a column
+    ``fresh``                               first group of outputs; UPDATE: first input word
+    ``place``, ``place_first``,             position in the pooling window, and whether it is the
+    ``place_last``                          window's first or last
+    ``mean``                                the pass for the inputs' mean
+    ``inside``                              the error lies inside the output
+    ``column_index``, ``lane``              column of the tiles; lane in the word of errors
+    ======================================= ==================================================
     """
     flags = ("valid", "begin", "end", "column", "fresh", "place_first", "place_last", "mean",
              "inside")  # fmt: skip
@@ -35,8 +41,8 @@ def marks_layout() -> data.StructLayout:
 class Issue(wiring.Component):
     """The loops of an instruction, one step a cycle, and its addresses.
 
-    Pipeline: cycle 0 loop indices, 2 memory addresses, 3 marks and words read, 5 tile results
-    (FORWARD and BACKWARD).
+    Pipeline: cycle 0 loop indices, 1 position, 2 memory addresses, 3 marks and words read, 9 tile
+    results (FORWARD and BACKWARD). One step a cycle.
 
     Stalls: ``hold`` keeps a column's first step back. In UPDATE and BACKWARD the last step of a
     column or word waits until the lanes of the one before have left.
@@ -46,17 +52,18 @@ class Issue(wiring.Component):
     instruction : In; batch : In(16)
     start, stop : In(1)
     hold : In(1)
-        A column must wait before its first step (FORWARD).
+        FORWARD: a column must wait before its first step.
     busy : Out(1)
-        Steps are on their way.
+        Steps are in the pipeline.
     activation, error : Out
         Addresses, in range or ``fault``.
     lane : Out
         First lane that is used in the word of errors.
     marks : Out(marks_layout)
     at_begin, at_column_end : Out(1)
-        The next step begins a column, ends one (FORWARD).
+        FORWARD: the next step begins a column, ends one.
     stepping : Out(1)
+        A step enters the pipeline.
     fault : Out(1)
         An address lies beyond its memory. That step and all later ones are dropped.
 
@@ -244,7 +251,7 @@ class Issue(wiring.Component):
         return third
 
     def _nest(self, m, loops, forward, update, backward):
-        """Which loops there are, from the outermost in."""
+        """The loops of each instruction, the outermost first."""
         step, side = self.instruction, 1 + self.instruction.pool
         # Name -> count, and strides of activation, column and error.
         sample = (self.batch, step.in_sample, 0, step.error_sample)

@@ -13,29 +13,36 @@ ADDRESS_BITS = 17  # one more than a memory's, so that the first address beyond 
 
 
 class Loops(wiring.Component):
-    """``levels`` nested loops, level 0 the outermost, with ``addresses`` running along.
+    """Nested loops, level 0 the outermost, that count addresses.
 
-    An address is its base plus, for each level, index times stride; strides are added as the
-    indices go, so that there is no multiplier.
+    An address is its base plus, for each level, index times stride. The strides are added step by
+    step, without a multiplier.
+
+    Latency: the first point is valid in the cycle after ``start``. One point a cycle.
+
+    Parameters
+    ----------
+    levels, addresses : int
+        Number of loops, and of addresses.
 
     Members
     -------
     start : In(1)
         Restart at ``base``.
     stop : In(1)
-        No further point.
+        End the loops.
     base, counts, strides : In
         Start of each address; count of each level, at least 1; stride of each address and level.
     step : In(1)
-        Go on, if ``valid``.
+        Go to the next point.
     valid : Out(1)
-        There is a point of the loops.
-    index : Out, a level
+        The outputs show a point of the loops.
+    index : Out, one for each level
     first, last : Out(levels)
-        Whether the level's index is its first, its last.
+        The level's index is its first, its last.
     goes_on : Out(levels)
-        The level whose index the next step adds to; those further in begin again.
-    address : Out
+        The level whose index the next step increments. The levels inside it restart.
+    address : Out, one for each of ``addresses``
     """
 
     def __init__(self, levels: int, addresses: int):
@@ -65,7 +72,7 @@ class Loops(wiring.Component):
             self.first.eq(Cat(self.index[i] == 0 for i in levels)),
             self.last.eq(Cat(self.index[i] + 1 == self.counts[i] for i in levels)),
         ]
-        # Whether all levels further in are at their last: then this one goes on.
+        # A level goes on when all levels inside it are at their last index.
         carry = [self.last[i + 1 :].all() if i + 1 < self._levels else 1 for i in levels]
         goes_on = self.goes_on
         m.d.comb += goes_on.eq(Cat(carry[i] & ~self.last[i] for i in levels))

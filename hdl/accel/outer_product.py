@@ -22,14 +22,19 @@ LOGARITHM_BITS = 16
 
 
 class OuterProduct(wiring.Component):
-    """One accumulator a lane and tile; one coder a tile, which takes a lane a cycle while the next
-    column is summed.
+    """One accumulator a lane and tile, and one pulse coder a tile.
+
+    Pipeline: a column's sums are complete a cycle after its last step. Then the coder takes lane
+    after lane, one a cycle, while the next column is summed. ``pulse`` comes R + 7 cycles after
+    the sums are complete, for R rows.
+
+    Ordering: columns must end at least R cycles apart; ``hdl.accel.issue.Issue`` ensures it.
 
     Members
     -------
     instruction : In
     start : In(1)
-        An UPDATE instruction begins. ``size`` is that of the layer's update before.
+        An UPDATE instruction begins. ``size`` is valid a cycle later.
     marks : In(marks_layout)
         Marks of the step. ``valid`` only in UPDATE.
     inputs : In (trits), errors : In (a tile)
@@ -38,11 +43,14 @@ class OuterProduct(wiring.Component):
         A step of UPDATE; ``pulses`` are due one cycle later.
     busy : Out(1)
     size : In(16); new_size : Out(16); any_size : Out(1)
-        log2 of the layer's summed magnitudes, of the update before and of this one.
-    threshold_at, threshold_write, ... : the columns' offsets
+        log2 of the layer's summed magnitudes, 8 fraction bits: of its last update and of this one.
+        ``any_size``: the magnitudes are not all 0.
+    threshold_at, threshold_write, threshold_write_at, new_threshold : Out; threshold : In
+        Read and write port of the thresholds, which hold the columns' offsets.
     fault : Out(1)
         An offset lies beyond its memory.
-    load : In(tiles); state : In(64); generators : Out(a tile)
+    load : In(tiles); state : In(64); generators : Out, one for each tile
+        Set and read the generators of the pulse coders.
 
     References
     ----------
@@ -127,7 +135,7 @@ class OuterProduct(wiring.Component):
         m.d.comb += [self.pulse.eq(in_coder), self.column.eq(delayed(m, column, LATENCY))]
         self._size(m, coders)
 
-        # Pulses are out, and their switching is counted, some cycles after the last step.
+        # The switched cells of the last pulse are counted some cycles after the last step.
         recent = Signal(LATENCY + COUNTED + 2)
         m.d.sync += recent.eq(Cat(draining | complete, recent[:-1]))
         m.d.comb += self.busy.eq(marks.valid | complete | draining | recent.any())
@@ -191,7 +199,7 @@ class OuterProduct(wiring.Component):
         return lanes[:-1], lanes[-1]
 
     def _means(self, m, head, draining, measuring):
-        """A ring of the lanes' mean inputs; returns that of the lane drained two cycles ago."""
+        """A ring of the lanes' mean inputs. Returns the mean of the lane drained two cycles ago."""
         rows, step = self._config.array.rows, self.instruction
         ring = Signal(data.ArrayLayout(signed(MEAN_BITS), rows))
         product = Signal(signed(self._config.product_bits + 17))

@@ -9,7 +9,7 @@ from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
 from golden.array import frames as protocol
 from golden.registers import Fault
-from hdl.accel.accelerator_core import PART, PART_BITS, host_port, part_of
+from hdl.accel.host_port import PART, PART_BITS, host_port, part_of
 from hdl.accel.loops import lookup
 from hdl.array.controller import word_layout
 from hdl.lib.lint import unused
@@ -20,28 +20,32 @@ _RANGE = data.FlexibleLayout(32, {n: data.Field(w, low) for n, (low, w) in RANGE
 
 
 class Take(enum.Enum, shape=3):
-    """What the next word of a packet is."""
+    """Kind of the next word of a packet."""
 
     FIRST = 0
     PLACE = 1
     WRITE = 2
     FRAME = 3
     DRAIN = 4
-    ANSWER = 5  # none: the answer is to come first
+    ANSWER = 5  # no word: the packet waits for its answer
 
 
 class Give(enum.Enum, shape=3):
-    """What the next word of an answer is."""
+    """Kind of the next word of an answer."""
 
     IDLE = 0
     FIRST = 1
-    ADDRESS = 2  # none: a memory reads
+    ADDRESS = 2  # no word: a memory reads
     WORDS = 3
     FRAME = 4
 
 
 class Packets(wiring.Component):
     """Executes packets, one at a time.
+
+    Latency: one 32-bit word a cycle in, and one more cycle to write a complete word to its memory,
+    or one for each part of a word of ERRORS. The answer to a READ begins 2 cycles after the packet
+    and pauses one cycle before each word of a memory.
 
     Ordering: a packet is accepted when the answer to the last one is out. Results of a program go
     out only while no packet is under way.
@@ -53,14 +57,14 @@ class Packets(wiring.Component):
     frame_i_N, frame_o_N : Out, In(stream), a tile
         Command and result frames of tile N.
     busy : In(1)
-        A program runs or is to start: packets are refused.
+        A program runs or starts: packets are refused.
     ready : Out(1)
         No packet is under way.
     done : In(1); done_fault : In(4); batch : In(16)
-        A program has ended: its results are to go out.
+        A program has ended; its results go out next.
     fault : Out(8); what : Out(16)
-        In the cycle in which a packet is found wrong: ``golden.registers.Fault`` and the packet's
-        first 16 bits.
+        ``golden.registers.Fault`` and the packet's first 16 bits, for one cycle when a fault is
+        found.
 
     References
     ----------
@@ -160,7 +164,7 @@ class Packets(wiring.Component):
             ]
 
     def _refuse(self, m, code):
-        """A fault: read on to the packet's end, then answer if an answer is due."""
+        """Refuses a packet: reads it to its end, then answers if the operation has an answer."""
         m.d.comb += self.fault.eq(code)
         m.d.sync += [
             self._fault.eq(code),

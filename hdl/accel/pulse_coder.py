@@ -17,7 +17,7 @@ LATENCY = 7  # cycles from a lane's sum to its pulse
 
 
 class PulseCoder(wiring.Component):
-    """Codes a lane a cycle.
+    """Turns a lane's sum into whole steps and a pulse code, one lane a cycle.
 
     Pipeline: 2 mean subtracted, 3 magnitude, 4 rate, 5 dead zone and limit, 6 steps and code, 7
     random rounding: the pulse. It never stalls.
@@ -41,7 +41,7 @@ class PulseCoder(wiring.Component):
     pulse : Out(pulse_layout); ready : Out(1)
         Seven cycles after ``valid``.
     size : Out; sized : Out(1)
-        Magnitude of the sum without the part of the mean, for the layer's size.
+        Magnitude of the sum without the part of the mean, four cycles after ``valid``.
     state : In(64); load : In(1)
         Sets the generator.
     generator : Out(64)

@@ -12,17 +12,29 @@ _BITS = ERROR_LIMIT.bit_length() + 1
 
 
 class Requantise(wiring.Component):
-    """x / 2^shift, halves to even, clipped to +-127; one part of a word a cycle.
+    """x / 2^shift, halves to even, clipped to +-127.
+
+    Latency: part 0 of the word comes 2 cycles after ``valid``, then one part a cycle.
+
+    Ordering: words must come at least ``AcceleratorConfig.error_parts`` cycles apart;
+    ``hdl.accel.issue.Issue`` ensures it. It never stalls.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
 
     Members
     -------
-    valid : In(1); shift : In(5); errors : In, a tile and row
-        Not again before ``AcceleratorConfig.error_parts`` cycles.
+    valid : In(1)
+        ``errors`` hold the row sums of a word.
+    shift : In(5)
+    errors : In, one for each tile and row
     write : Out(1); part : Out(3); word : Out(8 times the lanes of a part)
-        Part 0 two cycles later, then the others.
+        A part for the memory of errors.
     last : Out(1)
-        It is the word's last.
+        With ``write``: the last part of the word.
     busy : Out(1)
+        Parts are in the pipeline.
 
     References
     ----------

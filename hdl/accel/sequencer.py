@@ -27,8 +27,10 @@ class State(enum.Enum, shape=3):
 class Sequencer(wiring.Component):
     """Runs a program from ``start`` to END, to ``stop`` or to the first fault.
 
-    An instruction takes ``WORDS`` + 1 cycles to fetch and one to check. It ends when no engine has
-    worked for ``QUIET`` + 1 cycles.
+    Latency: ``WORDS`` + 1 cycles to fetch an instruction and one to check it. The instruction ends
+    when no engine has worked for ``QUIET`` + 1 cycles.
+
+    Ordering: one instruction at a time.
 
     Members
     -------

@@ -24,13 +24,18 @@ from hdl.lib.delay import delayed
 from hdl.lib.lint import unused
 
 FINE_BITS = TOTAL_BITS + FRACTION + 1
+_THRESHOLD = signed(THRESHOLD_BITS)
 
 
 class ThresholdUnit(wiring.Component):
     """Compares a column's totals with thresholds from its statistics.
 
     Pipeline of a position: cycle 0 address, 1 total, 2 differences, 3 comparisons and product, 4
-    outputs.
+    outputs. One position a cycle; it never stalls.
+
+    Calculations 0 and 1 give the mean, 2 and 3 the mean absolute deviation, 4 to 7 the bounds, 7
+    and 8 the learnt offset: each product is used one calculation later. The scale of a score layer
+    is valid ``THRESHOLD_BITS`` cycles after calculation 8.
 
     Members
     -------
@@ -78,25 +83,30 @@ class ThresholdUnit(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        step, stored = self.instruction, self.stored
-        unused(m, step)
-        threshold = signed(THRESHOLD_BITS)
-        mean = Signal(threshold)
-        spread = Signal(THRESHOLD_BITS)
-        reach = Signal(THRESHOLD_BITS)
-        inner = Signal(THRESHOLD_BITS + 8)
-        outer = Signal(THRESHOLD_BITS + 8)
-        deviations = Signal(THRESHOLD_BITS + self._config.positions.bit_length())
-        self._calculate(m, mean, spread, reach, inner, outer, deviations)
+        unused(m, self.instruction)
+        self._mean = mean = Signal(_THRESHOLD, name="mean")
+        self._spread = spread = Signal(THRESHOLD_BITS, name="spread")
+        self._reach = reach = Signal(THRESHOLD_BITS, name="reach")
+        self._inner = Signal(THRESHOLD_BITS + 8, name="inner")
+        self._outer = Signal(THRESHOLD_BITS + 8, name="outer")
+        self._deviations = Signal(
+            THRESHOLD_BITS + self._config.positions.bit_length(), name="deviations"
+        )
+        self._calculate(m, mean, spread, reach, self._inner, self._outer, self._deviations)
+        self._compare(m, *self._thresholds(m))
+        return m
 
+    def _thresholds(self, m):
+        """New thresholds from the statistics, and those in use: upper, lower, sign turned."""
+        step, stored, mean, reach = self.instruction, self.stored, self._mean, self._reach
         m.submodules.divider = divider = Divider(THRESHOLD_BITS)
         m.d.comb += [
             divider.start.eq(self.calculating & (self.calculation == 8)),
             divider.dividend.eq(step.scale),
-            divider.divisor.eq(spread),
+            divider.divisor.eq(self._spread),
         ]
-        first = Signal(threshold)
-        second = Signal(threshold)
+        first = Signal(_THRESHOLD)
+        second = Signal(_THRESHOLD)
         m.d.comb += [
             first.eq(Mux(step.score, mean, mean + reach)),
             second.eq(Mux(step.score, divider.quotient, mean - reach)),
@@ -104,22 +114,26 @@ class ThresholdUnit(wiring.Component):
             self.new.upper.eq(stored.upper + ((first - stored.upper) >> AVERAGE_SHIFT)),
             self.new.lower.eq(stored.lower + ((second - stored.lower) >> AVERAGE_SHIFT)),
         ]
-        upper = Signal(threshold)
-        lower = Signal(threshold)
+        upper = Signal(_THRESHOLD)
+        lower = Signal(_THRESHOLD)
         turned = Signal()
         with m.If(self.take_stored):
             m.d.sync += [upper.eq(stored.upper), lower.eq(stored.lower), turned.eq(stored.turned)]
         with m.If(self.take_new):
             m.d.sync += [upper.eq(first), lower.eq(second), turned.eq(0)]
+        return upper, lower, turned
 
-        # Cycle 1: totals; 2: differences; 3: value and window, product; 4: score.
+    def _compare(self, m, upper, lower, turned):
+        """Outputs of a position. Cycle 1: total; 2: differences; 3: value, window and product; 4:
+        score."""
+        step, deviations = self.instruction, self._deviations
         fine = Signal(signed(FINE_BITS))
         off_mean = Signal(signed(FINE_BITS + 1))
         far = Signal(FINE_BITS + 1)
         over = Signal(signed(FINE_BITS + 1))
         under = Signal(signed(FINE_BITS + 1))
         m.d.comb += fine.eq(self.total.total << FRACTION)
-        m.d.sync += [off_mean.eq(fine - mean), over.eq(fine - upper), under.eq(fine - lower)]
+        m.d.sync += [off_mean.eq(fine - self._mean), over.eq(fine - upper), under.eq(fine - lower)]
         m.d.comb += far.eq(Mux(off_mean < 0, -off_mean, off_mean))
         with m.If(delayed(m, self.measured, 1)):
             m.d.sync += deviations.eq(deviations + far)
@@ -129,7 +143,7 @@ class ThresholdUnit(wiring.Component):
         m.d.sync += [
             minus.eq(under < 0),
             plus.eq(Mux(step.binary, under >= 0, over > 0)),
-            near.eq((far >= inner) & (far <= outer)),
+            near.eq((far >= self._inner) & (far <= self._outer)),
             self.nonzero.eq(plus | minus),
             self.negative.eq(Mux(turned, plus, minus)),
             self.window.eq(Cat(near, delayed(m, self.total.place, 2, "place"))),
@@ -139,12 +153,13 @@ class ThresholdUnit(wiring.Component):
         unused(m, scaled[:SCALE_SHIFT])
         offset = Signal(signed(SCORE_BITS + 1))
         top = (1 << (SCORE_BITS - 1)) - 1
-        m.d.comb += offset.eq(step.offset + (stored.offset >> (OFFSET_FRACTION - SCORE_FRACTION)))
+        m.d.comb += offset.eq(
+            step.offset + (self.stored.offset >> (OFFSET_FRACTION - SCORE_FRACTION))
+        )
         m.d.sync += self.score.eq(clip((scaled >> SCALE_SHIFT) + offset, -top - 1, top))
-        return m
 
     def _calculate(self, m, mean, spread, reach, inner, outer, deviations):
-        """One multiplier makes one number after the other; a product is there a cycle later."""
+        """Calculations 0 to 8 on one multiplier. A product is valid a cycle later."""
         step, calculation, calculating = self.instruction, self.calculation, self.calculating
         width = max(self._config.sum_bits, len(deviations) + 1)
         operand = Signal(signed(width))

@@ -1,4 +1,4 @@
-"""A tile: an array, driven by its host's command frames or by the engines."""
+"""A tile: an array that command frames or the engines drive."""
 
 from amaranth.hdl import Module, Mux
 from amaranth.lib import stream, wiring
@@ -12,14 +12,22 @@ from hdl.array.synapse_array import SynapseArray
 
 
 class Tile(wiring.Component):
-    """An array and its controller.
+    """An array, its controller, and a multiplexer between controller and engines.
+
+    Latency: as ``hdl.array.port.array_port``; the multiplexer adds no cycle.
+
+    Ordering: ``running`` may change only while neither side has steps in the array.
+
+    Parameters
+    ----------
+    config : ArrayConfig
 
     Members
     -------
     i, o : In, Out(stream)
         Command and result frames, see ``golden.array.frames``.
     running : In(1)
-        The array is the engines', not the controller's.
+        The engines drive the array, not the controller.
     port : In(array_port)
         The engines' side.
     """
@@ -48,7 +56,7 @@ class Tile(wiring.Component):
             if member.flow is Out:
                 m.d.comb += inner.eq(Mux(self.running, outer, host))
             elif name in ("switched", "fault"):
-                # The controller adds these up, whatever it does itself.
+                # The controller adds these up at all times, so it must not see the engines'.
                 m.d.comb += [outer.eq(inner), host.eq(Mux(self.running, 0, inner))]
             else:
                 m.d.comb += [outer.eq(inner), host.eq(inner)]

@@ -1,4 +1,4 @@
-"""Column sums of all row tiles added up, and the largest of a pooling window."""
+"""Totals of a column: sums over row tiles, and the largest of each pooling window."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -11,24 +11,34 @@ from hdl.lib.lint import unused
 
 
 class Totals(wiring.Component):
-    """From the tiles' sums to a column's totals, one word of all tiles a position.
+    """Adds the tiles' sums up to a column's totals: one word of all tiles for each position.
+
+    Latency: the total is written in the cycle of its last sum. One sum a cycle; it never stalls.
+
+    Ordering: columns go to the two banks of the memory in turn.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
 
     Members
     -------
     start : In(1)
+        A FORWARD instruction begins.
     marks : In(marks_layout)
         Marks of the step that ``sums`` belongs to. ``valid`` only in FORWARD.
-    sums : In, a tile
+    sums : In, one for each tile
     limit : In(16)
-        Sums are clipped to +- this; 0: not.
+        Sums are clipped to +-``limit``; 0 does not clip.
     write : Out(1); bank : Out(1); position : Out(16); totals : Out(total_layout, a tile)
-        For the memory of totals.
+        Write port of the memory of totals.
     done : Out(1)
-        With ``write``: the column is complete; its sums are in ``column_sums`` from the next cycle
+        With ``write``: the column is complete. ``column_sums`` hold its sums from the next cycle
         until the next column's first total.
-    column_sums : Out, a tile
+    column_sums : Out, one for each tile
+        Sum of the totals over all positions.
     beyond : Out(1)
-        More positions than the memory has.
+        The position lies beyond the memory.
     """
 
     def __init__(self, config: AcceleratorConfig):

@@ -31,12 +31,16 @@ class Activity(wiring.Component):
     """The activity counters and the pulse lengths that some of them add.
 
     Pipeline: cycle 0 the step, when its draws are compared; 1 and 2 sums; 3 the counters. The next
-    command reads counters that include the step.
+    command reads counters that include the step. It never stalls.
+
+    Parameters
+    ----------
+    config : ArrayConfig
 
     Members
     -------
     active : In(1, for each of ``OPS``)
-        This cycle's step, if any.
+        This cycle has a step of that command.
     first : In(1)
         FORWARD, BACKWARD: the step is the first of a vector.
     u, d : In(rows), In(columns)
@@ -83,7 +87,7 @@ class Activity(wiring.Component):
 
     def elaborate(self, platform):
         m = Module()
-        # What step the second stage holds, and the third.
+        # The step in the second stage, and in the third.
         before, due = Signal.like(self.active), Signal.like(self.active)
         m.d.sync += [before.eq(self.active), due.eq(before)]
         amounts = {name: (op, 1) for op, name in _COLUMN_COUNTERS.items()}
@@ -114,7 +118,7 @@ class Activity(wiring.Component):
         return register
 
     def _reads(self, m, before):
-        """What FORWARD and BACKWARD add: counter -> command, amount."""
+        """Amounts that FORWARD and BACKWARD add: counter -> command, amount."""
         config = self._config
         rows, columns, directions = config.rows, config.columns_per_cycle, (Op.FORWARD, Op.BACKWARD)
         forward = Signal()
@@ -161,7 +165,7 @@ class Activity(wiring.Component):
         return amounts
 
     def _pulses(self, m, before):
-        """What UPDATE adds: counter -> command, amount."""
+        """Amounts that UPDATE adds: counter -> command, amount."""
         config = self._config
         outcomes = data.View(
             self.outcomes.shape(),

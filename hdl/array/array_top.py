@@ -16,11 +16,16 @@ from hdl.array.synapse_array import SynapseArray
 class ArrayTop(wiring.Component):
     """A synapse array that trains, behind two streams.
 
+    Latency: a command of N steps takes N + 19 cycles from header to trailer.
+
+    Ordering and stalls: ``hdl.array.controller.Controller``. Reset once after power-up; it does not
+    change cells, variants or the table.
+
     Parameters
     ----------
     config : ArrayConfig
     init : sequence of int
-        See ``hdl.array.synapse_array.SynapseArray``.
+        First words of the cell memory at power-up, see ``hdl.array.synapse_array.SynapseArray``.
 
     Members
     -------

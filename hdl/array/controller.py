@@ -23,11 +23,12 @@ from hdl.lib.delay import delayed
 from hdl.lib.fifo import Fifo
 
 COLUMN_OPS = tuple(op for op in Op if op not in (*RANGELESS_OPS, Op.LOAD_TABLE))
-COMPLETE_OPS = tuple(op for op in RANGELESS_OPS if op != Op.STATUS)  # steps through all there is
+COMPLETE_OPS = tuple(op for op in RANGELESS_OPS if op != Op.STATUS)  # steps through all generators or counters
 EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result word for every step
 
 
-# Cycles in WAIT. With a trailer and a header they separate a frame's last step from the next first.
+# Cycles in WAIT. With a trailer and a header they separate the last step of a frame from the first
+# step of the next.
 WAITS = VISIBLE - 3
 # FIFO depth: more results than the pipeline holds, so that no result waits inside it.
 RESULTS = 16
@@ -52,7 +53,7 @@ def control_layout(fields: dict[str, tuple[int, int]]) -> data.FlexibleLayout:
 
 
 def reserved_bits(header: Value, config: ArrayConfig) -> Value:
-    """The bits of a header that belong to no field; "blind" is one where there is no choice."""
+    """The bits of a header that belong to no field. A binary array has no field "blind"."""
     fields = [HEADER[name] for name in HEADER if name != "blind" or config.cells == 2]
     used = {low + i for low, width in fields for i in range(width)}
     return Cat(header[i] for i in range(frames.CONTROL_BITS) if i not in used)
@@ -66,6 +67,10 @@ class Controller(wiring.Component):
 
     Stalls: a step is issued only if ``hdl.lib.fifo`` has room for its result, so the array itself
     never stalls. Results leave in the order of the commands.
+
+    Parameters
+    ----------
+    config : ArrayConfig
 
     Members
     -------
@@ -107,13 +112,13 @@ class Controller(wiring.Component):
         m = Module()
         m.submodules.results = results = Fifo(self.o.payload.shape(), RESULTS)
         wiring.connect(m, results.o, wiring.flipped(self.o))
-        due = Signal(range(RESULTS + 1))  # results on their way or in the queue
+        due = Signal(range(RESULTS + 1))  # results in the pipeline or in the FIFO
         room = Signal()
         m.d.comb += room.eq(due < RESULTS - 1)  # one may have been given and not counted yet
         now = self._sequence(m, room)
         self._respond(m, results, now)
         given = delayed(m, now.emit | now.trailer, 1, "given")
-        taken = delayed(m, self.o.valid & self.o.ready, 1, "taken")  # comes from afar
+        taken = delayed(m, self.o.valid & self.o.ready, 1, "taken")  # from distant logic
         m.d.sync += due.eq(due + given - taken)
         return m
 
@@ -177,7 +182,7 @@ class Controller(wiring.Component):
         return take
 
     def _slot_of(self, m, trailer):
-        """What the result of this cycle's step is."""
+        """The slot of this cycle's step: the kind of its result."""
         op, valid = self._header.op, self._valid
         emits = is_in(op, EVERY_STEP_OPS) | ((op == Op.BACKWARD) & self._final)
         now = Signal(self._slot, name="slot_0")
@@ -263,7 +268,7 @@ class Controller(wiring.Component):
                 m.next = "WAIT"
 
     def _wait(self, m):
-        """Until a column written by the frame can be read."""
+        """Waits until a column written by the frame can be read."""
         waited = Signal(range(WAITS))
         m.d.sync += waited.eq(waited + 1)
         with m.If(waited == WAITS - 1):
@@ -288,7 +293,7 @@ class Controller(wiring.Component):
             results.write.eq(due.emit | due.trailer),
             out.last.eq(due.trailer),
         ]
-        # One of them at most: flags of their own, each known for long, since a result is wide.
+        # At most one is set. Each has a flag that is known early, since a result is wide.
         parts = [
             (due.trailer, end_of_frame),
             (due.sums, array.sums),

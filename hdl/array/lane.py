@@ -1,4 +1,4 @@
-"""One row's update logic: the two cells of a synapse, their pulses and their random switching."""
+"""Update logic of one row: pulses and random switching of the cells of a synapse."""
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
@@ -26,8 +26,8 @@ def threshold_layout(config: ArrayConfig) -> data.ArrayLayout:
 
 
 def row_layout(config: ArrayConfig) -> data.StructLayout:
-    """Where a threshold lies in a lane's memory: for a pulse by code and variant, for ageing by
-    variant and the cell's state."""
+    """Address of a threshold in a lane's memory: by code and variant for a pulse, by variant and
+    state for ageing."""
     return data.StructLayout(
         {"code": config.code_bits, "variant": config.variant_bits, "state": 1, "age": 1}
     )
@@ -57,16 +57,16 @@ class Lane(wiring.Component):
     Members
     -------
     age : In(1)
-        The step is one of ageing, its ``pulse`` all zero.
+        The step is AGE; its ``pulse`` must be 0.
     loading, state, variant : In(1), In(1), In(variant_bits)
-        Not a step: a table row is to be written. The row is that of ``state``, ``variant``, ``age``
-        and ``pulse.code``; |kappa| must be 0 and ``blind`` 1.
+        No step, but the address of a table row to write: ``state``, ``variant``, ``age`` and
+        ``pulse.code``. |kappa| must be 0 and ``blind`` 1.
     blind : In(1)
-        Rule, see ``golden.array.cell``; only where a synapse has two cells.
+        Rule, see ``golden.array.cell``. Only for two cells.
     bits : In(cells)
         State of the cells, 1 = P.
     variants : In(variant_bits, a cell)
-        The highest is stuck; only where there are variants.
+        A cell of the highest variant is stuck. Only with ``variant_bits``.
     pulse : In(pulse_layout)
     step : In(1)
         Advance the generators: the step of four cycles ago is an update or ageing, or the
@@ -74,13 +74,18 @@ class Lane(wiring.Component):
     flips : Out(cells)
         Cells that switch, of the step of four cycles ago.
     outcomes : Out(outcome_layout, a direction)
-        Outcome of its pulse, if it has one.
+        Outcomes of the pulses of that step.
     load, thresholds : In
         Write the thresholds of the table row of a cycle ago.
     restart, inject : In(1), In(cells)
-        The generators go back to ``init``; bits to turn as they go on.
+        Set the generators to ``init``; flip their newest bits as they advance.
     low : Out(cells)
         Lowest bits of the draws.
+
+    Raises
+    ------
+    ValueError
+        If ``init`` does not have one state a cell.
 
     References
     ----------
@@ -136,9 +141,11 @@ class Lane(wiring.Component):
         return m
 
     def _read(self, m, rows):
-        """Thresholds of registered table rows, a direction each, three cycles later. Each has
-        its own memory, since distributed RAM would take more logic than all else here, with one
-        address to read and write, so that a block RAM of two ports can hold both."""
+        """Thresholds of registered table rows, one for each direction, three cycles later.
+
+        Each direction has a memory with one address for reads and writes, so that a block RAM of
+        two ports can hold both. Distributed RAM would take more logic than the rest of the lane.
+        """
         thresholds = []
         for direction, row in enumerate(rows):
             memory = Memory(
@@ -155,7 +162,7 @@ class Lane(wiring.Component):
                 write.data.eq(self.thresholds[direction]),
                 read.addr.eq(row),
             ]
-            # Never read while it is written, so that synthesis need not care what is read then.
+            # No read while writing: synthesis need not keep an order of the two.
             width = self._config.draw_bits + 1
             word = Signal(width, name=f"found_{direction}", reset_less=True)
             threshold = Signal(width, name=f"threshold_{direction}", reset_less=True)
@@ -173,8 +180,8 @@ class Lane(wiring.Component):
         variants = list(self.variants) if config.variant_bits else []
         stuck = Cat(variant.all() for variant in variants) if variants else Const(0, cells)
 
-        # By direction, AP to P first: which cell, and the code of its pulse; ``code`` unless
-        # that is made all ones or all zeros, which a register does by itself.
+        # By direction, AP to P first: the cell, and whether its code is all ones (full) or all
+        # zeros (empty) instead of ``code``. Set and clear of a register cost no logic.
         full = [Signal(name="first_full"), Signal(name="second_full")]
         empty = [Signal(name="first_empty"), Signal(name="second_empty")]
         m.d.comb += full[0].eq(steps.any())
@@ -185,7 +192,7 @@ class Lane(wiring.Component):
         else:
             to_p = Mux(up, self.bits[0], self.bits[1])
             to_ap = Mux(up, self.bits[1], self.bits[0])
-            # Where both cells are to switch the one driven to P is first; at the bound is none.
+            # Far: both cells can switch, the one to P first. Near: at the bound, no cell can.
             far = Signal()
             near = Signal()
             m.d.comb += [

@@ -1,4 +1,4 @@
-"""The generator of random draws."""
+"""Random generator of a cell."""
 
 from amaranth.hdl import Cat, Const, Module, ResetSignal, Signal
 from amaranth.lib import wiring
@@ -11,9 +11,11 @@ from hdl.lib.lint import unused
 class Lfsr(wiring.Component):
     """Leap-forward LFSR that advances a whole draw at a time.
 
-    A leap of K <= 64 - 29 steps is a shift by K and K exclusive-ors of four state bits. A bit
-    exclusive-or'd into every leap after a restart leads to any state in 64 leaps; that costs less
-    than a way to load one (see ``golden.array.lfsr.injections``).
+    A leap of K <= 64 - 29 steps is a shift by K and K exclusive-ors of four state bits. One bit
+    exclusive-or'd into each leap after a restart leads to any state in 64 leaps. That costs less
+    logic than loading a state (see ``golden.array.lfsr.injections``).
+
+    Latency: the next draw is valid in the cycle after ``en``. One draw a cycle.
 
     Parameters
     ----------
@@ -29,7 +31,7 @@ class Lfsr(wiring.Component):
     restart : In(1)
         Go back to ``init`` instead, whether ``en`` or not.
     inject : In(1)
-        With ``en``: turn the newest bit.
+        With ``en``: flip the newest bit.
     draw : Out(draw_bits)
         The low K bits of the state.
 

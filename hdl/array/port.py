@@ -11,9 +11,9 @@ from golden.config import ArrayConfig
 
 OP_BITS = frames.HEADER["op"][1]
 CAUSE_BITS = frames.TRAILER["cause"][1]
-LATENCY = 6
-COUNTED = 11
-VISIBLE = 9
+LATENCY = 6  # cycles from a step to its result
+COUNTED = 11  # to the number of cells that switched
+VISIBLE = 9  # to a step that sees the column written
 
 
 def index_bits(config: ArrayConfig) -> int:
@@ -23,10 +23,14 @@ def index_bits(config: ArrayConfig) -> int:
 
 
 def array_port(config: ArrayConfig) -> wiring.Signature:
-    """One step a cycle into the array, its result ``LATENCY`` cycles later.
+    """The port between a controller and an array: one step a cycle.
 
-    A column written by a step is seen by steps from ``VISIBLE`` cycles later on; the controller
-    never issues one sooner, since it waits before a trailer.
+    Latency: results ``LATENCY`` cycles after their step.
+
+    Ordering: steps see a written column from ``VISIBLE`` cycles later on. The controller must not
+    issue a dependent step sooner; it waits before each trailer.
+
+    Stalls: none. The array accepts a step in every cycle, and nothing holds its results.
 
     Members, seen from the controller
     ---------------------------------
@@ -34,13 +38,13 @@ def array_port(config: ArrayConfig) -> wiring.Signature:
         A step of command ``op`` on column, table row, leap or counter ``index`` (FORWARD and
         BACKWARD: the first of ``columns_per_cycle`` columns).
     blind : Out(1)
-        UPDATE: the rule; a binary array has but one, and no such member.
+        UPDATE: the rule. A binary array has one rule and no such member.
     first : Out(1)
         The step is the first of its frame (FORWARD: of a vector).
     last : Out(1)
-        BACKWARD: a vector ends with the step, or is broken off where there is none.
+        BACKWARD: the step ends a vector. Without a step: drop the vector's sums.
     operand : Out
-        Data word of the step issued a cycle ago.
+        Data word of the step of a cycle ago.
     sums : In
         FORWARD: the column sums.
     errors : In

@@ -12,21 +12,27 @@ from hdl.lib.dot import LATENCY, TernaryDot
 
 
 class ReadPath(wiring.Component):
-    """The dot products of a memory word's columns, and the row sums over columns.
+    """Dot products of the columns of a memory word, and row sums over columns.
+
+    Latency: ``hdl.lib.dot.LATENCY`` cycles for both. One step a cycle; it never stalls.
+
+    Parameters
+    ----------
+    config : ArrayConfig
 
     Members
     -------
     word : In
-        Cell bits of ``columns_per_cycle`` columns, as they lie in the memory.
+        Cell bits of ``columns_per_cycle`` columns, in the order of the memory.
     u_nonzero, u_negative : In(rows)
         The input vector.
     d : In(columns_per_cycle signed errors)
     add, last : In(1)
-        Add these columns' products with ``d`` to the rows' sums; the vector ends.
+        Add the columns' products with ``d`` to the row sums; the vector ends.
     sums : Out
-        The columns' sums, ``hdl.lib.dot.LATENCY`` cycles later.
+        Column sums.
     errors : Out
-        The rows' sums, as many cycles after the end of their vector. They hold until the next.
+        Row sums. They hold from the end of a vector to the end of the next.
 
     References
     ----------
@@ -63,7 +69,7 @@ class ReadPath(wiring.Component):
                 self.sums[i].eq(dot.sum),
             ]
 
-        # An accumulator takes less time than a converter.
+        # An accumulator has fewer stages than a converter.
         early = LATENCY - ACCUMULATED
         word, d = (delayed(m, value, early, reset_less=True) for value in (self.word, self.d))
         opposites = Cat((-each)[: len(each) + 1] for each in self.d)
@@ -90,7 +96,7 @@ class ReadPath(wiring.Component):
         return m
 
     def _planes(self, m, word, when):
-        """Which weights of each column of a memory word are not zero, which negative."""
+        """Planes "not zero" and "negative" of the weights, for each column of a memory word."""
         rows, cells = self._config.rows, self._config.cells
         nonzero, negative = [], []
         for i in range(self._config.columns_per_cycle):

@@ -1,7 +1,7 @@
 """The behavioural synapse array: cell bits in a column-serial memory, one lane of logic per row.
 
-Everything of the array proper (cells, reading, switching) is behind ``hdl.array.port``, so that a
-real macro can take this component's place under the same controller.
+Cells, reading and switching are behind ``hdl.array.port``. A real macro can replace this component
+under the same controller.
 """
 
 import functools
@@ -27,16 +27,18 @@ from hdl.lib.delay import delayed
 from hdl.lib.lint import unused
 
 _COUNT_CUTS = (2, 6)
-_GROUP = 16  # rows whose faults come together in a cycle
+_GROUP = 16  # rows whose faults are combined in one cycle
 
 
 class SynapseArray(wiring.Component):
     """Behavioural array of ``config.rows`` lanes.
 
-    Pipeline, one step a cycle: 1 memories read, operand in; 2 both registered; 3 both at the rows,
-    command decoded; 4 generators seeded, table rows found and loaded; 5 and 6 thresholds read; 6
-    results out; 7 draws compared; 8 cells written back; 11 number of switched cells out. It never
-    stalls; the controller keeps steps apart that depend on each other.
+    Pipeline: cycle 1 memories read, operand in; 2 both registered; 3 both at the rows, command
+    decoded, PROGRAM writes; 4 generators seeded, table rows found and loaded; 5 and 6 thresholds
+    read; 6 results; 7 draws compared; 8 cells written back; 11 number of switched cells. One step a
+    cycle.
+
+    Stalls: none. The controller keeps dependent steps apart.
 
     Parameters
     ----------
@@ -62,7 +64,7 @@ class SynapseArray(wiring.Component):
         port, config = self.port, self._config
         cells = config.rows * config.cells
         self._stages(m)
-        # What writes cells: its draws are compared in stage 7.
+        # UPDATE and AGE write cells; their draws are compared in stage 7.
         draws = delayed(m, self._op(Op.UPDATE) | self._op(Op.AGE), 3, "draws")
         drawing = delayed(m, draws, 1)
         flips = Signal(cells)
@@ -84,7 +86,7 @@ class SynapseArray(wiring.Component):
                 m.d.comb += columns[0].eq(count)
         with m.If(delayed(m, self._op(Op.GENERATORS), 1)):
             m.d.comb += columns[1].eq(switching.low)
-        # Registers of bits beyond count and draws may get by with a reset.
+        # Bits beyond count and draws may have no reader.
         unused(m, Cat(columns[0], held, columns[1]))
         m.d.sync += flips.eq(0)
         with m.If(drawing):
@@ -106,8 +108,10 @@ class SynapseArray(wiring.Component):
         return self._ops[which]
 
     def _later(self, m, op: Op, flags, name: str):
-        """Whether, in stage 6, there is a step of this command with any of stage 3's ``flags``:
-        they are of all rows, and take their time to come together."""
+        """Whether a step of this command is in stage 6 and had any of ``flags`` in stage 3.
+
+        The flags of all rows are combined over three cycles.
+        """
         flags = delayed(m, flags, 1, f"{name}_rows", reset_less=True)
         groups = Cat(flags[i : i + _GROUP].any() for i in range(0, len(flags), _GROUP))
         groups = delayed(m, groups, 1, f"{name}_groups", reset_less=True)
@@ -144,7 +148,7 @@ class SynapseArray(wiring.Component):
         ]
         row = self._row(m, valid & (op == Op.LOAD_TABLE), early)
         self._loaded = operand
-        # Stage 3. Reset starts the generators by SEED's way: they are many, and have no other.
+        # Stage 3. Reset starts the generators through SEED's path: their registers have no reset.
         first = delayed(m, first, 1)
         self._starting = Signal(init=1, name="starting")
         m.d.sync += self._starting.eq(ops[Op.SEED] & first)
@@ -155,7 +159,7 @@ class SynapseArray(wiring.Component):
         self._first, self._last = delayed(m, first, 1), delayed(m, last, 2)
         self._early_index = delayed(m, early, 1, "index", reset_less=True)
         self._index = delayed(m, self._early_index, 1, "index", reset_less=True)
-        unused(m, self._index)  # a row's number has been looked at by now
+        unused(m, self._index)  # a table row's number is decoded earlier
         self._operand = self._to_rows(m, operand, clear, row.code)
         self._ageing = delayed(m, ops[Op.AGE] | row.age, 1, "ageing")
         self._row_state = delayed(m, row.state, 1, "row_state")
@@ -164,8 +168,10 @@ class SynapseArray(wiring.Component):
             self._blind = delayed(m, delayed(m, port.blind, 2) | ops[Op.LOAD_TABLE], 1, "blind")
 
     def _to_rows(self, m, operand, clear, code):
-        """Stage 3's operand, that of the table left out: if ``clear`` each row's pulse is ``code``,
-        and nothing else. Other bits are apart, since registers clear by themselves."""
+        """The operand in stage 3. With ``clear`` each row's pulse is ``code`` and all else is 0.
+
+        The other bits have registers of their own, whose clear costs no logic.
+        """
         config, pulse_bits = self._config, frames.pulse_bits(self._config)
         is_code = [
             i < config.rows * pulse_bits and i % pulse_bits < config.code_bits
@@ -186,7 +192,7 @@ class SynapseArray(wiring.Component):
         return whole
 
     def _row(self, m, loading, index):
-        """Which row of the table is loaded, in stage 2; all 0 if none is."""
+        """The row of the table that is loaded, in stage 2; all 0 without one."""
         config = self._config
         row = Signal(row_layout(config), name="row")
         m.d.sync += row.eq(0)
@@ -229,7 +235,7 @@ class SynapseArray(wiring.Component):
             programmed = (programmed & ~stuck) | (bits & stuck)
         programming = self._op(Op.PROGRAM)
         early = self._early_ops[Op.PROGRAM]
-        # Where to is known from the cycle's start: what is read waits for it.
+        # The address is a register, since the read data wait for it.
         place = Signal((config.cols - 1).bit_length())
         soon, column = (Signal.like(place, name=f"{name}_index") for name in ("early", "column"))
         address = Signal.like(write.addr, name="write_address")
@@ -248,7 +254,7 @@ class SynapseArray(wiring.Component):
         return bits, word
 
     def _read(self, m, word):
-        """Dot products and row sums. Returns which rows' trits would be illegal."""
+        """Dot products and row sums. Returns flags of the rows whose trit is illegal."""
         port, config = self.port, self._config
         rows = config.rows
         m.submodules.reading = reading = ReadPath(config)
@@ -304,7 +310,7 @@ class SynapseArray(wiring.Component):
         return table, delayed(m, loading & bad, 3, "wrong")
 
     def _switch(self, m, bits, variants, table, draws):
-        """The lanes. Returns them, and which rows' pulses would be too large."""
+        """The lanes. Returns them, and flags of the rows whose pulse is too large."""
         config, operand = self._config, self._operand
         load, thresholds, _ = table
         m.submodules.switching = switching = WritePath(config)
@@ -317,7 +323,7 @@ class SynapseArray(wiring.Component):
             switching.age.eq(self._ageing),
             switching.loading.eq(self._op(Op.LOAD_TABLE)),
             switching.state.eq(self._row_state),
-            # A register by itself, there being so many behind it.
+            # A register of its own, since its fan-out is large.
             switching.step.eq(delayed(m, draws | advancing, 1, "stepping")),
             switching.load.eq(load),
             switching.thresholds.eq(thresholds),
@@ -339,7 +345,7 @@ class SynapseArray(wiring.Component):
         return switching, large
 
     def _activity(self, m, word, table, outcomes):
-        """The counters. Returns the one that the step asks for."""
+        """The counters. Returns the one that the step selects."""
         port, config, operand = self.port, self._config, self._operand
         load, _, ticks = table
         index = delayed(m, self._index, 1, reset_less=True)

@@ -10,21 +10,28 @@ from hdl.array.lane import Lane, outcome_layout, threshold_layout
 
 
 class WritePath(wiring.Component):
-    """The lanes of all rows, with what they share.
+    """The lanes of all rows.
+
+    Latency: as ``hdl.array.lane.Lane``, ``flips`` 4 cycles after the cells and pulses. One step a
+    cycle; it never stalls.
+
+    Parameters
+    ----------
+    config : ArrayConfig
 
     Members
     -------
     bits : In(rows * cells)
-        A column's cells, plane by plane, and so are ``variants`` (a column for each bit of an
-        index), ``inject``, ``flips`` and ``low``.
+        A column's cells, plane by plane. ``variants`` (a column for each bit of an index),
+        ``inject``, ``flips`` and ``low`` have the same order.
     pulses : In
-        A pulse a row, as they lie in an UPDATE word.
+        One pulse a row, as in an UPDATE word.
     age, blind, loading, state, variant, step, load, thresholds, restart : In
         Shared by all lanes, see ``hdl.array.lane.Lane``.
     variants, inject : In
     flips, low : Out
     outcomes : Out(a lane's, a row)
-        Only where something counts.
+        Only with ``counters``.
     """
 
     def __init__(self, config: ArrayConfig):

@@ -15,18 +15,20 @@ from amaranth.lib.cdc import FFSynchronizer
 from hdl.board import pll
 
 # iCE40's block RAMs read as zeros for some microseconds after configuration.
-RESET_BITS = 10  # 2^this cycles of reset once the clock is steady
-LIGHT_BITS = 20  # a light that something has lit stays on for 2^this cycles
+RESET_BITS = 10  # reset lasts 2^RESET_BITS cycles of the steady clock
+LIGHT_BITS = 20  # a light stays on for 2^LIGHT_BITS cycles
 FAMILIES = ("ecp5", "ice40")
 
 
 class Clock(Elaboratable):
-    """Drives the domain ``sync`` from a board's oscillator, in reset until it is steady.
+    """Drives the domain ``sync`` from a board's oscillator.
+
+    Reset lasts until the clock is steady, and 2^``RESET_BITS`` cycles more.
 
     Parameters
     ----------
     hertz : int
-        Frequency of ``sync``. There is no PLL if it is the oscillator's own.
+        Frequency of ``sync``. At the oscillator's frequency there is no PLL.
     family : {"ecp5", "ice40"}
 
     Raises
@@ -127,13 +129,13 @@ def _ice40(settings: pll.Ice40Pll, pin, clock, locked) -> Instance:
 class BoardTop(Elaboratable):
     """A component on a board.
 
-    The first light goes on and off about once a second, the second shows that bytes come in, and
-    the third, if there is one, that bytes go out.
+    The first light blinks about once a second. The second shows received bytes, the third bytes
+    sent.
 
     Parameters
     ----------
     component : wiring.Component
-        With the members ``rx`` and ``tx`` of a serial line.
+        It has the members ``rx`` and ``tx`` of a serial line.
     hertz : int
         Clock of the component.
     family : {"ecp5", "ice40"}
@@ -173,7 +175,7 @@ class BoardTop(Elaboratable):
 
 
 def held(m, flag, name: str) -> Signal:
-    """On while ``flag`` is, and for 2^``LIGHT_BITS`` cycles more."""
+    """``flag``, extended by 2^``LIGHT_BITS`` cycles."""
     left = Signal(LIGHT_BITS, name=f"light_{name}")
     with m.If(flag):
         m.d.sync += left.eq(-1)

@@ -1,6 +1,6 @@
-"""Settings of the PLLs of Lattice's ECP5 and iCE40 FPGAs, from what their data sheets allow.
+"""Settings of the PLLs of Lattice's ECP5 and iCE40 FPGAs within the limits of their data sheets.
 
-Frequencies are in hertz, and exact. Nothing here needs Amaranth.
+Frequencies are exact, in hertz. The module does not need Amaranth.
 
 References
 ----------
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from golden import checks
 
-TOLERANCE = Fraction(1, 100)  # that a clock may be off
+TOLERANCE = Fraction(1, 100)  # largest relative error of a clock
 MHZ = 1_000_000
 Range = tuple[int, int]
 
@@ -57,7 +57,7 @@ Pll = TypeVar("Pll", Ecp5Pll, Ice40Pll)
 
 @dataclass(frozen=True)
 class Limits:
-    """What a data sheet allows, lowest and highest."""
+    """Limits of a data sheet, lowest and highest."""
 
     source: Range
     output: Range
@@ -84,7 +84,7 @@ _FILTERS = tuple(limit * MHZ for limit in (17, 26, 44, 66, 101))
 
 
 def ecp5(source: int, output: int) -> Ecp5Pll:
-    """The EHXPLLL that makes ``output`` of ``source``, as nearly as it can.
+    """The EHXPLLL setting whose clock from ``source`` is nearest to ``output``.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def ecp5(source: int, output: int) -> Ecp5Pll:
                 made = detector * clkfb
                 if abs(made - output) > TOLERANCE * output or not _within(made, ECP5.output):
                     continue
-                # In the middle of its range the oscillator has most to spare.
+                # The middle of the oscillator's range has the most margin.
                 middle = sum(ECP5.oscillator) // 2
                 clkop = min(_ECP5_DIVIDERS, key=lambda n: abs(made * n - middle))
                 if _within(made * clkop, ECP5.oscillator):
@@ -112,7 +112,7 @@ def ecp5(source: int, output: int) -> Ecp5Pll:
 
 
 def ice40(source: int, output: int) -> Ice40Pll:
-    """The SB_PLL40 that makes ``output`` of ``source``; errors as for ``ecp5``."""
+    """The SB_PLL40 setting nearest to ``output`` from ``source``; errors as for ``ecp5``."""
     source, output = _asked(ICE40, source, output)
 
     def settings() -> Iterable[tuple[tuple[Fraction, ...], Ice40Pll]]:
@@ -147,7 +147,7 @@ def _within(value: Fraction, limits: Range) -> bool:
 def _best(
     family: str, source: int, output: int, settings: Iterable[tuple[tuple[Fraction, ...], Pll]]
 ) -> Pll:
-    """The most exact, then that with the fastest detector, which has the least jitter."""
+    """The most exact setting; of equals the one with the fastest detector, for least jitter."""
     found = min(settings, key=lambda entry: entry[0], default=None)
     if found is None:
         raise ValueError(

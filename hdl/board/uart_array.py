@@ -1,4 +1,4 @@
-"""An array behind a serial line, for FPGAs that are too small for the accelerator."""
+"""An array behind a serial line, for FPGAs too small for the accelerator."""
 
 import functools
 import operator
@@ -19,11 +19,13 @@ from hdl.lib.lint import unused
 
 
 class FrameParts(wiring.Component):
-    """Puts an array's wide words together, and takes them apart.
+    """Joins 32-bit parts to an array's wide words, and splits results into parts.
 
-    A frame that ends within a word gives that word with zeros, so that the array sees its end, too.
-    The next frame is not taken before the answer to this one is out: how many parts an answer's
-    words have depends on the command.
+    Latency: a word goes to the array a cycle after its last part. One part a cycle.
+
+    Ordering: a frame is taken when the answer to the last one is out, since the number of parts of
+    a result word depends on the command. A frame that ends within a word fills the word with
+    zeros, so that the array sees the end of the frame.
 
     Parameters
     ----------
@@ -34,7 +36,7 @@ class FrameParts(wiring.Component):
     i, o : In, Out(stream of WORD)
         Frames in parts.
     frame_i, frame_o : Out, In(stream)
-        Frames as ``hdl.array.array_top.ArrayTop`` has them.
+        Frames of ``hdl.array.array_top.ArrayTop``.
 
     References
     ----------
@@ -56,7 +58,7 @@ class FrameParts(wiring.Component):
         m = Module()
         config = self._config
         op = Signal(HEADER["op"][1])
-        answering = Signal()  # a frame has begun and its answer is not out
+        answering = Signal()  # a frame has begun, and its answer is not complete
         self._gather(m, op, answering, serial.parts(frames.data_bits(config)))
         self._scatter(m, op, answering, serial.parts(frames.result_bits(config)))
         return m
@@ -117,6 +119,12 @@ class FrameParts(wiring.Component):
 class LinkRegisters(wiring.Component):
     """The registers of ``golden.array.serial``: constants.
 
+    Latency: the answer comes in the cycle after the access. Writes are refused.
+
+    Parameters
+    ----------
+    config : ArrayConfig
+
     Members
     -------
     bus : In(register_bus())
@@ -142,10 +150,12 @@ class LinkRegisters(wiring.Component):
 class UartArray(wiring.Component):
     """The array and its controller behind a serial line.
 
+    Commands and flow control: ``hdl.bus.uart``. Ordering: ``FrameParts``.
+
     Parameters
     ----------
     config : ArrayConfig
-        ``columns_per_cycle`` 1.
+        ``columns_per_cycle`` must be 1.
     divisor : int
         Clock cycles a bit.
 
@@ -156,8 +166,8 @@ class UartArray(wiring.Component):
     Raises
     ------
     TypeError, ValueError
-        If ``config`` is no ArrayConfig or cannot be described over the line, or ``divisor`` is too
-        small.
+        If ``config`` is not an ArrayConfig or does not fit the link registers, or ``divisor`` is
+        too small.
 
     References
     ----------

@@ -17,12 +17,16 @@ class Response(enum.Enum, shape=2):
 
 
 class AxiLite(wiring.Component):
-    """AXI4-Lite subordinate, one write and one read under way at most.
+    """AXI4-Lite subordinate, with at most one write and one read in progress.
 
-    Each channel has a register of its own, so that its beats come in any order; what is whole and
-    whose response has a place goes to the bus, reads and writes in turn if both could. A response
-    is there 4 cycles after the last beat that it needs, if nothing is before it. No output depends
-    on an input of the same cycle.
+    Latency: the response comes 4 cycles after the last beat of its access if no other access is
+    in progress. No output depends on an input of the same cycle.
+
+    Ordering: each channel has a register, so the beats of a write come in any order. A complete
+    access whose response register is free goes to the bus. If a read and a write are both
+    complete, they take turns.
+
+    Stalls: a response that is not taken blocks accesses of its kind only.
 
     Members
     -------
@@ -31,7 +35,7 @@ class AxiLite(wiring.Component):
     bresp, bvalid : Out; bready : In
     araddr, arprot, arvalid : In; arready : Out
     rdata, rresp, rvalid : Out; rready : In
-        As the standard has them; ``prot`` is ignored. A refused access answers SLVERR.
+        As in the standard; ``prot`` is ignored. The response to a refused access is SLVERR.
     bus : Out(register_bus())
 
     References
@@ -82,8 +86,8 @@ class AxiLite(wiring.Component):
         with m.If(self.rready):
             m.d.sync += self.rvalid.eq(0)
 
-        # Choose, access, answer: a cycle each. The next choice meets the response to this one, so
-        # that the other kind has its turn.
+        # Choose, access, answer: a cycle each. At the next choice the response to this access is
+        # pending, so the other kind has its turn.
         accessing = Signal()
         answering = Signal()
         was_write = Signal()

@@ -1,4 +1,4 @@
-"""The accelerator's register file, made from the table of ``golden.registers``."""
+"""Register file of the accelerator, generated from the table in ``golden.registers``."""
 
 import functools
 import operator
@@ -30,9 +30,9 @@ def register_bus() -> wiring.Signature:
     address : Out(8)
         Byte address; its lowest two bits are ignored.
     data, strobe : Out(32), Out(4)
-        What to write, and which bytes of it.
+        The word to write, and a flag for each byte to write.
     answer : In(32)
-        What was read, in the cycle after ``read``.
+        The word read, in the cycle after ``read``.
     error : In(1)
         The access of the cycle before was refused.
     """
@@ -50,12 +50,12 @@ def register_bus() -> wiring.Signature:
 
 
 def fields_layout(name: str) -> data.StructLayout:
-    """The fields of a register, without the gaps between them."""
+    """The fields of a register, packed without gaps."""
     return data.StructLayout({field.name: field.width for field in by_name()[name].fields})
 
 
 def in_place(register: Register, fields: data.View) -> Cat:
-    """A register's word, of its fields."""
+    """The word of a register from its fields."""
     parts, end = [], 0
     for field in register.fields:
         parts += [Const(0, field.low - end), fields[field.name]]
@@ -64,9 +64,10 @@ def in_place(register: Register, fields: data.View) -> Cat:
 
 
 class RegisterFile(wiring.Component):
-    """The registers, behind a bus and in front of what they control.
+    """The registers of the accelerator.
 
-    Answers in the cycle after the access, in which what was written takes effect, too.
+    Latency: the answer comes in the cycle after the access. A write takes effect in that cycle,
+    too. One access a cycle; it never stalls.
 
     Parameters
     ----------
@@ -79,11 +80,11 @@ class RegisterFile(wiring.Component):
     control : Out(struct)
         A pulse of one cycle for each 1 written.
     status : In(struct)
-        What STATUS reads as.
+        The value of STATUS.
     irq_enable, pc, batch : Out(struct)
-        What was written.
+        The values written.
     set_irq_pending : In(struct)
-        Raises flags; stronger than clearing them.
+        Sets flags. A set wins over a clear in the same cycle.
     irq_pending : Out(struct)
     cycles, forward_cycles, ... loss : In(64)
         The counters of ``golden.registers.COUNTERS``.
@@ -168,7 +169,7 @@ class RegisterFile(wiring.Component):
         return m
 
     def _word(self, register, high):
-        """What a register reads as."""
+        """The value that a read of a register returns."""
         name = register.name.lower()
         if register.name in COUNTERS:
             return getattr(self, name)[:DATA_BITS]
@@ -184,7 +185,7 @@ class RegisterFile(wiring.Component):
         return in_place(register, getattr(self, name))
 
     def _write(self, m, register, stb, mask):
-        """What happens to each field of a register, with ``stb`` and without."""
+        """The next value of each field of a register; ``stb`` writes it."""
         name = register.name.lower()
         for field in register.fields:
             now = getattr(self, name)[field.name]

@@ -88,8 +88,8 @@ def advance(m, timer, divisor):
 class UartRx(wiring.Component):
     """Receives bytes.
 
-    Samples each bit in its middle. A start bit that is over by its middle is none; a byte without a
-    stop bit is dropped, and the next one is looked for once the line is high again.
+    Latency: ``stb`` comes in the middle of the stop bit. A start bit that ends before its middle is
+    ignored. A byte without a stop bit is dropped; the receiver then waits until the line is high.
 
     Parameters
     ----------
@@ -139,7 +139,9 @@ class UartRx(wiring.Component):
 
 
 class UartTx(wiring.Component):
-    """Sends bytes, each of 10 bits and a cycle.
+    """Sends bytes.
+
+    Latency: 10 bits and a cycle a byte. ``i`` stalls while a byte is sent.
 
     Parameters
     ----------
@@ -179,7 +181,10 @@ class UartTx(wiring.Component):
 
 
 class UartBridge(wiring.Component):
-    """Registers and streams behind a serial line; the commands are above.
+    """Registers and streams behind a serial line. The module's docstring lists the commands.
+
+    Ordering: a command is executed when the reply to the last one is out. Replies go before words
+    of ``o``. A FIFO holds ``FIFO_BYTES`` received bytes; further bytes are lost.
 
     Parameters
     ----------
@@ -296,13 +301,15 @@ class UartBridge(wiring.Component):
         A late byte ends three of the states alike, so the state is a register of its own: with
         ``m.FSM`` the branch would be there three times, for a tenth more logic.
         """
-        reads = Signal()  # the command is ``R``, or one of the others
-        writes = Signal()
-        place = Signal(range(DATA_BITS // BYTE_BITS))
-        count = Signal(COUNT_BITS)  # words to come
-        begun = Signal()  # the accelerator has words of this packet
-        closing = Signal()  # the next word is the last one, whatever the count
-        word = Signal(DATA_BITS)
+        self._reads = reads = Signal(name="reads")  # the command is ``R``, or one of the others
+        self._writes = writes = Signal(name="writes")
+        self._place = Signal(range(DATA_BITS // BYTE_BITS), name="place")
+        self._count = count = Signal(COUNT_BITS, name="count")  # words to come
+        self._begun = begun = Signal(name="begun")  # the accelerator has words of this packet
+        # The next word is the last one, whatever the count.
+        self._closing = closing = Signal(name="closing")
+        self._word = word = Signal(DATA_BITS, name="word")
+        self._reply, self._replying = reply, replying
         m.d.comb += [
             self.bus.data.eq(word),
             self.bus.strobe.eq(-1),
@@ -312,52 +319,60 @@ class UartBridge(wiring.Component):
             self.i.payload.data.eq(word),
             self.i.payload.last.eq(closing | (count == 1)),
         ]
-
-        def answer(kind):
-            m.d.sync += [reply.kind.eq(kind), replying.eq(1)]
-
         with m.If(late):
-            answer(Reply.UNKNOWN)
+            self._answer(m, Reply.UNKNOWN)
             m.d.sync += [word.eq(0), closing.eq(1)]
             m.d.sync += state.eq(Mux(begun, State.STREAM, State.COMMAND))
-
         with m.Elif(state == State.COMMAND):
-            m.d.sync += [reads.eq(byte == ord("R")), writes.eq(byte == ord("W"))]
-            m.d.sync += [place.eq(0), begun.eq(0), closing.eq(0)]
-            with m.If(taken):
-                with m.If((byte == ord("R")) | (byte == ord("W"))):
-                    m.d.sync += state.eq(State.ADDRESS)
-                with m.Elif(byte == ord("S")):
-                    m.d.sync += state.eq(State.COUNT)
-                with m.Else():
-                    answer(Reply.UNKNOWN)
-
+            self._take_command(m, state, byte, taken)
         with m.Elif(state == State.ADDRESS):
             with m.If(taken):
                 m.d.sync += self.bus.address.eq(byte)
                 m.d.sync += state.eq(Mux(reads, State.ACCESS, State.DATA))
-
         with m.Elif(state == State.COUNT):
             with m.If(taken):
-                m.d.sync += [count.eq(Cat(count[BYTE_BITS:], byte)), place[0].eq(~place[0])]
-                with m.If(place[0]):
-                    some = (count[BYTE_BITS:] | byte).any()
-                    m.d.sync += state.eq(Mux(some, State.DATA, State.COMMAND))
-
+                self._take_count(m, state, byte)
         with m.Elif(state == State.DATA):
             with m.If(taken):
-                m.d.sync += [word.eq(Cat(word[BYTE_BITS:], byte)), place.eq(place + 1)]
-                with m.If(place.all()):
-                    m.d.sync += state.eq(Mux(writes, State.ACCESS, State.STREAM))
-
+                self._take_data(m, state, byte)
         with m.Elif(state == State.STREAM):
             with m.If(self.i.ready):
                 m.d.sync += [count.eq(count - 1), begun.eq(1)]
                 m.d.sync += state.eq(Mux(self.i.payload.last, State.COMMAND, State.DATA))
-
         with m.Elif(state == State.ACCESS):
             m.d.sync += state.eq(State.ANSWER)
-
         with m.Else():
-            answer(Mux(self.bus.error, Reply.REFUSED, Mux(reads, Reply.READ, Reply.WRITTEN)))
+            done = Mux(reads, Reply.READ, Reply.WRITTEN)
+            self._answer(m, Mux(self.bus.error, Reply.REFUSED, done))
             m.d.sync += [reply.data.eq(self.bus.answer), state.eq(State.COMMAND)]
+
+    def _answer(self, m, kind):
+        """Starts a reply."""
+        m.d.sync += [self._reply.kind.eq(kind), self._replying.eq(1)]
+
+    def _take_command(self, m, state, byte, taken):
+        """The letter of a command."""
+        m.d.sync += [self._reads.eq(byte == ord("R")), self._writes.eq(byte == ord("W"))]
+        m.d.sync += [self._place.eq(0), self._begun.eq(0), self._closing.eq(0)]
+        with m.If(taken):
+            with m.If((byte == ord("R")) | (byte == ord("W"))):
+                m.d.sync += state.eq(State.ADDRESS)
+            with m.Elif(byte == ord("S")):
+                m.d.sync += state.eq(State.COUNT)
+            with m.Else():
+                self._answer(m, Reply.UNKNOWN)
+
+    def _take_count(self, m, state, byte):
+        """A byte of the number of words, the low one first."""
+        count, place = self._count, self._place
+        m.d.sync += [count.eq(Cat(count[BYTE_BITS:], byte)), place[0].eq(~place[0])]
+        with m.If(place[0]):
+            some = (count[BYTE_BITS:] | byte).any()
+            m.d.sync += state.eq(Mux(some, State.DATA, State.COMMAND))
+
+    def _take_data(self, m, state, byte):
+        """A byte of a word, the lowest first."""
+        word, place = self._word, self._place
+        m.d.sync += [word.eq(Cat(word[BYTE_BITS:], byte)), place.eq(place + 1)]
+        with m.If(place.all()):
+            m.d.sync += state.eq(Mux(self._writes, State.ACCESS, State.STREAM))

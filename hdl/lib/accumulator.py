@@ -1,4 +1,4 @@
-"""The backward read of one row: sum of w_ij d_i over columns."""
+"""Backward read of one row: sum of w_ij d_i over the columns."""
 
 from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
@@ -12,9 +12,9 @@ LATENCY = 2
 class RowAccumulator(wiring.Component):
     """Adds w d for ``columns`` columns a cycle.
 
-    Latency 2 cycles, one step a cycle: ``sum`` belongs to the vector whose last step came two
-    cycles ago. The running sum is cleared at the end of a vector; this saves a multiplexer at the
-    start of the next.
+    Latency: ``sum`` is valid 2 cycles after the last step of its vector, and holds. One step a
+    cycle; it never stalls. The running sum is cleared at the end of a vector, which saves a
+    multiplexer at the start of the next.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class RowAccumulator(wiring.Component):
     add : In(1)
         Add this cycle's products.
     last : In(1)
-        The vector ends with this cycle, whether it adds or not.
+        The vector ends with this cycle, with or without ``add``.
     nonzero, negative : In(columns)
         The row's weights.
-    d, minus : In(columns signed errors), the latter a bit wider
-        Errors and their opposites, which rows share.
+    d, minus : In(columns signed errors), ``minus`` one bit wider
+        Errors and their opposites, shared by all rows.
     sum : Out(signed(sum_bits))
 
     Raises

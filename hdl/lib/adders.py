@@ -6,7 +6,7 @@ from amaranth.hdl import Cat, Module, Signal, Value
 
 
 def adder_tree(terms: list[Value]) -> Value:
-    """Sum of ``terms`` by a balanced tree; as wide as it needs."""
+    """Sum of ``terms`` by a balanced tree, wide enough for any sum."""
     while len(terms) > 1:
         pairs = [a + b for a, b in zip(terms[::2], terms[1::2], strict=False)]
         terms = pairs + terms[len(pairs) * 2 :]
@@ -22,16 +22,17 @@ def carry_save_adder(
 ) -> Value:
     """Sum of bits of unequal weight, built into ``m.d.comb``.
 
-    Full adders work on thirds of all bits of one weight, level by level, until at most two bits of
-    each weight remain, and one short addition ends it: about a full adder a bit, depth logarithmic.
+    Level by level, full adders take three bits of one weight each, until at most two bits of each
+    weight remain. One short addition ends it. It takes about one full adder a bit; the depth is
+    logarithmic.
 
     Parameters
     ----------
     columns : list of Value
         Bits of weight 1, of weight 2, of weight 4, ...
     cuts : tuple of int
-        After how many levels of full adders the bits go through ``register``; those beyond the
-        last level come before the addition. Every cut costs a cycle, and so the latency does not
+        Numbers of levels of full adders after which the bits go through ``register``. A cut beyond
+        the last level comes before the addition. Every cut costs a cycle, so the latency does not
         depend on the number of bits.
     register : callable
         A value, a cycle later; a cut needs it.
@@ -76,7 +77,7 @@ def carry_save_adder(
 
 
 def popcount(m: Module, bits: Value, **pipeline) -> Value:
-    """Population count: the number of ones in ``bits``, as wide as it needs.
+    """Population count: the number of ones in ``bits``, wide enough for ``len(bits)``.
 
     Takes the keyword arguments of ``carry_save_adder``.
     """

@@ -1,4 +1,4 @@
-"""The ternary dot product: one column's converter."""
+"""Ternary dot product: the converter of one column."""
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
@@ -15,13 +15,16 @@ LATENCY = 3
 class TernaryDot(wiring.Component):
     """Dot product of two trit vectors: +1 products minus -1 products.
 
-    Latency 3 cycles, one vector a cycle. A trit is a bit of the plane
-    "not zero" and one of the plane "negative"; "negative" counts only where "not zero" is set.
+    Latency: 3 cycles. One vector a cycle; it never stalls.
 
-    Every product p is a number p + 1 of two bits, and one tree adds them all. Four products are a
-    chain of full adders, each of a product and the sum bit before: where a product is odd, the sum
-    bit turns and the carry is "not negative", otherwise the carry is the sum bit. That is three
-    lookup tables of four inputs a row; a full adder of two separate bits would be four.
+    A trit has a bit in the plane "not zero" and one in the plane "negative". "Negative" counts only
+    where "not zero" is set.
+
+    Area: every product p is a number p + 1 of two bits, and one tree adds them all. Four products
+    form a chain of full adders, each of a product and the sum bit before it. If the product is odd,
+    the sum bit is inverted and the carry is "not negative"; otherwise the carry is the sum bit.
+    This takes three lookup tables of four inputs a row. A full adder of two separate bits would
+    take four.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A FIFO behind a source that cannot stall."""
+"""FIFO for a source that cannot stall."""
 
 from amaranth.hdl import Module, Shape, Signal
 from amaranth.lib import data, stream, wiring
@@ -9,10 +9,11 @@ from hdl.lib.delay import delayed
 
 
 class Fifo(wiring.Component):
-    """Words in without a handshake, a stream out.
+    """Takes words without a handshake and gives a stream.
 
-    Latency 3 cycles if the FIFO is empty; one word a cycle. The writer must never have more than
-    ``depth`` words in it.
+    Latency: 3 cycles from ``write`` to ``o.valid`` if the FIFO is empty. One word a cycle.
+
+    Stalls: none on the input side. The writer must never have more than ``depth`` words in it.
 
     Parameters
     ----------
@@ -40,10 +41,10 @@ class Fifo(wiring.Component):
         head = Signal(range(self._depth))
         tail = Signal(range(self._depth))
         level = Signal(range(self._depth + 1))
-        # Whether there is any, known from the cycle's start: the word's registers are many.
+        # Set while a word waits. It is a register, since it drives the many registers of a word.
         some = Signal()
         take = Signal()
-        # Words come from afar.
+        # A register before the memory: words come from distant logic.
         m.d.comb += [
             write.addr.eq(head),
             write.data.eq(delayed(m, self.word.as_value(), 1, "came", reset_less=True)),

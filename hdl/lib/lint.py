@@ -4,6 +4,6 @@ from amaranth.hdl import Signal, Value
 
 
 def unused(m, value):
-    """Give bits that nothing reads a reader, so that linters do not warn of them."""
+    """Gives unread bits a reader: a wire named ``unused``. Linters then do not warn of them."""
     reader = Signal(name="unused", attrs={"keep": 1})
     m.d.comb += reader.eq(Value.cast(value).any())
