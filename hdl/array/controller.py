@@ -23,7 +23,7 @@ from hdl.lib.delay import delayed
 from hdl.lib.fifo import Fifo
 
 COLUMN_OPS = tuple(op for op in Op if op not in (*RANGELESS_OPS, Op.LOAD_TABLE))
-COMPLETE_OPS = tuple(op for op in RANGELESS_OPS if op != Op.STATUS)  # steps through all generators or counters
+COMPLETE_OPS = tuple(op for op in RANGELESS_OPS if op != Op.STATUS)  # all generators, counters
 EVERY_STEP_OPS = (Op.READ, Op.FORWARD, Op.GENERATORS, Op.COUNTERS)  # a result word for every step
 
 
