@@ -1,16 +1,24 @@
 """The accelerator's registers: the one table for hardware, drivers, documents and C.
 
-32-bit registers at byte addresses, the lowest two bits of which are ignored. Access is
+Registers have 32 bits and byte addresses. The lowest two bits of an address are ignored.
 
-- ``ro``: read only. Constants, the state of now, and counters.
-- ``rw``: read and write; 0 after reset. Only the bytes that a write strobes change.
-- ``wo``: a written 1 acts once; reads as 0.
-- ``w1c``: flags that stay until a 1 is written; one that is raised and cleared at once stays.
+Access:
 
-A counter has 64 bits. Reading its low word latches its high word, which is what every ``*_HIGH``
-then reads as, until another low word is read: read a pair low word first. Writing a read-only
-register, and reading or writing where there is none, is refused and changes nothing. Bits of no
-field read as 0 and ignore what is written.
+- ``ro``: read only. Constants, the present state, and counters.
+- ``rw``: read and write; 0 after reset. A write changes only the bytes whose strobe is set.
+- ``wo``: a written 1 acts once. The register reads as 0.
+- ``w1c``: flags; writing a 1 clears a flag. A flag that is set and cleared in the same cycle stays.
+
+Bits outside the fields read as 0, and writes to them are ignored.
+
+Latency: a register is read in one cycle of the internal bus, and a write takes effect in the next
+cycle. AXI4-Lite answers 4 cycles after the last beat.
+
+Ordering: a counter has 64 bits. A read of its low word latches its high word. All ``*_HIGH``
+registers then read as this high word, until another low word is read. So read the low word first.
+
+Errors: a write to a read-only register, and an access to an address without a register, are
+refused. They change nothing, the bus reports an error, and ``STATUS`` has the fault ``REGISTER``.
 """
 
 from dataclasses import dataclass
@@ -23,7 +31,7 @@ ACCESSES = ("ro", "rw", "wo", "w1c")
 
 @dataclass(frozen=True)
 class Field:
-    """Bits ``low`` to ``low + width - 1`` of a register; without text it is the whole register."""
+    """Bits ``low`` to ``low + width - 1`` of a register. Without text: its only field."""
 
     name: str
     low: int
@@ -48,7 +56,7 @@ class Register:
 
 
 class Fault(IntEnum):
-    """Why the accelerator stopped; the first fault stays until it is cleared."""
+    """Faults of the accelerator. The first one stays in STATUS until it is cleared."""
 
     NONE = 0
     PACKET = 1
@@ -67,17 +75,17 @@ FAULT_TEXTS = {
     Fault.PACKET: "unknown packet",
     Fault.RANGE: "address beyond its memory",
     Fault.SHORT: "packet ends too early",
-    Fault.LONG: "packet goes on too long",
+    Fault.LONG: "packet is too long",
     Fault.BUSY: "packet or start while a program runs",
-    Fault.PROGRAM: "unknown instruction, or an address of it is beyond its memory",
+    Fault.PROGRAM: "unknown instruction, or one of its addresses is beyond its memory",
     Fault.FRAME: "an array refused a frame",
-    Fault.REGISTER: "write to a read-only register, or access where there is none",
+    Fault.REGISTER: "write to a read-only register, or access to an address without a register",
     Fault.STOPPED: "a program was stopped",
 }
 
 # The 64-bit counters, in the order of their addresses.
 COUNTERS = {
-    "CYCLES": "clock cycles of programs",
+    "CYCLES": "clock cycles while a program runs",
     "FORWARD_CYCLES": "cycles in FORWARD instructions",
     "FORWARD_BUSY": "cycles in FORWARD instructions with lanes at work",
     "BACKWARD_CYCLES": "cycles in BACKWARD instructions",
@@ -107,65 +115,65 @@ def _counters() -> tuple[Register, ...]:
 REGISTERS: tuple[Register, ...] = (
     Register("ID", 0x00, "ro", (
         Field("value", 0, 32, ""),
-    ), "what this is: 0x53505254"),
+    ), "identification: 0x53505254, SPRT in ASCII"),
     Register("VERSION", 0x04, "ro", (
         Field("value", 0, 32, ""),
-    ), "of the interface, major in the high half: 0x00010000"),
+    ), "version of the interface, major number in the high half: 0x00010000"),
     Register("SHAPE", 0x08, "ro", (
         Field("rows", 0, 16, "rows of an array"),
         Field("cols", 16, 16, "columns of an array"),
     ), "size of an array"),
     Register("LAYOUT", 0x0C, "ro", (
-        Field("tiles", 0, 8, "arrays"),
-        Field("cells", 8, 2, "junctions of a synapse"),
-        Field("code_bits", 12, 4, "bits of a pulse code"),
-        Field("draw_bits", 16, 6, "bits of a random draw"),
-        Field("error_bits", 24, 5, "bits of an error"),
-    ), "what the arrays are made of"),
+        Field("tiles", 0, 8, "number of arrays"),
+        Field("cells", 8, 2, "junctions in a synapse"),
+        Field("code_bits", 12, 4, "width of a pulse code"),
+        Field("draw_bits", 16, 6, "width of a random draw"),
+        Field("error_bits", 24, 5, "width of an error"),
+    ), "tiles, and widths of the arrays"),
     Register("MEMORY", 0x10, "ro", (
         Field("activation_words", 0, 16, "words of activations"),
         Field("error_words", 16, 16, "words of errors"),
-    ), "sizes of memories"),
+    ), "memory sizes"),
     Register("MEMORY2", 0x14, "ro", (
-        Field("positions", 0, 16, "positions"),
+        Field("positions", 0, 16, "sums of a column: samples times output pixels"),
         Field("program_words", 16, 16, "words of program"),
-    ), "sizes of memories"),
+    ), "memory sizes"),
     Register("MEMORY3", 0x18, "ro", (
         Field("threshold_words", 0, 16, "words of thresholds"),
-        Field("variant_bits", 16, 3, "bits of a cell's variant"),
-        Field("counters", 19, 1, "arrays count their activity"),
-    ), "sizes of memories, and what the arrays have besides"),
+        Field("variant_bits", 16, 3, "width of a cell's variant"),
+        Field("counters", 19, 1, "the arrays have activity counters"),
+    ), "memory size, and options of the arrays"),
     Register("CONTROL", 0x20, "wo", (
-        Field("start", 0, 1, "run the program from PC on"),
+        Field("start", 0, 1, "run the program at PC"),
         Field("stop", 1, 1, "stop the program"),
         Field("clear", 2, 1, "clear the fault"),
         Field("reset_counters", 3, 1, "set all counters to 0"),
-    ), "what to do"),
+    ), "commands"),
     Register("STATUS", 0x24, "ro", (
         Field("busy", 0, 1, "a program runs"),
-        Field("fault", 1, 1, "there is a fault"),
-        Field("cause", 8, 4, "which one, see below"),
-        Field("what", 16, 16, "where the fault was found"),
-    ), "what it does"),
+        Field("fault", 1, 1, "a fault is stored"),
+        Field("cause", 8, 4, "cause of the fault, see below"),
+        Field("what", 16, 16, "16 bits of the packet's header, or word address of the instruction"),
+    ), "state and fault"),
     Register("IRQ_ENABLE", 0x28, "rw", (
         Field("done", 0, 1, "interrupt at the end of a program"),
         Field("fault", 1, 1, "interrupt at a fault"),
-    ), "flags of IRQ_PENDING that interrupt"),
+    ), "interrupt enables"),
     Register("IRQ_PENDING", 0x2C, "w1c", (
         Field("done", 0, 1, "a program has ended"),
-        Field("fault", 1, 1, "there was a fault"),
-    ), "what has happened"),
+        Field("fault", 1, 1, "a fault has occurred"),
+    ), "interrupt flags"),
     Register("PC", 0x30, "rw", (
-        Field("value", 0, 16, "program word"),
-    ), "where start begins"),
+        Field("value", 0, 16, "word address in the program memory"),
+    ), "start address of the program"),
     Register("BATCH", 0x34, "rw", (
-        Field("value", 0, 16, "samples"),
-    ), "samples of a batch"),
+        Field("value", 0, 16, "number of samples"),
+    ), "batch size"),
     *_counters(),
 )
 # fmt: on
 
-# Constants: those of every accelerator by "REGISTER.field", and the registers of those of each.
+# Fields with the same constant in all accelerators; registers with constants of one accelerator.
 FIXED = {"ID.value": 0x53505254, "VERSION.value": 0x00010000}
 PARAMETERS = ("SHAPE", "LAYOUT", "MEMORY", "MEMORY2", "MEMORY3")
 

@@ -3,11 +3,11 @@
 #ifndef SPINTRIT_REGS_H
 #define SPINTRIT_REGS_H
 
-/* ro: what this is: 0x53505254 */
+/* ro: identification: 0x53505254, SPRT in ASCII */
 #define SPINTRIT_ID 0x00u
 #define SPINTRIT_ID_VALUE 0x53505254u
 
-/* ro: of the interface, major in the high half: 0x00010000 */
+/* ro: version of the interface, major number in the high half: 0x00010000 */
 #define SPINTRIT_VERSION 0x04u
 #define SPINTRIT_VERSION_VALUE 0x00010000u
 
@@ -18,45 +18,45 @@
 #define SPINTRIT_SHAPE_COLS_SHIFT 16 /* columns of an array */
 #define SPINTRIT_SHAPE_COLS_MASK 0xFFFF0000u
 
-/* ro: what the arrays are made of */
+/* ro: tiles, and widths of the arrays */
 #define SPINTRIT_LAYOUT 0x0Cu
-#define SPINTRIT_LAYOUT_TILES_SHIFT 0 /* arrays */
+#define SPINTRIT_LAYOUT_TILES_SHIFT 0 /* number of arrays */
 #define SPINTRIT_LAYOUT_TILES_MASK 0x000000FFu
-#define SPINTRIT_LAYOUT_CELLS_SHIFT 8 /* junctions of a synapse */
+#define SPINTRIT_LAYOUT_CELLS_SHIFT 8 /* junctions in a synapse */
 #define SPINTRIT_LAYOUT_CELLS_MASK 0x00000300u
-#define SPINTRIT_LAYOUT_CODE_BITS_SHIFT 12 /* bits of a pulse code */
+#define SPINTRIT_LAYOUT_CODE_BITS_SHIFT 12 /* width of a pulse code */
 #define SPINTRIT_LAYOUT_CODE_BITS_MASK 0x0000F000u
-#define SPINTRIT_LAYOUT_DRAW_BITS_SHIFT 16 /* bits of a random draw */
+#define SPINTRIT_LAYOUT_DRAW_BITS_SHIFT 16 /* width of a random draw */
 #define SPINTRIT_LAYOUT_DRAW_BITS_MASK 0x003F0000u
-#define SPINTRIT_LAYOUT_ERROR_BITS_SHIFT 24 /* bits of an error */
+#define SPINTRIT_LAYOUT_ERROR_BITS_SHIFT 24 /* width of an error */
 #define SPINTRIT_LAYOUT_ERROR_BITS_MASK 0x1F000000u
 
-/* ro: sizes of memories */
+/* ro: memory sizes */
 #define SPINTRIT_MEMORY 0x10u
 #define SPINTRIT_MEMORY_ACTIVATION_WORDS_SHIFT 0 /* words of activations */
 #define SPINTRIT_MEMORY_ACTIVATION_WORDS_MASK 0x0000FFFFu
 #define SPINTRIT_MEMORY_ERROR_WORDS_SHIFT 16 /* words of errors */
 #define SPINTRIT_MEMORY_ERROR_WORDS_MASK 0xFFFF0000u
 
-/* ro: sizes of memories */
+/* ro: memory sizes */
 #define SPINTRIT_MEMORY2 0x14u
-#define SPINTRIT_MEMORY2_POSITIONS_SHIFT 0 /* positions */
+#define SPINTRIT_MEMORY2_POSITIONS_SHIFT 0 /* sums of a column: samples times output pixels */
 #define SPINTRIT_MEMORY2_POSITIONS_MASK 0x0000FFFFu
 #define SPINTRIT_MEMORY2_PROGRAM_WORDS_SHIFT 16 /* words of program */
 #define SPINTRIT_MEMORY2_PROGRAM_WORDS_MASK 0xFFFF0000u
 
-/* ro: sizes of memories, and what the arrays have besides */
+/* ro: memory size, and options of the arrays */
 #define SPINTRIT_MEMORY3 0x18u
 #define SPINTRIT_MEMORY3_THRESHOLD_WORDS_SHIFT 0 /* words of thresholds */
 #define SPINTRIT_MEMORY3_THRESHOLD_WORDS_MASK 0x0000FFFFu
-#define SPINTRIT_MEMORY3_VARIANT_BITS_SHIFT 16 /* bits of a cell's variant */
+#define SPINTRIT_MEMORY3_VARIANT_BITS_SHIFT 16 /* width of a cell's variant */
 #define SPINTRIT_MEMORY3_VARIANT_BITS_MASK 0x00070000u
-#define SPINTRIT_MEMORY3_COUNTERS_SHIFT 19 /* arrays count their activity */
+#define SPINTRIT_MEMORY3_COUNTERS_SHIFT 19 /* the arrays have activity counters */
 #define SPINTRIT_MEMORY3_COUNTERS_MASK 0x00080000u
 
-/* wo: what to do */
+/* wo: commands */
 #define SPINTRIT_CONTROL 0x20u
-#define SPINTRIT_CONTROL_START_SHIFT 0 /* run the program from PC on */
+#define SPINTRIT_CONTROL_START_SHIFT 0 /* run the program at PC */
 #define SPINTRIT_CONTROL_START_MASK 0x00000001u
 #define SPINTRIT_CONTROL_STOP_SHIFT 1 /* stop the program */
 #define SPINTRIT_CONTROL_STOP_MASK 0x00000002u
@@ -65,42 +65,42 @@
 #define SPINTRIT_CONTROL_RESET_COUNTERS_SHIFT 3 /* set all counters to 0 */
 #define SPINTRIT_CONTROL_RESET_COUNTERS_MASK 0x00000008u
 
-/* ro: what it does */
+/* ro: state and fault */
 #define SPINTRIT_STATUS 0x24u
 #define SPINTRIT_STATUS_BUSY_SHIFT 0 /* a program runs */
 #define SPINTRIT_STATUS_BUSY_MASK 0x00000001u
-#define SPINTRIT_STATUS_FAULT_SHIFT 1 /* there is a fault */
+#define SPINTRIT_STATUS_FAULT_SHIFT 1 /* a fault is stored */
 #define SPINTRIT_STATUS_FAULT_MASK 0x00000002u
-#define SPINTRIT_STATUS_CAUSE_SHIFT 8 /* which one, see below */
+#define SPINTRIT_STATUS_CAUSE_SHIFT 8 /* cause of the fault, see below */
 #define SPINTRIT_STATUS_CAUSE_MASK 0x00000F00u
-#define SPINTRIT_STATUS_WHAT_SHIFT 16 /* where the fault was found */
+#define SPINTRIT_STATUS_WHAT_SHIFT 16 /* 16 bits of the packet's header, or word address of the instruction */
 #define SPINTRIT_STATUS_WHAT_MASK 0xFFFF0000u
 
-/* rw: flags of IRQ_PENDING that interrupt */
+/* rw: interrupt enables */
 #define SPINTRIT_IRQ_ENABLE 0x28u
 #define SPINTRIT_IRQ_ENABLE_DONE_SHIFT 0 /* interrupt at the end of a program */
 #define SPINTRIT_IRQ_ENABLE_DONE_MASK 0x00000001u
 #define SPINTRIT_IRQ_ENABLE_FAULT_SHIFT 1 /* interrupt at a fault */
 #define SPINTRIT_IRQ_ENABLE_FAULT_MASK 0x00000002u
 
-/* w1c: what has happened */
+/* w1c: interrupt flags */
 #define SPINTRIT_IRQ_PENDING 0x2Cu
 #define SPINTRIT_IRQ_PENDING_DONE_SHIFT 0 /* a program has ended */
 #define SPINTRIT_IRQ_PENDING_DONE_MASK 0x00000001u
-#define SPINTRIT_IRQ_PENDING_FAULT_SHIFT 1 /* there was a fault */
+#define SPINTRIT_IRQ_PENDING_FAULT_SHIFT 1 /* a fault has occurred */
 #define SPINTRIT_IRQ_PENDING_FAULT_MASK 0x00000002u
 
-/* rw: where start begins */
+/* rw: start address of the program */
 #define SPINTRIT_PC 0x30u
-#define SPINTRIT_PC_VALUE_SHIFT 0 /* program word */
+#define SPINTRIT_PC_VALUE_SHIFT 0 /* word address in the program memory */
 #define SPINTRIT_PC_VALUE_MASK 0x0000FFFFu
 
-/* rw: samples of a batch */
+/* rw: batch size */
 #define SPINTRIT_BATCH 0x34u
-#define SPINTRIT_BATCH_VALUE_SHIFT 0 /* samples */
+#define SPINTRIT_BATCH_VALUE_SHIFT 0 /* number of samples */
 #define SPINTRIT_BATCH_VALUE_MASK 0x0000FFFFu
 
-/* ro: clock cycles of programs */
+/* ro: clock cycles while a program runs */
 #define SPINTRIT_CYCLES 0x40u
 
 /* ro: high word */
@@ -166,11 +166,11 @@ enum spintrit_fault {
     SPINTRIT_FAULT_PACKET = 1, /* unknown packet */
     SPINTRIT_FAULT_RANGE = 2, /* address beyond its memory */
     SPINTRIT_FAULT_SHORT = 3, /* packet ends too early */
-    SPINTRIT_FAULT_LONG = 4, /* packet goes on too long */
+    SPINTRIT_FAULT_LONG = 4, /* packet is too long */
     SPINTRIT_FAULT_BUSY = 5, /* packet or start while a program runs */
-    SPINTRIT_FAULT_PROGRAM = 6, /* unknown instruction, or an address of it is beyond its memory */
+    SPINTRIT_FAULT_PROGRAM = 6, /* unknown instruction, or one of its addresses is beyond its memory */
     SPINTRIT_FAULT_FRAME = 7, /* an array refused a frame */
-    SPINTRIT_FAULT_REGISTER = 8, /* write to a read-only register, or access where there is none */
+    SPINTRIT_FAULT_REGISTER = 8, /* write to a read-only register, or access to an address without a register */
     SPINTRIT_FAULT_STOPPED = 9 /* a program was stopped */
 };
 

@@ -235,7 +235,7 @@ def test_long_writes_go_in_parts():
         (1, "unknown packet"),
         (2, "address beyond its memory"),
         (3, "packet ends too early"),
-        (4, "packet goes on too long"),
+        (4, "packet is too long"),
         (5, "packet or start while a program runs"),
     ],
 )
@@ -276,7 +276,7 @@ def test_programs_that_fail_say_where():
     for block in (direct, driver):
         block.write(Space.PROGRAM, assemble(program)[:62], 1)
     with pytest.raises(
-        ProgramError, match=r"^program word 22: unknown instruction, or an add"
+        ProgramError, match=r"^program word 22: unknown instruction, or one of"
     ) as e:
         driver.run(1, 2)
     with pytest.raises(ProgramError) as expected:
