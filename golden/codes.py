@@ -23,7 +23,7 @@ def encode_trits(trits: np.ndarray) -> np.ndarray:
     return (trits & 0b11).astype(np.uint8)
 
 
-def trit_planes(trits: np.ndarray) -> np.ndarray:
+def trit_bit_planes(trits: np.ndarray) -> np.ndarray:
     """Bit planes (uint8), bit 0 then bit 1, of trits of shape (n, length): (n, 2, length)."""
     codes = encode_trits(trits)
     return np.stack([codes & 1, codes >> 1], axis=1)

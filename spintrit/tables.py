@@ -113,7 +113,7 @@ def of_fit(
     file = _file(probability, voltage_v, full_s, coding, array, provenance, pulses)
     file.provenance["band"] = {"level": BAND} | {
         name: _by_code(
-            design.table(probability, full_s, array, coding, actual=end(which)).thresholds
+            design.design_table(probability, full_s, array, coding, actual=end(which)).thresholds
             / file.table.scale
         )
         for which, name in enumerate(("low", "high"))
@@ -177,7 +177,7 @@ def _file(
                 f"a full pulse of {voltage_v:g} V and {full_s:g} s switches {name} with a "
                 f"probability of {p:.2g}; a table needs at least {LEAST_FULL:g}"
             )
-    table = design.table(probability, full_s, array, coding)
+    table = design.design_table(probability, full_s, array, coding)
     errors = largest_error(table, coding.steepness)
     made = {
         "spintrit": __version__,

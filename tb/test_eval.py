@@ -53,11 +53,11 @@ def run_of(folder, network, array, shape, bits=2):
     """A run's folder with random weights, and batch norms that use all of the activation."""
     rng = np.random.default_rng(1)
     config = TrainConfig(network=network)
-    pool = WholeBank(array, tanh_table(array), 0)
-    made = Network(pool, shape, notation.parse(config.network), 10, limit=2 ** (bits - 1) - 1)
+    bank = WholeBank(array, tanh_table(array), 0)
+    made = Network(bank, shape, notation.parse(config.network), 10, limit=2 ** (bits - 1) - 1)
     made.initialise(rng, 0.6)
     arrays = made.weights()
-    for layer in made.weighted:
+    for layer in made.synapse_layers:
         variance = rng.uniform(0.1, 1, layer.matrix.n_out) * layer.matrix.n_in * layer.limit**2
         arrays[f"{layer.name}.variance"] = variance.astype(np.float32)
         arrays[f"{layer.name}.beta"] = rng.normal(0, 0.5, len(variance)).astype(np.float32)

@@ -153,20 +153,20 @@ def test_methods_of_an_array(number):
 
 
 @pytest.mark.parametrize("number", TYPES, ids=lambda kind: kind.__name__)
-def test_pools_and_matrices(number):
+def test_banks_and_matrices(number):
     config = ArrayConfig(rows=100, cols=120)
     table, rng = tanh_table(config), np.random.default_rng(1)
     u = rng.integers(0, 128, (2, 120))
     for fast in (False, True):
         sums = []
         for n in (int, number):
-            pool = WholeBank(config, table, n(100)) if fast else (
+            bank = WholeBank(config, table, n(100)) if fast else (
                 ArrayBank(GoldenArray, config, table, n(100)))  # fmt: skip
-            matrix = pool.matrix("a", n(120), n(127))
+            matrix = bank.matrix("a", n(120), n(127))
             bits = np.random.default_rng(2).integers(0, 2, (127, 120, 2))
             matrix.program(bits.astype(n))
             x = u.astype(np.float32 if fast else n)
-            sums.append((pool.size, matrix.forward(x, n(127)).tolist()))
+            sums.append((bank.size, matrix.forward(x, n(127)).tolist()))
         assert sums[0] == sums[1]
 
 

@@ -129,10 +129,10 @@ class ChipNetwork(SynapseNetwork):
             tile.load_table(table)
             tile.seed(seed, number * each)
         accelerator.seed(seed, len(self.bank.arrays) * each)
-        self.weighted: list[ChipLayer] = [
+        self.synapse_layers: list[ChipLayer] = [
             ChipLayer(ChipMatrix(accelerator, plan, number)) for number in range(len(plan.layers))
         ]
-        self.bank.matrices = [layer.matrix for layer in self.weighted]
+        self.bank.matrices = [layer.matrix for layer in self.synapse_layers]
         self._memories: GoldenAccelerator | None = None  # a copy, to count reads from
         # What an earlier network left in lanes and borders that this one never writes would count.
         for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS, Space.THRESHOLDS):

@@ -27,7 +27,7 @@ from golden.accel.config import OFFSET_BITS, STATES, THRESHOLD_BITS, WINDOW_BITS
 from golden.accel.interface import Space
 from golden.array import frames
 from golden.array.lfsr import STATE_BITS
-from golden.codes import TRIT_BITS, trit_planes
+from golden.codes import TRIT_BITS, trit_bit_planes
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
 RANGE = {"first": (0, 16), "count": (16, 16)}
@@ -65,7 +65,7 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
     """The 32-bit words of a space's values, (count, words)."""
     bits = space_words(config)[space][1]
     if space is Space.ACTIVATIONS:
-        return frames.to_words(trit_planes(values), bits)
+        return frames.to_words(trit_bit_planes(values), bits)
     if space is Space.ERRORS:
         return frames.to_words(frames.to_bits(values, 8), bits)
     if space is Space.WINDOWS:

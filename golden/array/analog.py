@@ -47,7 +47,7 @@ def converted(
     return whole
 
 
-class Reading:
+class AnalogRead:
     """The analog side of one array.
 
     Parameters

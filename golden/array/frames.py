@@ -77,7 +77,7 @@ import numpy as np
 
 from golden.array import lfsr
 from golden.array.activity import COUNT_BITS, COUNTERS
-from golden.codes import TRIT_BITS, trit_planes
+from golden.codes import TRIT_BITS, trit_bit_planes
 from golden.config import ArrayConfig
 from golden.pulse.table import TICK_BITS
 
@@ -280,7 +280,7 @@ def read_frame(config: ArrayConfig, first: int, count: int) -> np.ndarray:
 def forward_frame(config: ArrayConfig, u: np.ndarray, first: int, count: int) -> np.ndarray:
     """FORWARD: trits u of shape (batch, rows)."""
     header = control(HEADER, op=Op.FORWARD, first=first, count=count)
-    return frame(config, header, trit_planes(u))
+    return frame(config, header, trit_bit_planes(u))
 
 
 def backward_frame(config: ArrayConfig, d: np.ndarray, first: int) -> np.ndarray:

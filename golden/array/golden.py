@@ -3,7 +3,7 @@
 import numpy as np
 
 from golden.array import activity, cell, frames, lfsr
-from golden.array.analog import Reading
+from golden.array.analog import AnalogRead
 from golden.array.frames import Op
 from golden.array.interface import SynapseArray
 from golden.codes import cell_weights
@@ -17,7 +17,7 @@ class GoldenArray(SynapseArray):
 
     Attributes
     ----------
-    reading : golden.array.analog.Reading or None
+    analog_read : golden.array.analog.AnalogRead or None
         Makes the sums where they are analog; exact by default.
     activity_counts : golden.array.activity.Activity
         What the cells have been through; ``activity`` reads it as the hardware does.
@@ -25,7 +25,7 @@ class GoldenArray(SynapseArray):
 
     def __init__(self, config: ArrayConfig):
         super().__init__(config)
-        self.reading: Reading | None = None
+        self.analog_read: AnalogRead | None = None
         self._bits = np.zeros(self.shape, bool)
         # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
         largest = max(config.rows, config.cols << (config.error_bits - 1))
@@ -61,16 +61,16 @@ class GoldenArray(SynapseArray):
     def _forward(self, u: np.ndarray, first: int, count: int) -> np.ndarray:
         self._tick(Op.FORWARD, count, len(u))
         self.count_read("forward", u, first, count)
-        if self.reading:
-            return self.reading.forward(self._bits[first : first + count], u, first)
+        if self.analog_read:
+            return self.analog_read.forward(self._bits[first : first + count], u, first)
         return (u.astype(self._float) @ self._weights[first : first + count].T).astype(np.int32)
 
     def _backward(self, d: np.ndarray, first: int) -> np.ndarray:
         count = d.shape[1]
         self._tick(Op.BACKWARD, count, len(d))
         self.count_read("backward", d, first, count)
-        if self.reading:
-            return self.reading.backward(self._bits[first : first + count], d, first)
+        if self.analog_read:
+            return self.analog_read.backward(self._bits[first : first + count], d, first)
         return (d.astype(self._float) @ self._weights[first : first + count]).astype(np.int32)
 
     def count_read(self, direction: str, drives: np.ndarray, first: int, count: int) -> None:

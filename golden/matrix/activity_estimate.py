@@ -9,12 +9,12 @@ from golden.array.activity import Activity, Counters
 from golden.array.frames import Op
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
-from golden.matrix.bit_serial import planes
-from golden.pulse import table as ptable
+from golden.matrix.bit_serial import trit_vectors
+from golden.pulse.coder import encode
 from golden.pulse.table import ProbabilityTable
 
 
-class Tally:
+class ActivityEstimate:
     """Cycles and activity of a matrix.
 
     Parameters
@@ -71,7 +71,7 @@ class Tally:
         if op is Op.BACKWARD:
             self._lines("backward", np.count_nonzero(drives(), axis=0), batch, bits)
             return
-        for _, plane in planes(drives().astype(np.int16), limit):
+        for _, plane in trit_vectors(drives().astype(np.int16), limit):
             self._lines("forward", np.count_nonzero(plane, axis=0), batch, bits)
 
     def pulses(
@@ -86,7 +86,7 @@ class Tally:
         """Count an update by changes (n_out, n_in), all pulses that do not idle as failed."""
         # A generator of its own: counting changes nothing.
         rng = np.random.default_rng(0)
-        kappa, code = ptable.encode(change, table, self._config, rng, steepness)
+        kappa, code = encode(change, table, self._config, rng, steepness)
         self.activity.pulses(bits, kappa.ravel(), code.ravel(), table.ticks, blind)
         self.activity.add(columns_updated=sum(cols for *_, cols in self._places))
 

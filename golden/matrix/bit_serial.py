@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 
-def planes(u: np.ndarray, limit: int) -> Iterator[tuple[int, np.ndarray]]:
+def trit_vectors(u: np.ndarray, limit: int) -> Iterator[tuple[int, np.ndarray]]:
     """Weights 2^k and trits t_k, int8, with u = sum_k 2^k t_k: signs times bits of the magnitude.
 
     Parameters

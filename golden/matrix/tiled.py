@@ -18,9 +18,10 @@ from golden.array.lockstep import Mismatch
 from golden.array.protocols import CellArray
 from golden.backend import NUMPY, Backend
 from golden.config import ArrayConfig
-from golden.matrix.bit_serial import planes
+from golden.matrix.bit_serial import trit_vectors
 from golden.matrix.reads import Reads
-from golden.pulse.table import GXNOR_M, ProbabilityTable, encode
+from golden.pulse.coder import encode
+from golden.pulse.table import GXNOR_M, ProbabilityTable
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class SynapseMatrix:
         if self.reads:
             self.reads.count(Op.FORWARD, u)
         s = np.zeros((len(u), self.n_out), np.int32)
-        for weight, trits in planes(u, limit):
+        for weight, trits in trit_vectors(u, limit):
             for tile in self.tiles:
                 part = trits[:, tile.row : tile.row + tile.rows]
                 part = self._padded(part, None, self.config.rows)
@@ -126,7 +127,7 @@ class SynapseMatrix:
         blind: bool = False,
         sparse: bool = False,
     ) -> int:
-        """Code real-valued weight changes (n_out, n_in), see ``golden.pulse.table.encode``, and
+        """Code real-valued weight changes (n_out, n_in), see ``golden.pulse.coder.encode``, and
         pulse.
         Returns cells switched. An array pulses ``sparse`` changes like others."""
         kappa, code = encode(change, table, self.config, rng, steepness)

@@ -20,9 +20,9 @@ from golden.backend import NUMPY, Backend, namespace
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.matrix import thinning
-from golden.matrix.activity_estimate import Tally
+from golden.matrix.activity_estimate import ActivityEstimate
 from golden.matrix.reads import Reads
-from golden.pulse import table as ptable
+from golden.pulse.coder import encode
 from golden.pulse.table import GXNOR_M, ProbabilityTable
 
 _GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
@@ -53,7 +53,7 @@ class WholeMatrix:
         Of the back end.
     counters : golden.array.activity.Counters
         Cycles that arrays would take; cells switched.
-    tally : golden.matrix.activity_estimate.Tally
+    estimate : golden.matrix.activity_estimate.ActivityEstimate
         Counts reads and pulses while it is on, which costs as much as the work itself.
     reads : golden.matrix.reads.Reads or None
         Counts the reads of its cells, if there is one.
@@ -72,7 +72,7 @@ class WholeMatrix:
         self.n_out = max(col + cols for *_, col, cols in places)
         self.shape = (self.n_out, self.n_in, config.cells)
         self.counters = Counters()
-        self.tally = Tally(places, config, self.shape, self.counters)
+        self.estimate = ActivityEstimate(places, config, self.shape, self.counters)
         self.reads: Reads | None = None
         self._rng = rng
         self._bits = np.zeros((self.n_out * self.n_in, config.cells), bool)
@@ -158,9 +158,9 @@ class WholeMatrix:
         finite.
         """
         low, high = self.backend.extremes(change)
-        if self.tally.on:
+        if self.estimate.on:
             host = factor * self.backend.host(change)
-            self.tally.pulses(self._bits, host, table, steepness, blind=blind)
+            self.estimate.pulses(self._bits, host, table, steepness, blind=blind)
         return self._pulse(
             np.maximum(high, -low) * abs(factor),
             lambda at: factor * self.backend.take(change, at),
@@ -191,8 +191,8 @@ class WholeMatrix:
         if float(rate.sum()) * _GATHER > self.n_out:
             return self.change(d.T @ u, *code, blind=blind, factor=factor)
 
-        if self.tally.on:
-            self.tally.pulses(self._bits, factor * (d.T @ u), table, steepness, blind=blind)
+        if self.estimate.on:
+            self.estimate.pulses(self._bits, factor * (d.T @ u), table, steepness, blind=blind)
 
         def changes(at: np.ndarray) -> np.ndarray:
             row, col = np.divmod(at, self.n_in)
@@ -216,7 +216,7 @@ class WholeMatrix:
         ``support`` tells which are not 0."""
         if not np.isfinite(largest).all():
             raise ValueError(f"change of {self.name} must be finite")
-        self.tally.tick(Op.UPDATE)
+        self.estimate.tick(Op.UPDATE)
         config, scale = self.config, table.scale
         b = self._reach(largest / config.step, table, steepness) / scale
         # Under the exact rule a change below one step drives one cell at most that is not idle, so
@@ -247,13 +247,13 @@ class WholeMatrix:
             large = np.flatnonzero(size[near] >= 1)
             if len(large):
                 draws[large, 1] = self._rng.integers(0, scale, len(large))
-        kappa, code = ptable.encode(change[None], table, config, rng, steepness)
+        kappa, code = encode(change[None], table, config, rng, steepness)
         bits = self._bits[at]
         pulses = cell.pulses(bits, kappa[0], code[0], config.codes - 1, blind=blind)
         variants = None if self._variants is None else self._variants[at]
         hits = cell.switch(pulses, draws, self._thresholds, variants)
-        if self.tally.on:
-            self.tally.activity.switched(pulses.code, hits, table.ticks)
+        if self.estimate.on:
+            self.estimate.activity.switched(pulses.code, hits, table.ticks)
         return self._flip(at, bits, cell.flips(hits, pulses.up, config.cells))
 
     def _reach(self, size: np.ndarray, table: ProbabilityTable, steepness: float) -> np.ndarray:
@@ -295,7 +295,7 @@ class WholeMatrix:
         at = np.flatnonzero(flips.any(axis=1))
         switched = self._flip(at, self._bits[at], flips[at])
         self.counters.switched -= switched  # of updates alone
-        self.tally.aged(switched)
+        self.estimate.aged(switched)
         return switched
 
     def state(self) -> dict[str, np.ndarray]:
@@ -314,13 +314,13 @@ class WholeMatrix:
     def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:
         """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at; for who
         reads ``weights`` instead."""
-        self.tally.read(op, batch, drives, limit, self._bits)
+        self.estimate.read(op, batch, drives, limit, self._bits)
         if self.reads:
             self.reads.count(op, drives())
 
     def activity(self) -> dict[str, int]:
-        """What ``tally`` counted so far, by the names of ``golden.array.activity.COUNTERS``."""
-        return self.tally.activity.counts()
+        """What ``estimate`` counted so far, by the names of ``golden.array.activity.COUNTERS``."""
+        return self.estimate.activity.counts()
 
     def verify(self) -> None:
         """There is nothing else to compare with."""

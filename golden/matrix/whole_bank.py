@@ -57,7 +57,7 @@ class WholeBank(ColumnBank):
     def count(self, on: bool) -> None:
         """Count reads and pulses from now on, or no longer; counts go on where they were."""
         for matrix in self.arrays:
-            matrix.tally.on = on
+            matrix.estimate.on = on
 
     def counting(self, batch: int) -> bool:
         """One batch in so many counts, and stands for all: counting costs as much as the work."""

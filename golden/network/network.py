@@ -15,9 +15,9 @@ from golden.network import notation
 from golden.network.layers import Activation, BatchNorm, Layer, squared_hinge
 from golden.network.notation import Block
 from golden.network.optim import Gradient, Learner, Optimiser
-from golden.network.synapse_layers import Conv, Dense, Weighted
+from golden.network.synapse_layers import Conv, Dense, SynapseLayer
 from golden.network.synapse_network import Step, SynapseNetwork
-from golden.pulse import table as ptable
+from golden.pulse.table import GXNOR_M
 
 EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
 
@@ -36,11 +36,11 @@ class Network(SynapseNetwork):
     classes : int
         Outputs of the last layer.
     limit : int
-        Of the inputs' magnitude, see ``golden.network.synapse_layers.Weighted``.
+        Of the inputs' magnitude, see ``golden.network.synapse_layers.SynapseLayer``.
     threshold, window : float
         Of the activations, see ``golden.network.layers.Activation``.
     steepness : float
-        m of the switching probability tanh(m nu), see ``golden.pulse.table.encode``.
+        m of the switching probability tanh(m nu), see ``golden.pulse.coder.encode``.
     spread : {"variance", "deviation"}
         What batch norm divides by, see ``golden.network.layers.BatchNorm``.
     dtype : dtype
@@ -64,7 +64,7 @@ class Network(SynapseNetwork):
         limit: int = 1,
         threshold: float = 0.5,
         window: float = 0.5,
-        steepness: float = ptable.GXNOR_M,
+        steepness: float = GXNOR_M,
         spread: str = "variance",
         dtype: DTypeLike = np.float32,
         learner: Learner | None = None,
@@ -74,7 +74,7 @@ class Network(SynapseNetwork):
         self.backend: Backend = bank.backend
         blocks = [*blocks, Block(checks.integer("classes", classes, 1))]
         self.shapes = notation.shapes(blocks, shape)
-        self.weighted: list[Weighted] = []
+        self.synapse_layers: list[SynapseLayer] = []
         self.norms: list[BatchNorm] = []
         self.layers: list[Layer] = []
         sizes = notation.matrices(blocks, shape)
@@ -86,15 +86,15 @@ class Network(SynapseNetwork):
             matrix = bank.matrix(name, *size)
             if block.kernel:
                 sides = block.kernel, block.padding, block.pool
-                self.weighted.append(Conv(matrix, *sides, dtype=dtype, limit=limit))
+                self.synapse_layers.append(Conv(matrix, *sides, dtype=dtype, limit=limit))
             else:
-                self.weighted.append(Dense(matrix, dtype, limit))
+                self.synapse_layers.append(Dense(matrix, dtype, limit))
             self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend, spread))
-            self.layers += [self.weighted[-1], self.norms[-1]]
+            self.layers += [self.synapse_layers[-1], self.norms[-1]]
 
     def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
         """Scores (batch, classes), an array of the back end, of integers u (batch, *shape)."""
-        limit = self.weighted[0].limit
+        limit = self.synapse_layers[0].limit
         u = checks.integers("u", u, (None, *self.shapes[0]), -limit, limit)
         x = self.backend.array(u.astype(self.dtype))
         for layer in self.layers:
@@ -148,7 +148,7 @@ class Network(SynapseNetwork):
         """
         for layer in reversed(self.layers[1:]):
             gradient = layer.backward(gradient)
-        self.weighted[0].keep(gradient)
+        self.synapse_layers[0].keep(gradient)
 
     def update(
         self,
@@ -174,7 +174,7 @@ class Network(SynapseNetwork):
         """
         switched = 0
         table = self.bank.table
-        for layer in self.weighted:
+        for layer in self.synapse_layers:
             code = (table, rng, self.steepness)
             matrix = layer.matrix
             if not isinstance(optimiser, Gradient):
@@ -212,7 +212,7 @@ class Network(SynapseNetwork):
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
         """Shapes of what an optimiser steps, by name."""
-        matrices = {layer.name: layer.matrix for layer in self.weighted}
+        matrices = {layer.name: layer.matrix for layer in self.synapse_layers}
         weights = {f"{name}.weight": (m.n_out, m.n_in) for name, m in matrices.items()}
         norms = {
             f"{norm.name}.{name}": tuple(array.shape)

@@ -137,7 +137,7 @@ class Gradient(Optimiser):
     """Step -lr g / e: nothing is kept.
 
     For weights, e is the rms that the layer's g = d^T u would have if the signs of its terms were
-    independent (``golden.network.synapse_layers.Weighted.spread``): a batch that does not agree
+    independent (``golden.network.synapse_layers.SynapseLayer.spread``): a batch that does not agree
     gives a step of rms lr, one that agrees more. That is what a near-memory update engine can do,
     which has the batch's inputs and errors and computes the gradient of one column at a time: the
     scale is known before the first pulse. For other parameters e is the rms of g over the layer.

@@ -15,7 +15,7 @@ from golden.matrix.whole import WholeMatrix
 from golden.network.layers import Layer
 
 
-class Weighted(Layer):
+class SynapseLayer(Layer):
     """A layer whose weights are a synapse matrix.
 
     The gradient at the sums is quantised to the signed integers d that the array reads with, one
@@ -132,8 +132,8 @@ class Weighted(Layer):
         return xp.astype(scaled, getattr(xp, self.dtype.name))
 
 
-class Dense(Weighted):
-    """s = u w^T in a synapse matrix; images are flattened. See ``Weighted``."""
+class Dense(SynapseLayer):
+    """s = u w^T in a synapse matrix; images are flattened. See ``SynapseLayer``."""
 
     def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
         super().__init__(matrix, dtype, limit)
@@ -169,8 +169,8 @@ class Dense(Weighted):
         return self._d, self._u
 
 
-class Conv(Weighted):
-    """Convolution in a synapse matrix, then max pooling of its sums. See ``Weighted``.
+class Conv(SynapseLayer):
+    """Convolution in a synapse matrix, then max pooling of its sums. See ``SynapseLayer``.
 
     Each patch of the image is an input vector: n_in = kernel^2 channels, in the order (y, x,
     channel). The strides are 1, zeros lie around the image. Of equal sums in a pool the first
@@ -179,7 +179,7 @@ class Conv(Weighted):
     Parameters
     ----------
     matrix, dtype, limit
-        See ``Weighted``.
+        See ``SynapseLayer``.
     kernel, padding, pool : int
         Sides of the patches; rows of zeros at each side; sides of the pools, 1 for none.
     """

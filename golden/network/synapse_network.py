@@ -21,12 +21,14 @@ class Step(NamedTuple):
 
 
 class SynapseNetwork(ABC):
-    """What a trainer knows of a network: weights in the matrices of ``weighted``, on the arrays of
-    ``bank``, and a few numbers for each column."""
+    """A network as a trainer sees it.
+
+    The weights are in the matrices of ``synapse_layers``, on the arrays of ``bank``. A few numbers
+    belong to each column."""
 
     bank: Bank
     backend: Backend = NUMPY
-    weighted: Sequence[MatrixLayer]
+    synapse_layers: Sequence[MatrixLayer]
 
     def initialise(self, rng: np.random.Generator, density: float) -> None:
         """Program random weights.
@@ -34,7 +36,7 @@ class SynapseNetwork(ABC):
         Ternary: each is non-zero with probability ``density``, +1 and -1 alike, and the zeros are
         0w and 0s alike. Binary: +1 and -1 alike, and ``density`` has no effect.
         """
-        for layer in self.weighted:
+        for layer in self.synapse_layers:
             matrix = layer.matrix
             shape = (matrix.n_out, matrix.n_in)
             bits = rng.integers(0, 2, (*shape, matrix.config.cells), dtype=np.uint8)
@@ -55,7 +57,7 @@ class SynapseNetwork(ABC):
 
     def read(self) -> dict[str, np.ndarray]:
         """Cell bits of every layer, bool, (n_out, n_in, cells)."""
-        return {layer.name: layer.matrix.read() for layer in self.weighted}
+        return {layer.name: layer.matrix.read() for layer in self.synapse_layers}
 
     def weights(self) -> dict[str, np.ndarray]:
         """All that inference needs, by name: "<layer>.cells" (n_out, n_in, cells) bool,
@@ -76,7 +78,7 @@ class SynapseNetwork(ABC):
         """
         norms, cells = self._checked(arrays)
         self._set_norms(norms)
-        for layer in self.weighted:
+        for layer in self.synapse_layers:
             layer.matrix.program(cells[layer.name])
 
     def check_weights(self, arrays: dict[str, np.ndarray]) -> None:
@@ -93,7 +95,7 @@ class SynapseNetwork(ABC):
     def _checked(self, arrays: dict[str, np.ndarray]) -> tuple[Any, dict[str, np.ndarray]]:
         """Numbers for columns, and cells by layer, of ``arrays`` that fit."""
         norms = self._norms(arrays)
-        cells = {layer.name: _cells(layer, arrays) for layer in self.weighted}
+        cells = {layer.name: _cells(layer, arrays) for layer in self.synapse_layers}
         known = {f"{layer}.{what}" for layer in cells for what in ("cells", "weights")}
         for name in arrays:
             if name.startswith("layer") and name not in known | self.host_norms().keys():

@@ -10,7 +10,7 @@ of the pulse length. Three coders stand between:
 - gated: the full pulse, let through to a random share g of the rows, P = g P_full. It does not need
   the sigmoid at all, hence not its steepest part, but the mean pulse is long.
 
-Codes are two an octave in nu, the highest is the full pulse; ``golden.pulse.table.encode`` rounds
+Codes are two an octave in nu, the highest is the full pulse; ``golden.pulse.coder.encode`` rounds
 between neighbours at random, so that probability (linear: length) is right on average.
 """
 
@@ -57,7 +57,7 @@ class CoderConfig:
         checks.keep(self, steepness=steepness, step_s=checks.real("step_s", self.step_s, 1e-15, 1))
 
 
-def table(
+def design_table(
     designed: Probability,
     full_s: float,
     array: ArrayConfig,

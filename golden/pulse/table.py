@@ -1,7 +1,7 @@
-"""The probability table that golden model and hardware share, and the pulse coder that uses it.
+"""The probability table that golden model and hardware share.
 
-One row a pulse code; for each direction a pulse length and an integer threshold. A cell switches
-iff draw < threshold, with the draw uniform in K bits: threshold 2^K is certainty.
+Each row belongs to a pulse code. It has a pulse length and an integer threshold for each direction.
+A cell switches iff draw < threshold. The draw is uniform in K bits: threshold 2^K is certainty.
 """
 
 import functools
@@ -175,48 +175,3 @@ def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
         FULL_PULSE_S / FULL_PULSE_TICKS,
         config.draw_bits,
     )
-
-
-def encode(
-    change: np.ndarray,
-    table: ProbabilityTable,
-    config: ArrayConfig,
-    rng: np.random.Generator,
-    m: float = GXNOR_M,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Split real-valued weight changes into whole steps and pulse codes.
-
-    With dz = ``config.step``: kappa = fix(change / dz), nu = rem(change, dz), and the code is
-    rounded stochastically between the neighbours of tau(nu) = tanh(m |nu| / dz) in ``table``, so
-    that the expected switching probability is tau(nu). A table ``by_length`` takes |nu| / dz
-    itself instead, so that the expected length is that part of the full pulse's. The bound of the
-    weight to [-1, 1] is the synapse's own (see ``golden.array.cell``); a change beyond +-2 is cut
-    there.
-
-    Parameters
-    ----------
-    change : ndarray of shape (cols, rows), float
-        dW, the optimiser's step.
-
-    Returns
-    -------
-    kappa, code : ndarray of shape (cols, rows), int8 and int16
-        Both carry the sign of the change.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``change`` is not a finite matrix, ``m`` not a number in 0.01 to 1e6, or
-        ``table`` has not ``config.codes`` codes.
-    """
-    m = checks.real("m", m, LEAST_M, MOST_M)
-    if len(table.thresholds) != config.codes:
-        raise ValueError(f"table must have {config.codes} codes, not {len(table.thresholds)}")
-    change = checks.finite("change", change, 2)
-    steps = np.clip(change, -2.0, 2.0) / config.step
-    size = np.abs(steps)
-    whole = np.floor(size)
-    low, share = table.between(size - whole, m)
-    code = low + (rng.random(low.shape, dtype=np.float32) < share)
-    sign = np.sign(change).astype(np.int8)
-    return whole.astype(np.int8) * sign, code.astype(np.int16) * sign

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from golden import checks
-from golden.array.analog import Reading
+from golden.array.analog import AnalogRead
 from golden.array.golden import GoldenArray
 from golden.array.protocols import CellArray
 from golden.codes import AP_TO_P, P_TO_AP
@@ -88,7 +88,7 @@ class Conditions:
                 self._groups = Groups(curve, settings, self.config.switching_variants, seed)
         if table is None:
             assert curve is not None
-            table = design.table(
+            table = design.design_table(
                 curve.probability,
                 curve.device.t_write_s,
                 self.config,
@@ -144,7 +144,7 @@ class Conditions:
                     "which only a golden array does"
                 )
             assert self._device is not None
-            array.reading = Reading(config, self._device, settings, cells[0], self.rng)
+            array.analog_read = AnalogRead(config, self._device, settings, cells[0], self.rng)
 
     def watch(self, bank: Bank) -> None:
         """Count the reads of all matrices of ``bank`` from now on, if reads change cells."""

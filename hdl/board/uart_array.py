@@ -116,7 +116,7 @@ class FrameParts(wiring.Component):
                     m.d.sync += answering.eq(0)
 
 
-class LinkRegisters(wiring.Component):
+class SerialRegisters(wiring.Component):
     """The registers of ``golden.array.serial``: constants.
 
     Latency: the answer comes in the cycle after the access. Writes are refused.
@@ -176,7 +176,7 @@ class UartArray(wiring.Component):
 
     def __init__(self, config: ArrayConfig, divisor: int):
         self._top, self._bridge = ArrayTop(config), UartBridge(divisor)
-        self._registers = LinkRegisters(config)
+        self._registers = SerialRegisters(config)
         self._parts = FrameParts(config)
         super().__init__({"rx": In(1, init=1), "tx": Out(1, init=1)})
 

@@ -123,7 +123,8 @@ def _coders(logarithmic: Any, linear: Any, designed: Curve) -> None:
         # Nested: inverse and gated lie on tanh.
         for name, width in zip(CODERS, (3, 1.5, 1), strict=True):
             config = CoderConfig(coder=name)
-            table = design.table(probability, designed.device.t_write_s, ArrayConfig(), config)
+            t_write_s = designed.device.t_write_s
+            table = design.design_table(probability, t_write_s, ArrayConfig(), config)
             p = design.response(table, nu)
             for column, line in ((0, "-"), (1, "--")):
                 label = name if not column else None

@@ -59,7 +59,7 @@ def export(
     blocks = [*notation.parse(trained.config.network), notation.Block(trained.classes)]
     numbers = {id(array): number for number, array in enumerate(bank.arrays)}
     layers = []
-    for block, layer, shape in zip(blocks, network.weighted, network.shapes, strict=False):
+    for block, layer, shape in zip(blocks, network.synapse_layers, network.shapes, strict=False):
         tiles = [
             {
                 "array": numbers[id(tile.array)], "first": tile.first, "width": tile.width,

@@ -61,7 +61,7 @@ def test_cells_there_and_back(data):
     synapse = data.draw(st.sampled_from(["ternary", "binary"]))
     chip = make(network, shape, tiles=tiles, rows=rows, synapse=synapse)
     rng, bits = np.random.default_rng(data.draw(st.integers(0, 999))), {}
-    for layer in chip.weighted:
+    for layer in chip.synapse_layers:
         matrix = layer.matrix
         cells = rng.integers(0, 2, (matrix.n_out, matrix.n_in, matrix.config.cells))
         matrix.program(cells)
@@ -77,7 +77,7 @@ def test_where_a_weight_lies():
     chip = make("6C2", (3, 3, 2), tiles=2)
     cells = np.zeros((6, 8, 2), int)
     cells[5, 2 * 2 + 1, 0] = 1
-    chip.weighted[0].matrix.program(cells)
+    chip.synapse_layers[0].matrix.program(cells)
     found = [np.argwhere(array.read()).tolist() for array in chip.bank.arrays]
     assert found == [[], [[2 * 3 + 2, 1, 0]]]
 
@@ -104,7 +104,7 @@ def test_weights_and_state_there_and_back(network, shape, tiles):
     chip.initialise(rng, 0.5)
     steps(chip, rng, shape, 2)
     weights, state = chip.weights(), chip.state()
-    for layer in chip.weighted:
+    for layer in chip.synapse_layers:
         matrix = layer.matrix
         cells = weights[f"{layer.name}.cells"]
         assert cells.shape == (matrix.n_out, matrix.n_in, 2)
@@ -184,7 +184,7 @@ def test_predictions_do_not_depend_on_the_batch():
         (lambda c: c.train_step(np.zeros((1, 9), int), [0], 0.1), ValueError,
          r"^u must have shape \(\*, 10\), not \(1, 9\)$"),
         (lambda c: c.predict(np.full((1, 10), 3)), ValueError, r"^u\[0, 0\] must be in -1 to 1"),
-        (lambda c: c.weighted[0].matrix.program(np.zeros((7, 9, 2), int)), ValueError,
+        (lambda c: c.synapse_layers[0].matrix.program(np.zeros((7, 9, 2), int)), ValueError,
          r"^bits must have shape \(7, 10, 2\), not \(7, 9, 2\)$"),
         (lambda c: c.set_weights({**c.weights(), "layer2.thresholds": np.zeros((3, 4), int)}),
          ValueError, r"^layer2\.thresholds must have shape \(4, 4\), not \(3, 4\)$"),

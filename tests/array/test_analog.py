@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from golden.array.analog import Reading, converted
+from golden.array.analog import AnalogRead, converted
 from golden.config import ArrayConfig
 from golden.device import junction
 from golden.device.nonideal import NonIdealities
@@ -15,7 +15,7 @@ def reading(config, settings, seed=0, spread=0.0):
     rng = np.random.default_rng(seed)
     shape = (config.cols, config.rows, config.cells)
     factors = np.exp(spread * rng.standard_normal(shape))
-    return Reading(config, DEFAULT, settings, factors, np.random.default_rng(seed)), factors
+    return AnalogRead(config, DEFAULT, settings, factors, np.random.default_rng(seed)), factors
 
 
 def case(config, seed=1, batch=20):

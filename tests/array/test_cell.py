@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from golden.array import cell
 from golden.array.golden import GoldenArray
 from golden.config import ArrayConfig
-from golden.pulse.table import ProbabilityTable, encode, tanh_table
+from golden.pulse.coder import encode
+from golden.pulse.table import ProbabilityTable, tanh_table
 
 TERNARY = {"0s": (0, 0), "+1": (1, 0), "-1": (0, 1), "0w": (1, 1)}
 BINARY = {"-1": (0,), "+1": (1,)}

@@ -274,8 +274,8 @@ def test_scores_do_not_depend_on_the_array(images):
     split = replace(trained.source, root=data).load(Console(quiet=True))
     scores = []
     for config in (trained.array, trained.resized(3, 5)):
-        for pool in (WholeBank, ArrayBank):
-            make = (GoldenArray,) if pool is ArrayBank else ()
-            arrays = pool(*make, config, tanh_table(config), 0)
+        for bank in (WholeBank, ArrayBank):
+            make = (GoldenArray,) if bank is ArrayBank else ()
+            arrays = bank(*make, config, tanh_table(config), 0)
             scores.append(trained.network(arrays).forward(split.x_test))
     assert all(np.array_equal(other, scores[0]) for other in scores[1:])

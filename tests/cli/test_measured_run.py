@@ -45,7 +45,7 @@ def folder(tmp_path_factory):
 
 
 def around(folder, beside, **settings):
-    """The environment by --table and --device, or by the device in the table file."""
+    """The conditions by --table and --device, or by the device in the table file."""
     table, name = ("bare", str(folder / "mine.toml")) if beside else ("stored", "")
     cells = Cells(device=name, table=folder / f"{table}.json", nonideal=NonIdealities(**settings))
     return cells.build(ARRAY, 0)
@@ -83,8 +83,8 @@ def test_retention_is_that_of_the_barrier_of_the_device(folder, beside):
     array = GoldenArray(ARRAY)
     array.load_table(world.table)
     array.program(np.ones((64, 64, 2), bool))
-    pool = type("Pool", (), {"arrays": [array], "used": lambda self, _: 64})()
-    world.store(pool)
+    bank = type("Bank", (), {"arrays": [array], "used": lambda self, _: 64})()
+    world.store(bank)
     expected = (1 - math.exp(-1)) / 2
     # Five standard errors of 8192 cells.
     assert abs(1 - array.read().mean() - expected) < 5 * math.sqrt(0.25 / 8192) + 1e-3

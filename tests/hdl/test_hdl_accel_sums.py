@@ -11,7 +11,7 @@ from hdl_sim import number, simulate
 from golden.accel.config import AcceleratorConfig
 from golden.accel.program import FIELDS, Code, Instruction
 from golden.array.lfsr import Streams, stream_states
-from golden.codes import trit_planes
+from golden.codes import trit_bit_planes
 from golden.config import ArrayConfig
 from golden.pulse.table import code_values
 from hdl.accel.outer_product import OuterProduct
@@ -136,7 +136,7 @@ class Update:
                 "column_index": tap * groups + group - 1 & 0xFF,
             }  # fmt: skip
             errors = self.d[group - 1, n].tolist()  # of the pass for the mean: any
-            yield marks, number(trit_planes(self.u[tap, n][None])), errors
+            yield marks, number(trit_bit_planes(self.u[tap, n][None])), errors
 
     def pulses(self, streams):
         """Words of each column, by tile."""

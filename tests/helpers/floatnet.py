@@ -55,7 +55,7 @@ def check_gradients(shape, blocks):
         return squared_hinge(net.forward(u, train=True), labels)[0]
 
     net.backward(squared_hinge(net.forward(u, train=True), labels)[1])
-    pairs = [(layer.matrix.weights, layer.gradient()) for layer in net.weighted]
+    pairs = [(layer.matrix.weights, layer.gradient()) for layer in net.synapse_layers]
     pairs += [(n.parameters[what], n.gradients[what]) for n in net.norms for what in n.parameters]
     for parameter, gradient in pairs:
         wanted = np.zeros_like(parameter)

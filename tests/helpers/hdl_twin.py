@@ -13,7 +13,7 @@ from golden.array import frames, lfsr
 from golden.array.controller import GoldenController
 from golden.array.frames import HEADER, TRAILER, Cause, Op
 from golden.array.golden import GoldenArray
-from golden.codes import trit_planes
+from golden.codes import trit_bit_planes
 from golden.config import ArrayConfig
 from golden.pulse.table import TICK_BITS, tanh_table
 
@@ -282,4 +282,4 @@ class Twin:
 
 def planes(u):
     """The word of one input vector."""
-    return number(trit_planes(u[None]))
+    return number(trit_bit_planes(u[None]))

@@ -14,7 +14,7 @@ from golden.pulse.table import tanh_table
 CONFIG = ArrayConfig(rows=4, cols=6, columns_per_cycle=2, code_bits=3)
 
 
-def pool_of(config, seed=0, make=GoldenArray):
+def bank_of(config, seed=0, make=GoldenArray):
     return ArrayBank(make, config, tanh_table(config), seed)
 
 
@@ -48,10 +48,10 @@ sizes = st.lists(st.tuples(st.integers(1, 15), st.integers(1, 15)), min_size=1, 
 
 
 @given(configs, sizes, st.integers(0, 2**32))
-def test_matrices_of_a_pool_are_integer_matrices(config, shapes, seed):
+def test_matrices_of_a_bank_are_integer_matrices(config, shapes, seed):
     rng = np.random.default_rng(seed)
-    pool = pool_of(config)
-    matrices = [pool.matrix(f"m{i}", *shape) for i, shape in enumerate(shapes)]
+    bank = bank_of(config)
+    matrices = [bank.matrix(f"m{i}", *shape) for i, shape in enumerate(shapes)]
     contents = [random_bits(matrix, rng) for matrix in matrices]
     for matrix, bits in zip(matrices, contents, strict=True):
         matrix.program(bits)
@@ -71,11 +71,11 @@ def test_matrices_of_a_pool_are_integer_matrices(config, shapes, seed):
 
 @given(configs, sizes, st.integers(0, 2**32))
 def test_tiles_cover_each_matrix_once_and_share_nothing(config, shapes, seed):
-    pool = pool_of(config, seed)
+    bank = bank_of(config, seed)
     used = set()
     for i, (n_in, n_out) in enumerate(shapes):
         covered = np.zeros((n_out, n_in), int)
-        for tile in pool.matrix(f"m{i}", n_in, n_out).tiles:
+        for tile in bank.matrix(f"m{i}", n_in, n_out).tiles:
             covered[tile.col : tile.col + tile.cols, tile.row : tile.row + tile.rows] += 1
             assert tile.first % config.columns_per_cycle == 0
             assert tile.width % config.columns_per_cycle == 0
@@ -86,14 +86,14 @@ def test_tiles_cover_each_matrix_once_and_share_nothing(config, shapes, seed):
             used |= mine
         assert (covered == 1).all()
     assert len(used) == columns(shapes, config)
-    assert len(pool.arrays) == -(-len(used) // config.cols)  # no array before the last is full
+    assert len(bank.arrays) == -(-len(used) // config.cols)  # no array before the last is full
 
 
 @given(configs, sizes, st.integers(0, 2**32), st.booleans())
 def test_an_update_touches_its_own_matrix_alone(config, shapes, seed, blind):
     rng = np.random.default_rng(seed)
-    pool = pool_of(config)
-    matrices = [pool.matrix(f"m{i}", *shape) for i, shape in enumerate(shapes)]
+    bank = bank_of(config)
+    matrices = [bank.matrix(f"m{i}", *shape) for i, shape in enumerate(shapes)]
     contents = [random_bits(matrix, rng) for matrix in matrices]
     for matrix, bits in zip(matrices, contents, strict=True):
         matrix.program(bits)
@@ -108,12 +108,12 @@ def test_an_update_touches_its_own_matrix_alone(config, shapes, seed, blind):
         else:
             assert np.array_equal(now, bits)
     # What pads a matrix out to whole arrays is never pulsed.
-    padding = sum(int(array.read().sum()) for array in pool.arrays)
+    padding = sum(int(array.read().sum()) for array in bank.arrays)
     assert padding == sum(int(matrix.read().sum()) for matrix in matrices)
 
 
 def test_update_sends_each_pulse_to_its_synapse():
-    matrix = pool_of(CONFIG).matrix("m", 9, 8)
+    matrix = bank_of(CONFIG).matrix("m", 9, 8)
     bits = random_bits(matrix, np.random.default_rng(0))
     target = np.random.default_rng(1).integers(-1, 2, (8, 9))
     matrix.program(bits)
@@ -123,21 +123,21 @@ def test_update_sends_each_pulse_to_its_synapse():
     assert np.array_equal(weights(matrix.read()), np.where(target, target, weights(bits)))
 
 
-def test_every_generator_of_a_pool_has_its_own_stream():
-    pool = pool_of(CONFIG, seed=4)
-    pool.matrix("m", 13, 13)
-    states = np.concatenate([array.generators().ravel() for array in pool.arrays])
-    assert len(pool.arrays) > 5
+def test_every_generator_of_a_bank_has_its_own_stream():
+    bank = bank_of(CONFIG, seed=4)
+    bank.matrix("m", 13, 13)
+    states = np.concatenate([array.generators().ravel() for array in bank.arrays])
+    assert len(bank.arrays) > 5
     assert len(set(states.tolist())) == states.size
-    whole = GoldenArray(ArrayConfig(rows=4 * len(pool.arrays), cols=1))
+    whole = GoldenArray(ArrayConfig(rows=4 * len(bank.arrays), cols=1))
     whole.seed(4)
     assert np.array_equal(states, whole.generators().ravel())
 
 
-def test_a_pool_repeats_itself():
+def test_a_bank_repeats_itself():
     ends = []
     for seed in (1, 1, 2):
-        matrix = pool_of(CONFIG, seed).matrix("m", 9, 11)
+        matrix = bank_of(CONFIG, seed).matrix("m", 9, 11)
         code = np.ones((11, 9), int) * 5
         switched = [matrix.update(0 * code, sign * code) for sign in (1, -1, 1)]
         ends.append((switched, matrix.read().tobytes()))
@@ -145,15 +145,15 @@ def test_a_pool_repeats_itself():
 
 
 def test_arrays_are_made_when_needed():
-    pool = pool_of(CONFIG)
-    assert pool.arrays == []
-    pool.matrix("a", 4, 6)
-    assert len(pool.arrays) == 1
-    pool.matrix("b", 4, 1)  # two columns: a whole converter group
-    pool.matrix("c", 4, 4)
-    assert len(pool.arrays) == 2
-    pool.matrix("d", 1, 1)
-    assert len(pool.arrays) == 3
+    bank = bank_of(CONFIG)
+    assert bank.arrays == []
+    bank.matrix("a", 4, 6)
+    assert len(bank.arrays) == 1
+    bank.matrix("b", 4, 1)  # two columns: a whole converter group
+    bank.matrix("c", 4, 4)
+    assert len(bank.arrays) == 2
+    bank.matrix("d", 1, 1)
+    assert len(bank.arrays) == 3
 
 
 # --- lock step ---
@@ -189,9 +189,9 @@ def faulty_matrix(index):
         made.append(other)
         return LockstepArray(GoldenArray(config), other)
 
-    pool = pool_of(CONFIG, make=make)
-    pool.matrix("first", 4, 2)
-    return pool.matrix("fc2", 9, 8)
+    bank = bank_of(CONFIG, make=make)
+    bank.matrix("first", 4, 2)
+    return bank.matrix("fc2", 9, 8)
 
 
 # Columns of "fc2" by array: row part 0 has columns 0 ... 3 in array 0 from 2 on, columns 4 ... 7 in
@@ -261,15 +261,15 @@ def one(place, value):
 )
 def test_bad_input_changes_nothing(error, method, arguments, message):
     """Not even the tiles before the one that a bad value belongs to."""
-    pool = pool_of(CONFIG)
-    matrix = pool.matrix("m", 9, 8)
+    bank = bank_of(CONFIG)
+    matrix = bank.matrix("m", 9, 8)
     matrix.program(random_bits(matrix, np.random.default_rng(0)))
-    before = [(a.read().tobytes(), a.generators().tobytes()) for a in pool.arrays]
-    cycles = [a.counters.cycles for a in pool.arrays]
+    before = [(a.read().tobytes(), a.generators().tobytes()) for a in bank.arrays]
+    cycles = [a.counters.cycles for a in bank.arrays]
     with pytest.raises(error, match=message):
         getattr(matrix, method)(*arguments)
-    assert [a.counters.cycles for a in pool.arrays] == cycles
-    assert [(a.read().tobytes(), a.generators().tobytes()) for a in pool.arrays] == before
+    assert [a.counters.cycles for a in bank.arrays] == cycles
+    assert [(a.read().tobytes(), a.generators().tobytes()) for a in bank.arrays] == before
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_bad_input_changes_nothing(error, method, arguments, message):
     ],
 )
 def test_bad_sizes_are_refused(error, n_in, n_out, message):
-    pool = pool_of(CONFIG)
+    bank = bank_of(CONFIG)
     with pytest.raises(error, match=message):
-        pool.matrix("m", n_in, n_out)
-    assert pool.arrays == []
+        bank.matrix("m", n_in, n_out)
+    assert bank.arrays == []

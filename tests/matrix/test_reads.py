@@ -37,7 +37,7 @@ def _few_trials(monkeypatch):
     monkeypatch.setattr("golden.train.conditions._READ_TRIALS", 1 << 8)
 
 
-def environment(array=ARRAY, disturb=None, shape=CURVE, seed=CONFIG.seed, **settings):
+def conditions_for(array=ARRAY, disturb=None, shape=CURVE, seed=CONFIG.seed, **settings):
     settings = NonIdealities(read_disturb=True, **settings)
     around = Conditions(array, shape, settings, CoderConfig(), seed=seed)
     if disturb is not None:
@@ -45,7 +45,7 @@ def environment(array=ARRAY, disturb=None, shape=CURVE, seed=CONFIG.seed, **sett
     return around
 
 
-def pools(array, around):
+def banks(array, around):
     return (
         ArrayBank(GoldenArray, array, around.table, 0),
         WholeBank(array, around.table, 0),
@@ -58,17 +58,17 @@ def test_reads_of_a_cell_follow_a_closed_formula(rows, cols):
     """A cell is read when its row is driven, once a bit of the input, or its column, once a bit of
     the error; what lies beside the matrix changes nothing."""
     array = ArrayConfig(rows=rows, cols=cols)
-    around = environment(array)
+    around = conditions_for(array)
     rng = np.random.default_rng(rows)
     u = rng.integers(-7, 8, (50, 64))
     d = rng.integers(-128, 128, (50, 10)) * rng.integers(0, 2, (50, 10))
     bits = [sum(int(n) >> k & 1 for k in range(3)) for n in np.abs(u).ravel()]
-    for pool in pools(array, around):
-        first, second = pool.matrix("a", 64, 12), pool.matrix("b", 12, 10)
-        around.watch(pool)
-        first.forward(u.astype(np.float32) if isinstance(pool, WholeBank) else u, 7)
-        second.forward(np.ones((5, 12), np.float32 if isinstance(pool, WholeBank) else int))
-        second.backward(d.astype(np.float32) if isinstance(pool, WholeBank) else d)
+    for bank in banks(array, around):
+        first, second = bank.matrix("a", 64, 12), bank.matrix("b", 12, 10)
+        around.watch(bank)
+        first.forward(u.astype(np.float32) if isinstance(bank, WholeBank) else u, 7)
+        second.forward(np.ones((5, 12), np.float32 if isinstance(bank, WholeBank) else int))
+        second.backward(d.astype(np.float32) if isinstance(bank, WholeBank) else d)
         assert first.reads.take() == sum(bits) / 64
         expected = 5 + np.count_nonzero(d) / 10 * bits_set(array)
         assert second.reads.take() == pytest.approx(expected, rel=1e-12)
@@ -80,22 +80,22 @@ def test_matrices_in_one_array_are_disturbed_each_by_its_own_reads(rows):
     """Five standard errors of the cells' own coins: one false alarm in 1.7 million comparisons."""
     array = ArrayConfig(rows=rows, cols=32)
     p = (2e-4, 5e-4)
-    around = environment(array, p)
-    for pool in pools(array, around):
-        number = np.float32 if isinstance(pool, WholeBank) else int
+    around = conditions_for(array, p)
+    for bank in banks(array, around):
+        number = np.float32 if isinstance(bank, WholeBank) else int
         sizes = {"a": (64, 20), "b": (20, 10)}
-        matrices = [pool.matrix(name, *size) for name, size in sizes.items()]
-        around.watch(pool)
+        matrices = [bank.matrix(name, *size) for name, size in sizes.items()]
+        around.watch(bank)
         before = []
         for matrix, (n_in, n_out) in zip(matrices, sizes.values(), strict=True):
             cells = np.random.default_rng(n_in).integers(0, 2, (n_out, n_in, 2))
             matrix.program(cells)
             before.append(cells.astype(bool))
-        around.after_batch(pool)
+        around.after_batch(bank)
         assert all((m.read() == b).all() for m, b in zip(matrices, before, strict=True))
         matrices[0].forward(np.ones((1000, 64), number))
         matrices[1].forward(np.ones((4000, 20), number))
-        around.after_batch(pool)
+        around.after_batch(bank)
         for matrix, cells, reads in zip(matrices, before, (1000, 4000), strict=True):
             after = matrix.read()
             for state, direction in ((0, AP_TO_P), (1, P_TO_AP)):
@@ -109,7 +109,7 @@ def test_matrices_in_one_array_are_disturbed_each_by_its_own_reads(rows):
 def test_reads_disturb_as_the_device_says(monkeypatch):
     monkeypatch.setattr("golden.train.conditions._READ_TRIALS", 1 << 14)
     weak = dataclasses.replace(junction.load("default"), v_read_v=0.13, name="weak")
-    around = environment(
+    around = conditions_for(
         ArrayConfig(rows=64, cols=8), shape=dataclasses.replace(CURVE, device=weak)
     )
     p = around._disturb
@@ -132,7 +132,7 @@ def reads_of_an_epoch(monkeypatch, array, backend):
     monkeypatch.setattr(Reads, "take", kept)
     config = TrainConfig(network="32FC", epochs=1, batch=100, seed=1)
     split = data.load("digits")
-    around = environment(array, (1e-9, 1e-9), seed=config.seed)
+    around = conditions_for(array, (1e-9, 1e-9), seed=config.seed)
     build(config, array, split, conditions=around, backend=backend).run()
     monkeypatch.setattr(Reads, "take", take)
     return taken, split
@@ -162,10 +162,10 @@ def test_the_accelerator_reads_each_layer_as_often_as_its_arrays_tell():
     array = ArrayConfig(rows=4, cols=4)
     settings = Settings()
     config = sized(blocks, shape, array, 1, batch)
-    table = environment(array).table
+    table = conditions_for(array).table
     chip = ChipNetwork(GoldenAccelerator(config), Plan(blocks, shape, config, batch, settings),
                        table, 3)  # fmt: skip
-    around = environment(config.array, (1e-9, 1e-9))
+    around = conditions_for(config.array, (1e-9, 1e-9))
     around.watch(chip.bank)
     chip.initialise(np.random.default_rng(0), 0.5)
     tile = chip.bank.arrays[0]
@@ -189,7 +189,7 @@ def test_the_accelerator_reads_each_layer_as_often_as_its_arrays_tell():
 def test_the_accelerator_ages_each_layer_alone():
     blocks = [*parse("6FC"), Block(3)]
     config = sized(blocks, (12,), ARRAY, 2, 16)
-    around = environment(config.array, (0.9, 0.9))
+    around = conditions_for(config.array, (0.9, 0.9))
     plan = Plan(blocks, (12,), config, 16, Settings())
     chip = ChipNetwork(GoldenAccelerator(config), plan, around.table, 3)
     around.watch(chip.bank)
@@ -202,7 +202,7 @@ def test_the_accelerator_ages_each_layer_alone():
 
 
 def trainer(out, disturb=(2e-4, 2e-4), **options):
-    around = environment(disturb=disturb)
+    around = conditions_for(disturb=disturb)
     return build(CONFIG, ARRAY, SPLIT, out=out, conditions=around, **options)
 
 
@@ -241,7 +241,7 @@ def test_arrays_and_whole_matrices_lose_as_many_cells_and_learn_alike(monkeypatc
     for kind in (ArrayBank, WholeBank):
         flips[kind], accuracies[kind] = [], []
         for seed in range(8):
-            around = environment(disturb=(6e-4, 6e-4), seed=seed)
+            around = conditions_for(disturb=(6e-4, 6e-4), seed=seed)
             config = dataclasses.replace(CONFIG, seed=seed)
             run = build(
                 config, ArrayConfig(rows=64, cols=16), SPLIT, conditions=around,

@@ -138,7 +138,7 @@ def test_bad_sizes_are_refused():
             matrix_of(*sizes)
 
 
-def test_a_pool_repeats_itself():
+def test_a_bank_repeats_itself():
     ends = []
     for seed in (1, 1, 2):
         matrix = matrix_of(30, 11, seed=seed)
@@ -151,17 +151,17 @@ def test_a_pool_repeats_itself():
     assert ends[0] == ends[1] != ends[2]
 
 
-def test_matrices_of_a_pool_draw_apart():
-    pool = WholeBank(CONFIG, tanh_table(CONFIG), 1)
+def test_matrices_of_a_bank_draw_apart():
+    bank = WholeBank(CONFIG, tanh_table(CONFIG), 1)
     ends = []
     for name in "ab":
-        matrix = pool.matrix(name, 30, 11)
+        matrix = bank.matrix(name, 30, 11)
         change = np.full((11, 30), 0.3, np.float32)
         matrix.change(change, tanh_table(CONFIG), np.random.default_rng(6))
         ends.append(matrix.read().tobytes())
     assert ends[0] != ends[1]
-    assert [matrix.name for matrix in pool.arrays] == ["a", "b"]
-    assert [pool.used(number) for number in range(2)] == [11, 11]
+    assert [matrix.name for matrix in bank.arrays] == ["a", "b"]
+    assert [bank.used(number) for number in range(2)] == [11, 11]
 
 
 # --- counts ---
@@ -170,46 +170,46 @@ SIZES = st.lists(st.tuples(st.integers(1, 20), st.integers(1, 20)), min_size=1, 
 
 
 def both(config, sizes):
-    """The same matrices whole and on arrays, of the same cells; the arrays' pool."""
+    """The same matrices whole and on arrays, of the same cells; the arrays' bank."""
     table = tanh_table(config)
-    fast, golden = WholeBank(config, table, 1), ArrayBank(GoldenArray, config, table, 1)
+    whole, golden = WholeBank(config, table, 1), ArrayBank(GoldenArray, config, table, 1)
     pairs = [
-        [pool.matrix(f"m{i}", *size) for pool in (fast, golden)] for i, size in enumerate(sizes)
+        [bank.matrix(f"m{i}", *size) for bank in (whole, golden)] for i, size in enumerate(sizes)
     ]
     rng = np.random.default_rng(7)
     for one, other in pairs:
         bits = rng.integers(0, 2, one.shape)
         one.program(bits)
         other.program(bits)
-    fast.count(True)
-    return fast, golden, pairs
+    whole.count(True)
+    return whole, golden, pairs
 
 
-def total(pool):
-    """Cycles, and what was counted, of all arrays of a pool."""
-    cycles = sum(array.counters.cycles for array in pool.arrays)
-    counts = [array.activity() for array in pool.arrays]
+def total(bank):
+    """Cycles, and what was counted, of all arrays of a bank."""
+    cycles = sum(array.counters.cycles for array in bank.arrays)
+    counts = [array.activity() for array in bank.arrays]
     return {"cycles": cycles} | {name: sum(c[name] for c in counts) for name in counts[0]}
 
 
-def gained(pool, before):
-    now = total(pool)
-    if isinstance(pool.arrays[0], GoldenArray):  # telling the counters takes cycles, too
+def gained(bank, before):
+    now = total(bank)
+    if isinstance(bank.arrays[0], GoldenArray):  # reading the counters takes cycles, too
         now["cycles"] -= before["telling"]
     return {name: now[name] - before[name] for name in now}
 
 
 def compare(config, sizes, act):
     """What ``act`` on each pair of matrices costs whole matrices and arrays."""
-    fast, golden, pairs = both(config, sizes)
+    whole, golden, pairs = both(config, sizes)
     starts = {}
-    for pool in (fast, golden):
-        first = total(pool)
-        starts[id(pool)] = total(pool)
-        starts[id(pool)]["telling"] = starts[id(pool)]["cycles"] - first["cycles"]
+    for bank in (whole, golden):
+        first = total(bank)
+        starts[id(bank)] = total(bank)
+        starts[id(bank)]["reading"] = starts[id(bank)]["cycles"] - first["cycles"]
     for one, other in pairs:
         act(one, other)
-    costs = [gained(pool, starts[id(pool)]) for pool in (fast, golden)]
+    costs = [gained(bank, starts[id(bank)]) for bank in (whole, golden)]
     assert costs[0] == costs[1]
     return costs[0]
 
@@ -259,10 +259,10 @@ def test_updates_count_as_on_arrays(sizes, synapse, unit, blind, seed):
 
 def test_pulses_of_parts_of_a_step_are_counted_about_right():
     """All pulses of a kind have a code; their outcomes add up to the switched cells."""
-    fast, _, ((matrix, _),) = both(CONFIG, [(60, 50)])
+    whole, _, ((matrix, _),) = both(CONFIG, [(60, 50)])
     change = np.random.default_rng(8).normal(0, 0.3, (50, 60)).astype(np.float32)
     switched = matrix.change(change, tanh_table(CONFIG), np.random.default_rng(9), blind=True)
-    counts = fast.arrays[0].activity()
+    counts = whole.arrays[0].activity()
     assert counts["pulses_p_switched"] + counts["pulses_ap_switched"] == switched > 0
     sent = {way: sum(counts[f"pulses_{way}_{what}"] for what in ("idle", "failed", "switched"))
             for way in ("p", "ap")}  # fmt: skip
@@ -273,19 +273,19 @@ def test_pulses_of_parts_of_a_step_are_counted_about_right():
 
 def run_counting(switches):
     """Cells and draws after steps with counting switched on and off; and the counts."""
-    pool = WholeBank(CONFIG, tanh_table(CONFIG), 1)
-    matrix = pool.matrix("m", 30, 11)
+    bank = WholeBank(CONFIG, tanh_table(CONFIG), 1)
+    matrix = bank.matrix("m", 30, 11)
     rng = np.random.default_rng(10)
     programmed(matrix, rng)
     told, counts = [], []
     for on in switches:
-        pool.count(on)
+        bank.count(on)
         u = rng.integers(-1, 2, (4, 30)).astype(np.float32)
         matrix.backward(matrix.forward(u))
         change = rng.normal(0, 0.3, (11, 30)).astype(np.float32)
         told.append(matrix.change(change, tanh_table(CONFIG), rng))
         counts.append(matrix.activity())
-    state = pool.rng.bit_generator.state, rng.bit_generator.state
+    state = bank.rng.bit_generator.state, rng.bit_generator.state
     return (told, matrix.read().tobytes(), state, vars(matrix.counters)), counts
 
 
@@ -305,18 +305,18 @@ def test_counting_changes_no_update_that_is_told_as_a_product(factor):
     config = ArrayConfig(rows=64, cols=64)
     ends, columns = [], []
     for on in (False, True):
-        pool = WholeBank(config, tanh_table(config), 1)
-        matrix = pool.matrix("m", 200, 100)
+        bank = WholeBank(config, tanh_table(config), 1)
+        matrix = bank.matrix("m", 200, 100)
         rng = np.random.default_rng(11)
         programmed(matrix, rng)
-        pool.count(on)
+        bank.count(on)
         told = []
         for _ in range(5):
             d = rng.integers(-3, 4, (12, 100)).astype(np.float32)
             u = rng.integers(-1, 2, (12, 200)).astype(np.float32)
             code = (tanh_table(config), np.random.default_rng(12))
             told.append(matrix.change_by(d, u, 1, *code, factor=factor))
-        ends.append((told, matrix.read().tobytes(), pool.rng.bit_generator.state))
+        ends.append((told, matrix.read().tobytes(), bank.rng.bit_generator.state))
         columns.append(matrix.activity()["columns_updated"])
     assert ends[0] == ends[1]
     assert columns == [0, 5 * 4 * 100]  # rows 200 take four parts

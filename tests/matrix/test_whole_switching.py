@@ -277,8 +277,8 @@ def test_certain_pulses_do_what_they_do_to_arrays(synapse, blind):
     config = ArrayConfig(rows=5, cols=4, columns_per_cycle=2, code_bits=3, synapse=synapse)
     codes_of = tanh_table(config)
     rng = np.random.default_rng(5)
-    pools = [WholeBank(config, codes_of, 1), ArrayBank(GoldenArray, config, codes_of, 1)]
-    matrices = [pool.matrix("m", 13, 9) for pool in pools]
+    banks = [WholeBank(config, codes_of, 1), ArrayBank(GoldenArray, config, codes_of, 1)]
+    matrices = [bank.matrix("m", 13, 9) for bank in banks]
     for _ in range(4):
         bits = rng.integers(0, 2, (9, 13, config.cells))
         steps = rng.integers(-config.max_kappa, config.max_kappa + 1, (9, 13))
@@ -322,7 +322,7 @@ def test_ageing_is_counted_as_arrays_count_it():
     used = sum(arrays.used(number) for number in range(len(arrays.arrays)))
     matrix.age(np.array([100, 100]))
     assert matrix.activity()["columns_aged"] == 0
-    matrix.tally.on = True
+    matrix.estimate.on = True
     told = matrix.age(np.array([1 << 14, 1 << 13]))
     assert told > 0
     counts = matrix.activity()

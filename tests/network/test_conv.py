@@ -181,7 +181,7 @@ def test_a_network_on_tiles_is_one_on_whole_matrices(synapse, limit):
     rng = np.random.default_rng(5)
     blocks = spec.parse("5C3p1-MP2-6C2-7FC")
     nets = [
-        Network(pool, (7, 6, 2), blocks, 3, limit=limit) for pool in (arrays(config), whole(config))
+        Network(bank, (7, 6, 2), blocks, 3, limit=limit) for bank in (arrays(config), whole(config))
     ]
     nets[0].initialise(rng, 0.5)
     nets[1].set_weights(nets[0].weights())
@@ -193,7 +193,7 @@ def test_a_network_on_tiles_is_one_on_whole_matrices(synapse, limit):
         net.backward(squared_hinge(s, labels)[1])
     costs = [cycles(net) - start for net, start in zip(nets, before, strict=True)]
     assert costs[0] == costs[1] > 0
-    for one, other in zip(*(net.weighted for net in nets), strict=True):
+    for one, other in zip(*(net.synapse_layers for net in nets), strict=True):
         np.testing.assert_array_equal(one.total(), other.total())
         # Floats differ in the order of their sums.
         np.testing.assert_allclose(one.gradient(), other.gradient(), rtol=1e-5)
@@ -206,14 +206,14 @@ def test_a_network_on_tiles_is_one_on_whole_matrices(synapse, limit):
 @pytest.mark.parametrize("bits", [2, 4, 8])
 def test_inputs_of_several_bits_are_read_plane_by_plane(bits):
     limit = 2 ** (bits - 1) - 1
-    pool = arrays()
-    matrix = pool.matrix("m", 9 * 2, 6)
+    bank = arrays()
+    matrix = bank.matrix("m", 9 * 2, 6)
     weights = programmed(matrix)
     layer = Conv(matrix, 3, 1, limit=limit)
     x = np.random.default_rng(6).integers(-limit, limit + 1, (2, 5, 4, 2))
-    before = [array.counters.cycles for array in pool.arrays]
+    before = [array.counters.cycles for array in bank.arrays]
     y = layer.forward(x.astype(np.float32), train=False)
-    cost = sum(array.counters.cycles for array in pool.arrays) - sum(before)
+    cost = sum(array.counters.cycles for array in bank.arrays) - sum(before)
     np.testing.assert_array_equal(y, convolved(x, weights, 3, 1))
     read = sum(frames.cycles(Op.FORWARD, CONFIG, tile.width, 2 * 5 * 4) for tile in matrix.tiles)
     assert cost == (bits - 1) * read
@@ -249,7 +249,7 @@ def test_evaluation_keeps_the_training_batch():
 
 def test_blocks_make_layers_of_their_sizes():
     net = Network(whole(), (7, 6, 2), (Block(5, 3, 1, 2), Block(4)), 3, limit=127)
-    conv, dense, last = net.weighted
+    conv, dense, last = net.synapse_layers
     assert (conv.matrix.n_in, conv.matrix.n_out, conv.limit) == (18, 5, 127)
     assert (dense.matrix.n_in, dense.matrix.n_out, dense.limit) == (3 * 3 * 5, 4, 1)
     assert (last.matrix.n_in, last.matrix.n_out, last.limit) == (4, 3, 1)

@@ -21,9 +21,9 @@ from golden.pulse.table import tanh_table
 def network(sizes, *, rows=8, cols=8, synapse="ternary", seed=0, **options):
     """Dense layers from sizes[0] inputs to sizes[-1] classes."""
     config = ArrayConfig(rows=rows, cols=cols, synapse=synapse)
-    pool = ArrayBank(GoldenArray, config, tanh_table(config), seed)
+    bank = ArrayBank(GoldenArray, config, tanh_table(config), seed)
     blocks = [Block(n_out) for n_out in sizes[1:-1]]
-    return Network(pool, sizes[:1], blocks, sizes[-1], **options)
+    return Network(bank, sizes[:1], blocks, sizes[-1], **options)
 
 
 def test_whole_network_gradients_against_finite_differences():
@@ -34,7 +34,7 @@ def test_layers_are_dense_norm_activation_without_the_last():
     net = network((20, 9, 4))
     kinds = [type(layer).__name__ for layer in net.layers]
     assert kinds == ["Dense", "BatchNorm", "Activation", "Dense", "BatchNorm"]
-    assert [layer.name for layer in net.weighted] == ["layer1", "layer2"]
+    assert [layer.name for layer in net.synapse_layers] == ["layer1", "layer2"]
     assert len(net.bank.arrays) == 5  # 3 x 9 columns and 2 x 4, of 8 each
 
 
@@ -108,7 +108,7 @@ def test_weights_move_only_as_the_gradient_says(synapse, blind):
     u, labels = rng.integers(-1, 2, (30, 12)), rng.integers(0, 5, 30)
     before = cell_weights(net.read()["layer1"]).astype(int)
     net.backward(squared_hinge(net.forward(u, train=True), labels)[1])
-    gradient = net.weighted[0].gradient()
+    gradient = net.synapse_layers[0].gradient()
     switched = net.update(Momentum(), 0.3, rng, blind=blind)
     moved = cell_weights(net.read()["layer1"]) - before
     assert switched > 0

@@ -27,8 +27,8 @@ SHAPE = (7, 6, 2)
 
 
 def network(where, limit=1, config=ARRAY, notation=NOTATION, shape=SHAPE, **options):
-    pool = WholeBank(config, tanh_table(config), 1, backend=where)
-    net = Network(pool, shape, spec.parse(notation), 3, limit=limit, **options)
+    bank = WholeBank(config, tanh_table(config), 1, backend=where)
+    net = Network(bank, shape, spec.parse(notation), 3, limit=limit, **options)
     net.initialise(np.random.default_rng(2), 0.5)
     return net
 
@@ -83,7 +83,8 @@ def test_pools_are_numpys(side):
 def test_sums_are_numpys(limit):
     one, other = (network(where, limit) for where in (NUMPY, TORCH))
     rng = np.random.default_rng(5)
-    for mine, theirs, shape in zip(one.weighted, other.weighted, one.shapes, strict=False):
+    layers = zip(one.synapse_layers, other.synapse_layers, one.shapes, strict=False)
+    for mine, theirs, shape in layers:
         np.testing.assert_array_equal(TORCH.host(theirs.matrix.weights), mine.matrix.weights)
         x = rng.integers(-mine.limit, mine.limit + 1, (8, *shape)).astype(np.float32)
         sums = mine.forward(x, train=True)
@@ -106,7 +107,7 @@ def test_scores_loss_and_gradients_are_numpys(limit):
     close(gradient, there)
     one.backward(gradient)
     other.backward(there)
-    for mine, theirs in zip(one.weighted, other.weighted, strict=True):
+    for mine, theirs in zip(one.synapse_layers, other.synapse_layers, strict=True):
         close(mine.gradient(), theirs.gradient())
     for mine, theirs in zip(one.norms, other.norms, strict=True):
         for name in mine.gradients:
@@ -166,12 +167,12 @@ def test_a_gradient_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match=r"^scores must be finite: their loss is nan$"):
         squared_hinge(scores * float("nan"), labels)
     with pytest.raises(ValueError, match=r"^gradient must be finite, not nan$"):
-        net.weighted[-1].keep(scores * float("nan"))
+        net.synapse_layers[-1].keep(scores * float("nan"))
     with pytest.raises(ValueError, match=r"^gradient must have shape \(20, 3\), not \(20, 2\)$"):
-        net.weighted[-1].keep(scores[:, :2])
+        net.synapse_layers[-1].keep(scores[:, :2])
     change = torch.full((3, 9), float("inf"))
     with pytest.raises(ValueError, match=r"^change of layer4 must be finite$"):
-        net.weighted[-1].matrix.change(change, net.bank.table, np.random.default_rng(8))
+        net.synapse_layers[-1].matrix.change(change, net.bank.table, np.random.default_rng(8))
 
 
 # --- whole runs ---

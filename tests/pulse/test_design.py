@@ -10,8 +10,8 @@ from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 from golden.device import curve, junction
 from golden.pulse import design
+from golden.pulse.coder import encode
 from golden.pulse.design import CoderConfig
-from golden.pulse.table import encode
 
 FULL_S = 2e-9
 JUNCTION = junction.load("default")
@@ -29,7 +29,7 @@ def sigmoid(direction, pulse_s):
 def make(name="inverse", array=None, designed=sigmoid, full_s=FULL_S, **settings):
     keep = {key: settings.pop(key) for key in ("actual", "variants") if key in settings}
     coding = CoderConfig(coder=name, **settings)
-    return design.table(designed, full_s, array or ArrayConfig(), coding, **keep)
+    return design.design_table(designed, full_s, array or ArrayConfig(), coding, **keep)
 
 
 def nus(codes):

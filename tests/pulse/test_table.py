@@ -7,7 +7,8 @@ import pytest
 
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
-from golden.pulse.table import ProbabilityTable, encode, tanh_table
+from golden.pulse.coder import encode
+from golden.pulse.table import ProbabilityTable, tanh_table
 
 M = 3.0  # tau(nu) = tanh(3 nu / dz)
 

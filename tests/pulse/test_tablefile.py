@@ -64,7 +64,7 @@ def test_round_trip(tmp_path, name, draw_bits):
     def variants(direction, pulse_s):
         return np.stack([designed(direction, k * pulse_s) for k in (0.9, 1.1)])
 
-    table = design.table(
+    table = design.design_table(
         designed, JUNCTION.t_write_s, array, design.CoderConfig(coder=name), variants=variants
     )
     file = TableFile(table, JUNCTION, {"model": "formula", "steps": [1, 2.5, None], "é": True})

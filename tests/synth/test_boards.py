@@ -212,10 +212,10 @@ def test_array_has_the_columns_that_the_host_takes(network, inputs, cols):
         "icebreaker", work=Workload(network=network, inputs=inputs, batch=60_000)
     ).config()
     assert (config.rows, config.cols) == (7, cols)
-    pool = ArrayBank(GoldenArray, config, tanh_table(config), 1)
-    Network(pool, inputs, notation.parse(network), 10)
-    assert len(pool.arrays) == 1
-    assert pool.used(0) == cols
+    bank = ArrayBank(GoldenArray, config, tanh_table(config), 1)
+    Network(bank, inputs, notation.parse(network), 10)
+    assert len(bank.arrays) == 1
+    assert bank.used(0) == cols
 
 
 @pytest.mark.parametrize("seed", [0, 1 << 31])

@@ -51,15 +51,15 @@ def told(run):
 
 
 def as_in_training(trained, settings, kind, seed):
-    """Scores of the run's weights in an environment as training makes it."""
+    """Scores of the run's weights under conditions as training makes them."""
     shape = curve.load(junction.load("default"))
     around = Conditions(trained.resized(None, None), shape, settings, CoderConfig(), seed=seed)
     make = (GoldenArray,) if kind == "golden" else ()
-    pool = (ArrayBank if kind == "golden" else WholeBank)(
+    bank = (ArrayBank if kind == "golden" else WholeBank)(
         *make, around.config, around.table, seed, around.equip
     )
-    network = trained.network(pool)
-    around.store(pool)
+    network = trained.network(bank)
+    around.store(bank)
     split = trained.source.load(_quiet())
     size = 1024
     parts = [network.forward(split.x_test[at : at + size]) for at in range(0, 300, size)]
@@ -133,10 +133,10 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     evaluation = Evaluation(trained, console=_quiet())
     assert evaluation.target_for(under) == Golden()
     around = under.build(Golden(), evaluation.array, 3)
-    pool = ArrayBank(GoldenArray, around.config, around.table, 3, around.equip)
-    network = trained.network(pool)
+    bank = ArrayBank(GoldenArray, around.config, around.table, 3, around.equip)
+    network = trained.network(bank)
     before = network.read()
-    around.store(pool)
+    around.store(bank)
     moved = [(bits != before[name]).mean() for name, bits in network.read().items()]
     own = Conditions(
         trained.resized(None, None), None, NonIdealities(stuck_p=0.1), CoderConfig(),
@@ -146,7 +146,7 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     scratch = trained.network(other)
     ends = []
     for bit in (0, 1):
-        for layer in scratch.weighted:
+        for layer in scratch.synapse_layers:
             layer.matrix.program(np.full(before[layer.name].shape, bit))
         ends.append(scratch.read())
     for name, bits in network.read().items():
@@ -189,12 +189,12 @@ def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
     assert evaluation.random(under)
     for kind in ("golden", "fast"):
         around = under.build(host_target(kind), evaluation.array, 3)
-        pool = (ArrayBank if kind == "golden" else WholeBank)(
+        bank = (ArrayBank if kind == "golden" else WholeBank)(
             *[GoldenArray] * (kind == "golden"), around.config, around.table, 3, around.equip
         )
-        network = trained.network(pool)
+        network = trained.network(bank)
         before = network.read()
-        under.age(around, pool)
+        under.age(around, bank)
         # Pairs of reads, one driving each way, one after the other: AP to P, then P to AP.
         up, down = around._disturb
         step = np.array([[1 - up, up], [0, 1]]) @ np.array([[1, 0], [down, 1 - down]])

@@ -33,7 +33,7 @@ def whole_network():
 
 
 def matrix():
-    return trainer(backend=NUMPY).network.weighted[0].matrix
+    return trainer(backend=NUMPY).network.synapse_layers[0].matrix
 
 
 def chip():

@@ -75,20 +75,20 @@ def block(**counts):
     return SimpleNamespace(config=AcceleratorConfig(), counts=lambda: Counts(**counts))
 
 
-def pool(accelerator):
+def bank(accelerator):
     return SimpleNamespace(accelerator=accelerator, arrays=[])
 
 
 def test_a_board_that_was_used_before_counts_from_the_start_of_the_run(tmp_path):
     board = block(cycles=1000, forward_cycles=100, forward_busy=90)
-    work = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), pool(board))
+    work = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), bank(board))
     work.start(None)
     board.counts = lambda: Counts(cycles=1500, forward_cycles=300, forward_busy=190)
     work.save(0)
     told = work.report()
     assert told["accelerator"]["cycles"] == 500
     assert told["lanes_busy"]["forward"] == 0.5
-    again = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), pool(block(cycles=7)))
+    again = Work(tmp_path / "work.json", OnChip(Board("/dev/none")), bank(block(cycles=7)))
     again.start(None)  # a new run: what lay there is an older one's
     assert again.report()["accelerator"]["cycles"] == 0
     assert not (tmp_path / "work.json").exists()
@@ -100,7 +100,7 @@ def test_totals_that_are_lost_or_damaged_are_not_known(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
     now = block(cycles=10)
-    work = Work(path, OnChip(Golden()), pool(now))
+    work = Work(path, OnChip(Golden()), bank(now))
     work.start(1)
     now.counts = lambda: Counts(cycles=25)
     assert work.report()["accelerator"]["cycles"] == 15

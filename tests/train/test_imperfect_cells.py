@@ -27,13 +27,13 @@ def _few_trials(monkeypatch):
     monkeypatch.setattr("golden.train.conditions._READ_TRIALS", TRIALS)
 
 
-def environment(settings, array=ARRAY, seed=0, name=None):
+def conditions_for(settings, array=ARRAY, seed=0, name=None):
     shape = curve.load(junction.load(name)) if name else CURVE
     return Conditions(array, shape, settings, CoderConfig(), seed=seed)
 
 
 def equipped(settings, array=ARRAY, seed=0, name=None):
-    around = environment(settings, array, seed, name)
+    around = conditions_for(settings, array, seed, name)
     cells = GoldenArray(around.config)
     cells.load_table(around.table)
     cells.seed(seed)
@@ -41,7 +41,7 @@ def equipped(settings, array=ARRAY, seed=0, name=None):
     return around, cells
 
 
-def pool(array, used=None):
+def bank(array, used=None):
     return SimpleNamespace(arrays=[array], used=lambda _: used or array.config.cols)
 
 
@@ -105,7 +105,7 @@ def test_retention_is_a_markov_chain_of_two_states():
     for time_s in (0.02, 0.2, 1e3):
         around, array = equipped(NonIdealities(retention_s=time_s), config)
         array.program(np.ones((64, 64, 2), bool))
-        around.store(pool(array))
+        around.store(bank(array))
         # In-plane: one attempt a tau0, and P = 1 - exp(-r t) of one way only.
         default = junction.load("default")
         rate = math.exp(-default.stability) / default.tau0_s
@@ -121,7 +121,7 @@ def test_unequal_barriers_forget_sooner():
         NonIdealities(retention_s=time_s, stability_spread=sigma), ArrayConfig(rows=64, cols=64)
     )
     array.program(np.ones((64, 64, 2), bool))
-    around.store(pool(array))
+    around.store(bank(array))
     z = np.linspace(-6, 6, 4001)
     weight = np.exp(-(z**2) / 2)
     default = junction.load("default")
@@ -139,7 +139,7 @@ def test_unequal_barriers_forget_sooner():
 def test_columns_not_in_use_do_not_age():
     around, array = equipped(NonIdealities(retention_s=1e3), ArrayConfig(rows=64, cols=8))
     array.program(np.ones((8, 64, 2), bool))
-    around.store(pool(array, used=3))
+    around.store(bank(array, used=3))
     bits = array.read()
     assert bits[3:].all()
     assert not bits[:3].all()
@@ -148,13 +148,13 @@ def test_columns_not_in_use_do_not_age():
 @pytest.mark.parametrize("kelvin", [900.0, 2000.0])
 def test_a_temperature_beyond_the_magnet_is_refused_at_once(kelvin):
     with pytest.raises(ValueError, match=rf"^retention_k = {kelvin:g} is too hot: "):
-        environment(NonIdealities(retention_s=1.0, retention_k=kelvin))
+        conditions_for(NonIdealities(retention_s=1.0, retention_k=kelvin))
     with pytest.raises(ValueError, match=rf"^temperature_k = {kelvin:g} is too hot: "):
-        environment(NonIdealities(temperature_k=kelvin))
+        conditions_for(NonIdealities(temperature_k=kelvin))
 
 
 def test_a_hot_memory_forgets_all():
-    around = environment(NonIdealities(retention_s=1.0, retention_k=900.0), name="retention")
+    around = conditions_for(NonIdealities(retention_s=1.0, retention_k=900.0), name="retention")
     assert (around._lost <= 0.5).all()
     assert (around._lost > 0.49).all()
 
@@ -165,7 +165,7 @@ def test_heat_shortens_retention():
         settings = NonIdealities(retention_s=0.01, retention_k=kelvin)
         around, array = equipped(settings, ArrayConfig(rows=64, cols=64))
         array.program(np.ones((64, 64, 2), bool))
-        around.store(pool(array))
+        around.store(bank(array))
         lost.append(1 - array.read().mean())
     assert 0 < lost[0] < lost[1] / 3
 
@@ -176,9 +176,9 @@ NOISY = NonIdealities(
 )  # fmt: skip
 
 
-def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
+def test_a_killed_run_under_rough_conditions_ends_the_same(tmp_path):
     def trainer(folder, **options):
-        around = environment(NOISY, seed=CONFIG.seed)
+        around = conditions_for(NOISY, seed=CONFIG.seed)
         return build(CONFIG, ARRAY, SPLIT, out=folder, conditions=around, **options)
 
     unbroken = trainer(tmp_path / "a").run()
@@ -190,9 +190,9 @@ def test_a_killed_run_in_a_rough_environment_ends_the_same(tmp_path):
     assert files(tmp_path / "a") == files(tmp_path / "b")
 
 
-def test_a_checkpoint_of_another_environment_is_refused(tmp_path):
+def test_a_checkpoint_of_other_conditions_is_refused(tmp_path):
     def trainer(settings, **options):
-        around = environment(settings, seed=CONFIG.seed)
+        around = conditions_for(settings, seed=CONFIG.seed)
         return build(CONFIG, ARRAY, SPLIT, out=tmp_path, conditions=around, **options)
 
     first = trainer(NonIdealities(), on_batch=stop_at(2, 1))
@@ -224,7 +224,7 @@ def test_other_arrays_read_exactly_or_not_at_all():
         pass
 
     Other.__abstractmethods__ = frozenset()
-    around = environment(NonIdealities(wire_ohm=1.0))
+    around = conditions_for(NonIdealities(wire_ohm=1.0))
     with pytest.raises(ValueError, match=r"^adc_bits, adc_noise, .* only a golden array does$"):
         around.equip(Other(ARRAY), 0)
 
