@@ -195,7 +195,7 @@ def total(bank):
 def gained(bank, before):
     now = total(bank)
     if isinstance(bank.arrays[0], GoldenArray):  # reading the counters takes cycles, too
-        now["cycles"] -= before["telling"]
+        now["cycles"] -= before["reading"]
     return {name: now[name] - before[name] for name in now}
 
 
