@@ -1,6 +1,6 @@
-"""What the cells of an array have been through: the counters that a model of energy needs.
+"""Activity counters of an array: what the energy model needs.
 
-All run freely from the array's making (hardware: from reset) modulo 2^64.
+All counters start at 0 in a new array (hardware: after reset) and count modulo 2^64.
 """
 
 from dataclasses import dataclass
@@ -12,12 +12,15 @@ from golden.codes import AP_TO_P, P_TO_AP
 from golden.config import ArrayConfig
 
 _OUTCOMES = ("p_idle", "p_failed", "p_switched", "ap_idle", "ap_failed", "ap_switched")
-# A conversion is a sum that a converter gives: a column's in FORWARD, a row's in BACKWARD. A drive
-# is a non-zero input or error; a product one of those that meets a weight that is not zero (all
-# others are gated off); cells in P and in AP are those that a drive reads, all of its row (column).
-# Pulses go by the direction that they drive, and by outcome: idle, the cell was in the target state
-# already; failed, it was not and stayed; switched. Which cells get a pulse: see
-# ``golden.array.cell``.
+# Reads, FORWARD and BACKWARD each:
+# - conversions: sums that converters give, of columns in FORWARD, of rows in BACKWARD;
+# - drives: inputs or errors that are not zero;
+# - products: drives times weights that are not zero (all others are gated off);
+# - cells_p, cells_ap: cells that drives read, all of the row (column), by their state.
+# Pulses, by direction and outcome (``golden.array.cell`` says which cells get one):
+# - idle: the cell was in the target state already;
+# - failed: it was not, and stayed;
+# - switched: it was not, and is now.
 COUNTERS = (
     *(
         f"{direction}_{what}"
@@ -36,27 +39,34 @@ COUNT_BITS = 64
 
 
 def bits_set(array: ArrayConfig) -> float:
-    """Bits set of an error's magnitude on average, other than 0 and uniform (assumed).
+    """Mean number of bits set in an error's magnitude, which is uniform and not 0 (assumed).
 
-    m 2^(m - 1) / (2^m - 1) of m = error_bits - 1 bits: half of them, but never none.
+    m 2^(m - 1) / (2^m - 1) with m = error_bits - 1: about half of the bits.
     """
     m = array.error_bits - 1
     return m * (1 << m - 1) / ((1 << m) - 1)
 
 
 def since(now: int, before: int) -> int:
-    """How far a counter, or a sum of counters, has come. Whole matrices take as failed what was
-    estimated less what has switched, which may be below 0; that counts as 0."""
+    """Increase of a counter, or of a sum of counters, modulo 2^64.
+
+    Whole matrices count as failed the estimated pulses less those that switched. This difference
+    may be negative; it counts as 0.
+    """
     half = 1 << (COUNT_BITS - 1)
     return max((now - before + half) % (1 << COUNT_BITS) - half, 0)
 
 
 @dataclass
 class Counters:
-    """What an array has done since it was made.
+    """Work of an array since it was made.
 
-    ``cycles``: clock cycles of all commands, stalls apart. ``switched``: cells that changed state
-    in updates.
+    Parameters
+    ----------
+    cycles : int
+        Clock cycles of all commands, without stalls.
+    switched : int
+        Cells that changed state in updates.
     """
 
     cycles: int = 0
@@ -69,7 +79,7 @@ def ones(plane: np.ndarray, axis: int) -> np.ndarray:
     if axis == 1:
         counts = np.bitwise_count(np.packbits(plane, axis=1)).sum(axis=1, dtype=np.int64)
         return counts
-    # By bytes as far as they reach: many times faster than a sum of integers.
+    # Sums of up to 255 rows fit in a byte: many times faster than a sum of integers.
     octets = np.ascontiguousarray(plane).view(np.uint8)
     parts = [octets[i : i + 255].sum(axis=0, dtype=np.uint8) for i in range(0, len(octets), 255)]
     counts = np.stack(parts).sum(axis=0, dtype=np.int64)
@@ -92,14 +102,14 @@ class Activity:
         return {name: count % (1 << COUNT_BITS) for name, count in self._counts.items()}
 
     def add(self, **amounts: int) -> None:
-        """Count on, by name."""
+        """Add to counters by name."""
         for name, amount in amounts.items():
             self._counts[name] += int(amount)
 
     def read(
         self, direction: str, drives: np.ndarray, lines: np.ndarray, cells: int, conversions: int
     ) -> None:
-        """A forward or backward read.
+        """Count a forward or backward read.
 
         Parameters
         ----------
@@ -107,10 +117,11 @@ class Activity:
         drives : ndarray of shape (n,), integer
             How often each line (row or column) was driven.
         lines : ndarray of shape (2, n), integer
-            Weights on each line that are not zero; cells in P.
+            Row 0: weights on each line that are not zero. Row 1: its cells in P.
         cells : int
             Cells on each line.
         conversions : int
+            Sums that converters gave.
         """
         driven = int(drives.sum())
         products, in_p = (int(total) for total in lines @ drives)
@@ -121,16 +132,16 @@ class Activity:
     def pulses(
         self, bits: np.ndarray, kappa: np.ndarray, code: np.ndarray, ticks: np.ndarray, blind: bool
     ) -> None:
-        """An update's pulses, all that do not idle counted as failed; see ``switched``.
+        """Count an update's pulses: those that are not idle count as failed until ``switched``.
 
         Parameters
         ----------
         bits, kappa, code, blind
             As for ``golden.array.cell.pulses``, before the update.
         ticks : ndarray of shape (codes, 2), integer
-            Pulse lengths.
+            Pulse lengths by direction, in ticks.
         """
-        # How many synapses there are of each kind; the rule is then applied once a kind.
+        # Synapses are counted by kind; the rule is then applied once a kind.
         codes, cells = len(ticks), bits.shape[-1]
         most = 3 * codes  # above |kappa| codes + |code|
         kind = kappa.astype(np.int16) * np.int16(codes)
@@ -157,9 +168,14 @@ class Activity:
                 self._counts[f"ticks_{name}_{outcome}"] += int(n @ length)
 
     def switched(self, code: np.ndarray, hits: np.ndarray, ticks: np.ndarray) -> None:
-        """Pulses of an update, counted as failed before, that did switch their cells.
+        """Move pulses that switched their cells from the failed to the switched ones.
 
-        ``code`` and ``hits`` are those of ``golden.array.cell``, of shape (..., 2).
+        Parameters
+        ----------
+        code, hits : ndarray of shape (..., 2)
+            Pulse codes and what ``golden.array.cell.switch`` gives, by direction.
+        ticks : ndarray of shape (codes, 2), integer
+            Pulse lengths by direction, in ticks.
         """
         for direction, name in ((AP_TO_P, "p"), (P_TO_AP, "ap")):
             which = code[hits[..., direction], direction]

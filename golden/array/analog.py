@@ -1,14 +1,14 @@
-"""Analog reads: what wires, unequal cells and converters make of a sum.
+"""Analog reads: the effect of wires, unequal cells and converters on a sum.
 
-The array's sums are exact by default. With any of this they are computed from conductances: the
-current of a column is sum_j u_j V (G1 - G2)_ij, in units of V (G_on - G_off) (a binary cell is read
-against the mean of both states), less what the wire takes, plus noise, rounded by the converter.
+The array's sums are exact by default. Analog sums are computed from conductances: the current of a
+column is sum_j u_j V (G1 - G2)_ij, in units of V (G_on - G_off). A binary cell is read against the
+mean of both states. The wire's loss is subtracted, noise is added, and the converter rounds.
 
-The drop along the wires is kept to first order. Cell j of a column, counted from the converter,
-sees R_w sum_k min(j, k) I_k less than the row's voltage (its wire shares min(j, k) segments with
-cell k's); in the sum this multiplies the current of cell k by 1 - R_w sum_j min(j, k) (G1 + G2)_j.
-The same holds for rows in a backward read. Valid while the loss is small against 1; the model clips
-it there.
+The drop along the wires is kept to first order. Cells are counted from the converter. The wires of
+cells j and k share min(j, k) segments, so that the voltage of cell j is lower than the row's by
+R_w sum_k min(j, k) I_k. In the sum this multiplies the current of cell k by
+1 - R_w sum_j min(j, k) (G1 + G2)_j. The same holds for rows in a backward read. The approximation
+is valid while the loss is much smaller than 1; the model limits it to 1.
 """
 
 import numpy as np
@@ -22,21 +22,27 @@ from golden.device.nonideal import LARGEST_SUM, NonIdealities
 def converted(
     sums: np.ndarray, unit: float, largest: float, bits: int, full_scale: float
 ) -> np.ndarray:
-    """What a converter makes of sums, int32 of the same shape.
+    """Sums after a converter.
 
-    Its 2^bits - 1 levels lie evenly from minus to plus the full scale, where it saturates; the
-    level is told in whole units.
+    Its 2^bits - 1 levels lie evenly from minus to plus the full scale, where it saturates. The
+    result is the level, rounded to whole units.
 
     Parameters
     ----------
     sums : ndarray, float
-        In least units of the exact sum.
+        In units of the exact sum's lowest bit.
     unit : float
-        Of ``full_scale`` and ``largest``, in those least units.
+        Unit of ``full_scale`` and ``largest``, in units of the exact sum's lowest bit.
     largest : float
         The full scale if ``full_scale`` is 0.
     bits : int
-        0 rounds to the exact sum's own units, without end.
+        Resolution; 0 rounds to whole units without a full scale.
+    full_scale : float
+
+    Returns
+    -------
+    ndarray, int32
+        Of the shape of ``sums``.
     """
     bits = checks.integer("bits", bits, 0, MOST_ADC_BITS)
     if bits:
@@ -48,7 +54,7 @@ def converted(
 
 
 class AnalogRead:
-    """The analog side of one array.
+    """Analog reads of one array.
 
     Parameters
     ----------
@@ -56,10 +62,11 @@ class AnalogRead:
     device : Device
         At the temperature of operation.
     nonideal : NonIdealities
+        Wires, converters and noise.
     resistance : ndarray of shape (cols, rows, cells), float
         Factors on the cells' resistances.
     rng : numpy.random.Generator
-        Of the converters' noise.
+        Draws the converters' noise.
     """
 
     def __init__(
@@ -77,8 +84,8 @@ class AnalogRead:
         self._high, self._low = float(1 / (access + on)), float(1 / (access + off))
 
     def weights(self, bits: np.ndarray, first: int, *, forward: bool) -> np.ndarray:
-        """What stands in the place of the weights, float32 (count, rows), for cells ``bits`` of
-        shape (count, rows, cells) from column ``first`` on."""
+        """Analog weights, float32 (count, rows), for cells ``bits`` of shape (count, rows, cells)
+        from column ``first`` on."""
         columns = slice(first, first + len(bits))
         g = np.where(bits, self._on[columns], self._off[columns])
         if self._config.cells == 2:
@@ -86,7 +93,7 @@ class AnalogRead:
         else:
             weights = (2 * g[..., 0] - self._high - self._low) / (self._high - self._low)
         if self._nonideal.wire_ohm:
-            # sum_j min(j, k) G_j is the running sum from the converter of all that lies beyond.
+            # sum_j min(j, k) G_j: the sum over the segments up to cell k of all G beyond each.
             axis = 1 if forward else 0
             total = g.sum(axis=-1)
             beyond = np.flip(np.cumsum(np.flip(total, axis), axis), axis)

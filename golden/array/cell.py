@@ -1,16 +1,28 @@
 """The synapse under update pulses: which cell gets which pulse, and whether it switches.
 
-"Up" drives m1 to P and m2 to AP, "down" the reverse, so one cell is always driven to P and the
-other to AP; a pulse acts only on a cell that is not yet in its target state. The draw belongs to
-the direction, not to the cell: draw ``AP_TO_P`` decides the cell that is driven to P.
+"Up" drives m1 to P and m2 to AP, "down" the reverse: one cell is always driven to P and the other
+to AP. A pulse acts only on a cell that is not yet in its target state. The draw belongs to the
+direction, not to the cell: draw ``AP_TO_P`` decides the cell that is driven to P.
 
-Exact rule (knows w, not which zero it is): at w = 0 both cells, of which one is to switch, get the
-full pulse if |kappa| >= 1, else the code's. At the far bound both are to switch and the one driven
-to P is first: |kappa| = 2, both full; 1, first full, second the code's; 0, first the code's, second
-none, so that one step from a bound ends in the weak zero 0w = (P, P). At the near bound no pulse.
+Exact rule. It knows w, not which of the two zeros the synapse is in.
+
+- w = 0: one of the cells has to switch. Both get the full pulse if |kappa| >= 1, else the code's.
+- w at the far bound: both cells have to switch. The one driven to P is the first.
+
+  ======= =========== ============
+  |kappa| first cell  second cell
+  ======= =========== ============
+  2       full pulse  full pulse
+  1       full pulse  code's pulse
+  0       code's      none
+  ======= =========== ============
+
+  One step from a bound therefore ends in the weak zero 0w = (P, P).
+- w at the near bound: no pulse.
+
 Blind rule: both cells always get the same pulse, full if |kappa| >= 1, else the code's.
 
-A binary synapse has one rule, which needs no reading: its only cell always gets the pulse.
+A binary synapse has one rule, which needs no read: its only cell always gets the pulse.
 """
 
 from typing import NamedTuple
@@ -23,11 +35,16 @@ from golden.config import ArrayConfig
 
 
 class Pulses(NamedTuple):
-    """What an update sends to synapses of any shape (...).
+    """Pulses of an update for synapses of any shape (...).
 
-    ``up``: the way that the weight is to go, bool (...). By direction, ``AP_TO_P`` and ``P_TO_AP``:
-    ``code``, the pulse code, 0 if there is no pulse, integer (..., 2); ``idle``, the cell so driven
-    is in its target state already, bool (..., 2).
+    Parameters
+    ----------
+    up : ndarray of shape (...), bool
+        Whether the weight has to rise.
+    code : ndarray of shape (..., 2), integer
+        Pulse code by direction, ``AP_TO_P`` and ``P_TO_AP``; 0 is no pulse.
+    idle : ndarray of shape (..., 2), bool
+        By direction: the cell so driven is in its target state already.
     """
 
     up: np.ndarray
@@ -38,7 +55,13 @@ class Pulses(NamedTuple):
 def check_pulses(
     config: ArrayConfig, kappa: np.ndarray, code: np.ndarray, shape: tuple[int | None, ...]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``kappa`` and ``code`` of an update as int8 and int16, of ``shape``, checked."""
+    """``kappa`` and ``code`` of an update, checked, as int8 and int16 of ``shape``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a shape, type, value or the sign of a code is wrong.
+    """
     limit = config.max_kappa
     kappa = checks.integers("kappa", kappa, shape, -limit, limit).astype(np.int8)
     limit = config.codes - 1
@@ -57,7 +80,7 @@ def check_pulses(
 def pulses(
     bits: np.ndarray, kappa: np.ndarray, code: np.ndarray, full: int, *, blind: bool
 ) -> Pulses:
-    """Which pulse each cell gets.
+    """Pulses by the rule of the synapse.
 
     Parameters
     ----------
@@ -68,7 +91,7 @@ def pulses(
     full : int
         The code of the full pulse.
     blind : bool
-        The blind rule; a binary synapse has but one.
+        The blind rule; ignored for a binary synapse.
     """
     up = (kappa > 0) | (code > 0)
     steps = np.abs(kappa)
@@ -95,10 +118,10 @@ def pulses(
 def within_reach(
     kappa: np.ndarray, code: np.ndarray, draws: np.ndarray, thresholds: np.ndarray
 ) -> np.ndarray:
-    """Which synapses have a draw below the highest threshold up to their longest pulse, bool (...).
+    """Synapses with a draw below the highest threshold up to their longest pulse, bool (...).
 
-    No other can switch, whatever its state, its variants and the rule: a short cut, since pulses
-    are mostly short. Arguments as for ``pulses`` and ``switch``.
+    No other synapse can switch, whatever its state, its variants and the rule. This saves time,
+    since most pulses are short. Arguments as for ``pulses`` and ``switch``.
     """
     longest = np.where(kappa != 0, thresholds.shape[1] - 1, np.abs(code))
     highest = np.maximum.accumulate(thresholds.max(axis=(0, 2)))
@@ -115,7 +138,7 @@ def switch(
     thresholds: np.ndarray,
     variants: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Which pulses switch their cells.
+    """Pulses that switch their cells.
 
     Parameters
     ----------
@@ -124,14 +147,14 @@ def switch(
     draws : ndarray of shape (..., cells), unsigned
         Ternary: by direction, ``AP_TO_P`` and ``P_TO_AP``. Binary: the cell's one draw.
     thresholds : ndarray of shape (variants, codes, 2), integer
-        By direction; those of code 0 are 0.
+        By variant, code and direction; those of code 0 are 0.
     variants : ndarray of shape (..., cells), integer, optional
-        Which thresholds each cell has; the first ones by default.
+        Variant of each cell; 0 by default.
 
     Returns
     -------
     ndarray of shape (..., 2), bool
-        By direction. ``flips`` says it by cell.
+        By direction; ``flips`` gives it by cell.
 
     References
     ----------

@@ -85,7 +85,7 @@ class GoldenController:
     Attributes
     ----------
     array : GoldenArray
-        Cells, variants, table, generators and activity, for whoever wants to look at them.
+        Its cells, variants, table, generators and activity may be read.
     cause : Cause
         The sticky cause: the first fault since the last STATUS or reset.
     cycles : int
@@ -117,7 +117,7 @@ class GoldenController:
         }
 
     def reset(self) -> None:
-        """Do what a reset does: power-up generators, no activity, no cause; all else stays."""
+        """Reset: generators at power-up, no activity, no cause; everything else stays."""
         self.array.reset()
         self.cause = Cause.NONE
 
@@ -187,7 +187,7 @@ class GoldenController:
         return Cause.NONE if command.data else Cause.SHORT
 
     def _in_range(self, command: _Command) -> bool:
-        """Whether a header's range is one of columns, or of rows of the table."""
+        """Whether a header's range lies within the columns, or the rows of the table."""
         config, first, count = self.config, command.first, command.count
         size = frames.table_rows(config) if command.op == Op.LOAD_TABLE else config.cols
         unit = config.columns_per_cycle if command.op in WORD_OPS else 1

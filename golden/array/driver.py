@@ -117,7 +117,7 @@ class ArrayDriver(FramedArray):
     Parameters
     ----------
     config : ArrayConfig
-        The array's configuration; the frames do not tell it.
+        The array's configuration; the frames do not contain it.
     transport : FrameTransport
     """
 

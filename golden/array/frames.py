@@ -25,48 +25,59 @@ AGE         first, count            none                               none
 COUNTERS    --                      none                               a 64-bit count, each
 =========== ======================= ================================== =========================
 
-Header fields that a command does not name, and bits of a word beyond its content, are ignored.
+Header fields that the table does not name for a command are ignored, and so are bits of a word
+beyond its content.
 
-A column's cell bits are a plane of m1, one bit a row, then a plane of m2; an input vector is a
-plane of "not zero", then a plane of "negative". A row's pulse in UPDATE is its code (low bits),
-|kappa| (2 bits) and "up". SEED and GENERATORS have 64 words of planes like those of cell bits, a
-bit a generator. SEED starts the generators again from their power-up states and lets them advance
-by a draw a word, the newest bit of each turned where its bit of the word is set; that leads to any
-state (see ``golden.array.lfsr.injections``), also to that of zero, which stays zero: no driver may
-ask for it. GENERATORS tells the lowest bit of every generator's draw and lets it advance, 64 times:
-that is enough to know the state before, and whoever wants it back must seed. A SEED cut short
-leaves generators in other states: seed again.
+Contents of the words:
 
-Row variant * codes + code of the table is for the pulses of that code on cells of that variant: a
-word holds the thresholds AP to P and P to AP (K + 1 bits each), then the pulse lengths in ticks (16
-bits each), of which those of variant 0 hold for every variant's pulses. Behind those, row 2 variant
-+ state, state being 0 for AP, is for the ageing of that variant's cells in that state: its
-thresholds are those of the synapse's first cell and of its second, in all arrays here the same, and
-it has no lengths. A column's variant indices are planes like those of its cell bits, first all that
-hold the lowest bit of the indices, then the next. Cells of the highest variant, if there is more
-than one, are stuck: neither UPDATE nor AGE nor PROGRAM changes them.
+- Cell bits of a column: a plane of m1, one bit a row, then a plane of m2.
+- Input vector: a plane of "not zero", then a plane of "negative".
+- Pulse of a row in UPDATE: its code (low bits), |kappa| (2 bits) and "up".
+- SEED and GENERATORS: 64 words of planes like those of cell bits, a bit a generator.
+- Variant indices of a column: planes like those of its cell bits. The planes of the indices' lowest
+  bit are first, those of the next bit follow.
 
-AGE is what time or reading does to cells: every generator draws once a column, and a cell in AP
+SEED sets the generators back to their power-up states. Each word then lets them advance by a draw
+and inverts the newest bit of each generator whose bit of the word is set. Every state can be
+reached (see ``golden.array.lfsr.injections``), also zero. Zero stays zero: drivers must not ask for
+it. GENERATORS reads the lowest bit of every generator's draw and lets it advance, 64 times. The 64
+bits determine the state before; a driver that wants this state back must seed. A SEED cut short
+leaves the generators in other states: seed again.
+
+The table has two parts:
+
+- Pulses: row variant * codes + code, for cells of this variant. A word holds the thresholds AP to P
+  and P to AP (K + 1 bits each), then the pulse lengths in ticks (16 bits each). The lengths of
+  variant 0 hold for all variants.
+- Ageing, behind the pulses: row 2 variant + state, for cells of this variant in this state (0 is
+  AP). The thresholds are those of the synapse's first and second cell; all drivers here set both to
+  the same value. There are no lengths.
+
+Cells of the highest variant, if there is more than one, are stuck: neither UPDATE nor AGE nor
+PROGRAM changes them.
+
+AGE is the effect of time or reading on cells: every generator draws once a column, and a cell in AP
 (in P) switches iff its own generator's draw is below its ageing row's threshold.
 The trailer's "switched" counts the cells that UPDATE or AGE switched. COUNTERS answers with the
-counters of ``golden.array.activity``, in that order; a command cut short has counted what it has
-done.
+counters of ``golden.array.activity``, in that order. The counters include what a command did before
+it was cut short.
 
 A command of N steps (see ``steps``) takes N + ``OVERHEAD`` cycles without stalls, from the cycle
 that accepts its header to the one that delivers its trailer, both counted. The next header is
 accepted from N + 9 cycles after the header on, before the trailer is out.
 
-A malformed frame sets the sticky ``Cause`` (the first one stays until STATUS reports and clears
-it; every trailer shows it) and is read to its ``last``:
+A malformed frame is read to its ``last``. It sets the sticky ``Cause``: the first one stays until
+STATUS reports and clears it, and every trailer shows it.
 
-- OPCODE, RANGE: a command that is unknown (see ``known``) or a reserved header bit set (for a
-  binary array "blind" is one); a range of columns or rows that is empty, ends beyond the array or
-  table, or is not aligned to ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
-- SHORT, LONG: fewer or more data words than the header announced. What was complete is done; a
-  command that takes no data words is not done if there are any.
-- TRIT: an illegal trit in an input vector; it is taken for 0.
-- VALUE: |kappa| too large (taken for the largest), a row with a threshold above 2^K or for a pulse
-  of code 0 with anything that is not 0 (not written).
+- OPCODE: an unknown command (see ``known``), or a reserved header bit is set ("blind" is reserved
+  in a binary array). Nothing is done.
+- RANGE: a range of columns or rows that is empty, ends beyond the array or table, or is not aligned
+  to ``columns_per_cycle`` in FORWARD and BACKWARD. Nothing is done.
+- SHORT, LONG: fewer or more data words than the header announced. The complete words are executed.
+  A command without data words does nothing if there are any.
+- TRIT: an illegal trit in an input vector. It counts as 0.
+- VALUE: |kappa| is too large (the largest is used); a threshold is above 2^K, or a row for a pulse
+  of code 0 is not 0 (the row is not written).
 """
 
 import operator
@@ -182,7 +193,7 @@ def result_bits(config: ArrayConfig) -> int:
 
 
 def steps(op: Op, config: ArrayConfig, count: int = 0, batch: int = 1) -> int:
-    """Steps N of a command on ``count`` columns (or table rows) and ``batch`` vectors."""
+    """Steps N of a command for ``count`` columns (or table rows) and ``batch`` vectors."""
     count, batch = operator.index(count), operator.index(batch)
     if op in (Op.FORWARD, Op.BACKWARD):
         return batch * (count // config.columns_per_cycle)
@@ -360,7 +371,7 @@ def counts_of(words: np.ndarray) -> dict[str, int]:
 
 
 def states_of(config: ArrayConfig, words: np.ndarray) -> np.ndarray:
-    """Generator states of shape (rows, cells), uint64, as they were before the GENERATORS whose
-    result words these are."""
+    """Generator states of shape (rows, cells), uint64, from the result words of GENERATORS: those
+    before the command."""
     bits = from_words(words, config.cells, config.rows).swapaxes(1, 2)
     return np.ascontiguousarray(lfsr.observed(bits, config.draw_bits))

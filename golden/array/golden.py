@@ -13,21 +13,21 @@ __all__ = ["GoldenArray", "SynapseArray"]
 
 
 class GoldenArray(SynapseArray):
-    """Numpy cells. Counts the cycles that the hardware would take, by its formula.
+    """Cells in numpy. The cycle counter follows the formula of the hardware.
 
     Attributes
     ----------
     analog_read : golden.array.analog.AnalogRead or None
-        Makes the sums where they are analog; exact by default.
+        Computes analog sums; None, the default, gives exact sums.
     activity_counts : golden.array.activity.Activity
-        What the cells have been through; ``activity`` reads it as the hardware does.
+        The activity counters; ``activity`` reads them as the hardware does, with its cycles.
     """
 
     def __init__(self, config: ArrayConfig):
         super().__init__(config)
         self.analog_read: AnalogRead | None = None
         self._bits = np.zeros(self.shape, bool)
-        # Sums of integers below 2^24 are exact in float32, and BLAS adds those alone.
+        # Sums of integers below 2^24 are exact in float32, and BLAS is for floats alone.
         largest = max(config.rows, config.cols << (config.error_bits - 1))
         self._float = np.dtype(np.float32 if largest < 1 << 24 else np.float64)
         self._weights = cell_weights(self._bits).astype(self._float)  # (cols, rows)
@@ -85,7 +85,7 @@ class GoldenArray(SynapseArray):
             if not axis:
                 in_p = in_p.reshape(config.rows, config.cells).sum(axis=1)
             lines = np.stack([activity.ones(self._weights[columns] != 0, axis), in_p])
-            if len(self._lines) > 64:  # cells that never change are read in ever other ranges
+            if len(self._lines) > 64:  # cells that never change may be read in many ranges
                 self._lines.clear()
             self._lines[axis, first, count] = lines
         across = config.rows if axis else count  # converters, and synapses on each line
@@ -158,13 +158,13 @@ class GoldenArray(SynapseArray):
         self._streams = lfsr.Streams(states, self.config.draw_bits)
 
     def _generators(self) -> np.ndarray:
-        # Told by drawing, and put back.
+        # The hardware reads the states by drawing, and seeds them again.
         self._tick(Op.GENERATORS)
         self._tick(Op.SEED)
         return self._streams.states
 
-    # What a controller of command frames needs besides, and what tests look at. Nothing is checked
-    # here: the controller has decoded it from fields of just that width.
+    # For a controller of command frames, and for tests. Arguments are not checked: the controller
+    # has decoded them from fields of exactly this width.
 
     @property
     def cells(self) -> np.ndarray:
@@ -200,8 +200,8 @@ class GoldenArray(SynapseArray):
         return self._streams.states
 
     def reset(self) -> None:
-        """Do what a reset does to the hardware: generators and activity are as in a new array;
-        cells, variants and table stay."""
+        """Reset as in hardware: generators and activity are as in a new array; cells, variants and
+        table stay."""
         self.put_generators(self.power_up_states())
         self.activity_counts = activity.Activity()
 
@@ -226,7 +226,7 @@ class GoldenArray(SynapseArray):
         index : ndarray of shape (n,), integer
             Numbers of the rows. Rows of stuck cells have no effect.
         thresholds, ticks : ndarray of shape (n, 2), integer
-            Of pulses by direction; of ageing by cell, without ticks.
+            For pulses by direction. For ageing by cell, without ticks.
         """
         config = self.config
         self._tick(Op.LOAD_TABLE, len(index))
@@ -240,5 +240,5 @@ class GoldenArray(SynapseArray):
         states[age[ages]] = thresholds[ages, : config.cells]
 
     def age_as_loaded(self, first: int, count: int) -> int:
-        """``age`` by the thresholds that the table holds."""
+        """``age`` with the thresholds in the table."""
         return self._age(first, count)

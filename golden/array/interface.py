@@ -1,7 +1,7 @@
 """The interface of every array of synapses.
 
-Numpy cells, Verilated RTL and a board are each a ``SynapseArray``, and the trainer knows nothing
-else. A call takes a whole batch and a range of columns. The base class checks every argument once;
+Numpy cells, Verilated RTL and a board are each a ``SynapseArray``; the trainer uses this interface
+alone. A call takes a whole batch and a range of columns. The base class checks every argument once;
 a subclass only does the work.
 """
 
@@ -19,9 +19,10 @@ from golden.pulse.table import ProbabilityTable
 class SynapseArray(ABC):
     """An array of ``config.rows`` x ``config.cols`` synapses.
 
-    A new array holds all cells in AP, of variant 0, inert: no table loaded, generators at the first
-    streams of seed 0. Every method raises TypeError or ValueError, naming argument and value, for
-    another shape or type or a value out of range; nothing is changed then.
+    In a new array all cells are in AP and of variant 0, the generators have the first streams of
+    seed 0, and no table is loaded, so that no cell can switch. Every method raises TypeError or
+    ValueError for a wrong shape or type or a value out of range; the message names argument and
+    value, and nothing is changed then.
     """
 
     def __init__(self, config: ArrayConfig):
@@ -32,7 +33,7 @@ class SynapseArray(ABC):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of the cells: (cols, rows, cells)."""
+        """Shape of the cells: (cols, rows, cells)."""
         return self.config.cols, self.config.rows, self.config.cells
 
     def program(self, bits: np.ndarray, first: int = 0) -> None:
@@ -48,8 +49,9 @@ class SynapseArray(ABC):
         Parameters
         ----------
         variants : ndarray of shape (count, rows, cells), integer of ``variant_bits`` bits
-            Which of the table's ``variants`` each cell follows; a cell of the highest is stuck.
+            Index in the table's ``variants`` for each cell; cells of the highest are stuck.
         first : int
+            First column.
         """
         if not self.config.variant_bits:
             raise ValueError("variant_bits must be at least 1 for cells to have variants, not 0")
@@ -126,8 +128,11 @@ class SynapseArray(ABC):
         return switched
 
     def load_table(self, table: ProbabilityTable) -> None:
-        """Load the switching thresholds and pulse lengths. All variants get the ``thresholds`` of a
-        table without ``variants``; those of stuck cells, the last, may be left out."""
+        """Load the switching thresholds and pulse lengths.
+
+        If the table has no ``variants``, all variants get its ``thresholds``. The last variant,
+        that of stuck cells, may be left out.
+        """
         if not isinstance(table, ProbabilityTable):
             raise TypeError(f"table must be a ProbabilityTable, not {table!r}")
         have = (len(table.thresholds), table.draw_bits)
@@ -142,7 +147,8 @@ class SynapseArray(ABC):
         self._load_table(variants.reshape(-1, 2), ticks)
 
     def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
-        """Let cells switch as reading or time makes them; every generator draws once a column.
+        """Switch cells at random, the effect of reading or time; every generator draws once a
+        column.
 
         Parameters
         ----------
@@ -166,7 +172,7 @@ class SynapseArray(ABC):
         return self._age(first, count)
 
     def activity(self) -> dict[str, int]:
-        """What the cells have been through, by the names of ``golden.array.activity.COUNTERS``."""
+        """Activity of the cells, by the names of ``golden.array.activity.COUNTERS``."""
         if not self.config.counters:
             raise ValueError("counters must be True for an array to have any, not False")
         return self._activity()
@@ -186,7 +192,7 @@ class SynapseArray(ABC):
         return self._generators()
 
     def state(self) -> dict[str, np.ndarray]:
-        """Cells and generators, all that commands change but counters, for ``set_state``."""
+        """Cells and generators, for ``set_state``: all that commands change except counters."""
         return {"cells": self.read(), "generators": self.generators()}
 
     def check_state(self, state: dict[str, np.ndarray]) -> None:
@@ -195,13 +201,13 @@ class SynapseArray(ABC):
         checks.integers("generators", state["generators"], self.shape[1:], 1, (1 << 64) - 1)
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``; raises as ``check_state``, and changes nothing then."""
+        """Restore a ``state``; raises as ``check_state``, and changes nothing then."""
         self.check_state(state)
         self.program(state["cells"])
         self.set_generators(state["generators"])
 
     def verify(self) -> None:  # noqa: B027  (a default, not a duty)
-        """Compare all state with whatever else holds it; most arrays have no other."""
+        """Compare all state with a second array; by default there is none."""
 
     def _range(self, first: int, count: int | None, *, aligned: bool = False) -> tuple[int, int]:
         """``first`` and ``count`` of columns, checked."""
@@ -216,7 +222,7 @@ class SynapseArray(ABC):
         return first, count
 
     def _switching(self, name: str, values: np.ndarray) -> np.ndarray:
-        """``values`` of all variants, or of all that switch, without the others'."""
+        """``values`` of the variants that switch, from those of all variants or of these."""
         least, most = self.config.switching_variants, self.config.variants
         if not least <= len(values) <= most:
             wanted = f"{least} or {most}" if least < most else f"{most}"

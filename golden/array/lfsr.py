@@ -1,10 +1,10 @@
 """Random draws: one leap-forward LFSR per lane and switching direction, as in the hardware.
 
 A state holds the next 64 bits s[t] ... s[t + 63] of the sequence
-s[t + 64] = s[t] ^ s[t + 9] ^ s[t + 19] ^ s[t + 29], bit 0 the earliest; that is the primitive
-polynomial x^64 + x^29 + x^19 + x^9 + 1, period 2^64 - 1. A draw is the low K bits; after it the
-state advances by K steps at once, so that no two draws share a bit. The taps are spread so that a
-run of zeros in one draw does not make another draw small, and lie below 64 - 32 so that every new
+s[t + 64] = s[t] ^ s[t + 9] ^ s[t + 19] ^ s[t + 29]; bit 0 is the earliest. Its polynomial
+x^64 + x^29 + x^19 + x^9 + 1 is primitive: the period is 2^64 - 1. A draw is the low K bits. After
+it the state advances by K steps at once, so that no two draws share a bit. The taps are spread: a
+run of zeros in one draw does not make another draw small. They lie below 64 - 32, so that every new
 bit of a leap is one exclusive-or of four old ones.
 
 Streams are segments of the one sequence, 2^44 steps apart: stream i of seed x starts i 2^44 steps
@@ -106,8 +106,11 @@ def stream_states(seed: int, first: int, count: int) -> np.ndarray:
 
 @functools.cache
 def _steering(draw_bits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Matrices of 64 leaps: from states to where they lead, and from the difference that is wanted
-    there to the bits that turn the newest bit of each leap (bit i for leap i)."""
+    """Two matrices of 64 leaps.
+
+    The first gives the states after the leaps. The second maps a wanted difference of those states
+    to the bits that invert the newest bit of each leap (bit i for leap i).
+    """
     one = leap_matrix(draw_bits)
     reach = np.zeros((STATE_BITS, STATE_BITS), np.uint8)
     column: np.ndarray = np.eye(STATE_BITS, dtype=np.uint8)[:, -1]
@@ -129,7 +132,7 @@ def _observing(draw_bits: int) -> np.ndarray:
 
 
 def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """Of a regular matrix over GF(2), by elimination."""
+    """Inverse of a regular matrix over GF(2), by elimination."""
     size = len(matrix)
     both = np.concatenate([matrix, np.eye(size, dtype=np.uint8)], axis=1)
     for i in range(size):
@@ -142,18 +145,26 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
 
 
 def injections(start: np.ndarray, states: np.ndarray, draw_bits: int) -> np.ndarray:
-    """Bits that lead generators from ``start`` to ``states`` in 64 leaps, one turning the newest
-    bit of each: the pair of a leap and that bit is controllable, the polynomial being primitive.
+    """Bits that lead generators from ``start`` to ``states`` in 64 leaps.
+
+    A bit that is set inverts the newest bit of the state after its leap. Every state can be reached
+    in this way, since the polynomial is primitive: the leap with this input is controllable.
 
     Parameters
     ----------
     start, states : ndarray of uint64, any shape
+        States before the first and after the last leap.
     draw_bits : int
         Length K of a leap.
 
     Returns
     -------
     ndarray of shape (64, ...), uint8 in {0, 1}
+
+    Raises
+    ------
+    ValueError
+        If ``draw_bits`` is not 8, 16 or 32.
     """
     onward, solve = _steering(_draw_bits(draw_bits))
     bits = leap(states ^ leap(start, onward), solve)
@@ -189,7 +200,7 @@ class Streams:
     draw_bits : {8, 16, 32}
         Width K of a draw.
     allow_zero : bool
-        Take a state that is zero, as the hardware does: it stays there.
+        Accept a state that is zero, as the hardware does; it stays zero.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Two arrays as one: every value that one returns must be the other's."""
+"""Two arrays in lock-step: every value that one returns must be equal to the other's."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,11 +30,11 @@ class Mismatch(Exception):
         super().__init__(f"{what} differs{place}: expected {expected}, got {got}")
 
     def of(self, **where: int | str) -> "Mismatch":
-        """The same, with more to say of where it is."""
+        """The same mismatch with more indices."""
         return Mismatch(self.what, where | self.where, self.expected, self.got, self.count)
 
     def within(self, layer: str, row: int, column: int) -> "Mismatch":
-        """The same, placed in a layer whose part starts at ``row`` and ``column`` of it."""
+        """The same mismatch in a part of a layer that starts at its ``row`` and ``column``."""
         where: dict[str, int | str] = {"layer": layer}
         shift = {"row": row, "column": column}
         for name, index in self.where.items():
@@ -45,7 +45,7 @@ class Mismatch(Exception):
 def compare(
     what: str, expected: np.ndarray, got: np.ndarray, axes: tuple[str, ...], *start: int
 ) -> int:
-    """How many values were compared; raises Mismatch at the first that differs.
+    """Number of values compared; raises Mismatch at the first that differs.
 
     ``axes`` names the indices of ``what``, ``start`` is added to the first of them.
     """
@@ -64,7 +64,7 @@ def compare(
 
 
 class LockstepArray(SynapseArray):
-    """Runs ``reference`` and ``other`` side by side and compares whatever they return.
+    """Runs ``reference`` and ``other`` side by side and compares all values that they return.
 
     Raises Mismatch at the first command that differs in a value or in its cycle count.
 

@@ -1,4 +1,4 @@
-"""The protocol of cells: what training asks of an array, or of a whole matrix."""
+"""The protocol of cells: what training needs of an array, or of a whole matrix."""
 
 from typing import Protocol
 
@@ -14,7 +14,7 @@ class CellArray(Protocol):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the cells: (cols, rows, cells)."""
+        """Shape of the cells: (cols, rows, cells)."""
 
     def program(self, bits: np.ndarray) -> None:
         """Write cell bits of ``shape``."""
@@ -23,19 +23,19 @@ class CellArray(Protocol):
         """Give the cells their variants, integers of ``shape``."""
 
     def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
-        """Let cells of columns switch as time makes them. Returns cells switched."""
+        """Switch cells of columns at random, as time does. Returns the cells switched."""
 
     def activity(self) -> dict[str, int]:
         """Counts by the names of ``golden.array.activity.COUNTERS``."""
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that ``set_state`` takes."""
+        """State for ``set_state``."""
 
     def check_state(self, state: dict[str, np.ndarray]) -> None:
         """Raise KeyError, TypeError or ValueError if a ``state`` does not fit."""
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``."""
+        """Restore a ``state``."""
 
     def verify(self) -> None:
         """Compare all state with a second array, if there is one."""

@@ -1,8 +1,9 @@
-"""Serial framing: how the commands of ``golden.array.frames`` travel between a host and an array.
+"""Serial framing: commands of ``golden.array.frames`` between a host and an array.
 
-The line is that of ``hdl.bus.uart``. Its registers are read only: some of ``golden.registers``, at
-their addresses, with an ID of their own. ``S`` takes a command frame; ``o`` and ``l`` bring its
-result frame. A word is sent in as many parts of 32 bits as it needs, low bits first.
+The protocol of the line is in ``hdl.bus.uart``. The registers are read only. They are some of
+``golden.registers``, at the same addresses, with another ID. ``S`` takes a command frame; ``o`` and
+``l`` bring its result frame. A word is sent in as many parts of 32 bits as it needs, low bits
+first.
 """
 
 from golden.array import frames
@@ -26,7 +27,7 @@ def parts(bits: int) -> int:
 
 
 def result_parts(op: Op, config: ArrayConfig) -> int:
-    """Parts of a result word of a command; a column's sum has one, whatever the other words are."""
+    """Parts of a result word of a command. The sum of a column has its own, shorter word."""
     widths = {
         Op.READ: config.rows * config.cells,
         Op.FORWARD: config.sum_bits,
@@ -38,7 +39,7 @@ def result_parts(op: Op, config: ArrayConfig) -> int:
 
 
 def registers(config: ArrayConfig) -> dict[int, int]:
-    """Words that the registers of an array read as, by address.
+    """Values of an array's registers by address.
 
     Raises
     ------
@@ -68,7 +69,7 @@ def registers(config: ArrayConfig) -> dict[int, int]:
 
 
 def config_of(words: dict[int, int]) -> ArrayConfig:
-    """The array whose registers read as ``words``.
+    """The configuration of the array whose registers hold ``words``, by address.
 
     Raises
     ------

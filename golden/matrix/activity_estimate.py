@@ -1,4 +1,4 @@
-"""What arrays of one size would count for a matrix that is computed as a whole."""
+"""Estimated activity: the counts that arrays would have for a matrix computed as a whole."""
 
 from collections.abc import Callable
 
@@ -20,13 +20,13 @@ class ActivityEstimate:
     Parameters
     ----------
     places : list of tuple of int
-        Its parts in the arrays, see ``golden.matrix.tiled.ArrayBank.places``.
+        The matrix's parts in the arrays, see ``golden.matrix.tiled.ArrayBank.places``.
     config : ArrayConfig
-        Of the arrays.
+        Configuration of the arrays.
     shape : tuple of int
         (n_out, n_in, cells).
     counters : golden.array.activity.Counters
-        Whose cycles go up.
+        Gets the cycles.
 
     Attributes
     ----------
@@ -51,7 +51,7 @@ class ActivityEstimate:
         """Count a command's cycles."""
         key = (op, batch)
         if key not in self._costs:
-            # Reads go over whole converter groups, updates over the columns alone.
+            # Reads take whole converter groups, updates the columns alone.
             at = -1 if op is Op.UPDATE else 2
             widths = [place[at] for place in self._places]
             cycles = [frames.cycles(op, self._config, width, batch) for width in widths]
@@ -61,8 +61,18 @@ class ActivityEstimate:
     def read(
         self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int, bits: np.ndarray
     ) -> None:
-        """Count a read by ``batch`` vectors, which ``drives`` tells if need be, in [-limit, limit];
-        ``bits`` are the cells, (n_out n_in, cells)."""
+        """Count a read.
+
+        Parameters
+        ----------
+        op : {Op.FORWARD, Op.BACKWARD}
+        batch : int
+            Number of vectors.
+        drives : callable
+            Returns the vectors (batch, n), integers in [-limit, limit]; called only while ``on``.
+        limit : int
+        bits : ndarray of shape (n_out n_in, cells), bool
+        """
         for _ in range(limit.bit_length()):
             self.tick(op, batch)
         if not self.on:
@@ -83,21 +93,21 @@ class ActivityEstimate:
         *,
         blind: bool,
     ) -> None:
-        """Count an update by changes (n_out, n_in), all pulses that do not idle as failed."""
-        # A generator of its own: counting changes nothing.
+        """Count an update by changes (n_out, n_in); pulses that are not idle count as failed."""
+        # A separate generator: counting has no effect on training.
         rng = np.random.default_rng(0)
         kappa, code = encode(change, table, self._config, rng, steepness)
         self.activity.pulses(bits, kappa.ravel(), code.ravel(), table.ticks, blind)
         self.activity.add(columns_updated=sum(cols for *_, cols in self._places))
 
     def aged(self, switched: int) -> None:
-        """Count an AGE of all columns that switched so many cells."""
+        """Count an AGE of all columns that switched ``switched`` cells."""
         if self.on:
             columns = sum(width for _, _, width, *_ in self._places)
             self.activity.add(columns_aged=columns, cells_aged=switched)
 
     def _lines(self, direction: str, driven: np.ndarray, batch: int, bits: np.ndarray) -> None:
-        """Count a read that drove each line so often, as ``GoldenArray`` does part by part."""
+        """Count a read as ``GoldenArray`` does for each part; ``driven`` counts drives by line."""
         forward, cells = direction == "forward", self._config.cells
         axis = 0 if forward else 1
         products = int((cell_weights(bits) != 0).sum(axis=axis) @ driven)
@@ -109,7 +119,7 @@ class ActivityEstimate:
             drives += int(part.sum())
             read += int(part.sum()) * across * cells
             conversions += batch * across
-        if cells == 1:  # not gated off anywhere, nor in cells that no weight uses
+        if cells == 1:  # no product is gated off, not even in cells without a weight
             products = read
         values = {"conversions": conversions, "drives": drives, "products": products}
         values |= {"cells_p": in_p, "cells_ap": read - in_p}

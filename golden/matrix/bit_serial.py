@@ -1,4 +1,4 @@
-"""Inputs of several bits, given to an array as vectors of trits one after the other."""
+"""Bit-serial inputs: several bits as vectors of trits, read one after the other."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,20 @@ import numpy as np
 
 
 def trit_vectors(u: np.ndarray, limit: int) -> Iterator[tuple[int, np.ndarray]]:
-    """Weights 2^k and trits t_k, int8, with u = sum_k 2^k t_k: signs times bits of the magnitude.
+    """Vectors of trits t_k with u = sum_k 2^k t_k: the sign times bit k of the magnitude.
 
     Parameters
     ----------
     u : ndarray of any shape, integer in [-limit, limit]
     limit : int
-        2^bits - 1, with as many planes as bits.
+        2^bits - 1; there are as many vectors as bits.
+
+    Yields
+    ------
+    weight : int
+        2^k.
+    trits : ndarray, int8
+        t_k, of the shape of ``u``.
     """
     if limit == 1:
         yield 1, u

@@ -1,6 +1,6 @@
-"""Protocols: what training asks of matrices, of banks of arrays and of layers.
+"""Protocols of matrices, banks of arrays and layers for training.
 
-Matrices in arrays, whole matrices and those of an accelerator have them.
+Matrices in arrays, whole matrices and those of an accelerator follow them.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ from golden.pulse.table import GXNOR_M, ProbabilityTable
 
 
 class Matrix(Protocol):
-    """The weights of a layer, (n_in, n_out), wherever their cells are.
+    """The weights of a layer, (n_in, n_out).
 
     Attributes
     ----------
     reads : golden.matrix.reads.Reads or None
-        Counts the reads of its cells, if there is one.
+        Counter of the reads of its cells, if any.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Matrix(Protocol):
         """Cell bits, (n_out, n_in, cells), bool."""
 
     def age(self, thresholds: np.ndarray) -> int:
-        """Let cells switch as reading or time makes them. Returns cells switched."""
+        """Switch cells at random, the effect of reading or time. Returns the cells switched."""
 
 
 class HostMatrix(Matrix, Protocol):
-    """A matrix whose sums and pulses the host asks for; integers, or arrays of a back end."""
+    """A matrix that the host reads and pulses, with integers or arrays of a back end."""
 
     def forward(self, u: Any, limit: int = 1) -> Any:
         """Sums (batch, n_out) of inputs u (batch, n_in) in [-limit, limit]."""
@@ -59,7 +59,7 @@ class HostMatrix(Matrix, Protocol):
         blind: bool = False,
         sparse: bool = False,
     ) -> int:
-        """Code real-valued weight changes (n_out, n_in) and pulse. Returns cells switched."""
+        """Code real-valued weight changes (n_out, n_in) and pulse. Returns the cells switched."""
 
 
 class Bank(Protocol):
@@ -79,21 +79,23 @@ class Bank(Protocol):
 
     @property
     def arrays(self) -> Sequence[CellArray]:
-        """In their order."""
+        """The arrays in their order."""
 
     @property
     def matrices(self) -> Sequence[Matrix]:
-        """In the order of the layers."""
+        """The matrices in the order of the layers."""
 
     def cycles(self) -> int:
-        """Clock cycles of all arrays' commands."""
+        """Clock cycles of the commands of all arrays."""
 
     def used(self, number: int) -> int:
         """Columns of array ``number`` that belong to a matrix, from the first on."""
 
     def counting(self, batch: int) -> bool:
-        """Count the activity of batch ``batch``, from 1 (0: of none), if it is to be counted.
-        Returns whether it is."""
+        """Switch the counting of activity for batch ``batch``, from 1 on; 0 is no batch.
+
+        Returns whether the batch is counted.
+        """
 
 
 class HostBank(Bank, Protocol):

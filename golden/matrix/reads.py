@@ -1,4 +1,4 @@
-"""How often the cells of a matrix are read, wherever it lies in arrays."""
+"""Reads of a matrix's cells, whatever its place in arrays."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from golden.config import ArrayConfig
 class Reads:
     """Reads of a matrix's cells since the last ``take``.
 
-    A cell is read when its row is driven in FORWARD, once a plane of trits, or its column in
-    BACKWARD, once for each bit that is set in the error's magnitude (on average, see
-    ``golden.array.activity.bits_set``). Rows and columns that the matrix leaves unused in its
-    arrays, and other matrices beside it, count for nothing.
+    FORWARD reads a cell once for each vector of trits that drives its row. BACKWARD reads it once
+    for each bit that is set in the magnitude of its column's error; their mean number is used (see
+    ``golden.array.activity.bits_set``). Unused rows and columns of the arrays and other matrices in
+    them do not count.
 
     Parameters
     ----------
@@ -34,16 +34,16 @@ class Reads:
         self._columns += columns
 
     def count(self, op: Op, drives: Any) -> None:
-        """Count a read by ``drives``: whole numbers, inputs (batch, n_in) of a FORWARD, errors
-        (batch, n_out) of a BACKWARD."""
+        """Count a read by ``drives``, whole numbers: inputs (batch, n_in) in FORWARD, errors
+        (batch, n_out) in BACKWARD."""
         if op is Op.FORWARD:
-            # Planes hold the bits of the magnitude.
+            # The vectors of trits hold the bits of the magnitude.
             self.add(rows=int(np.bitwise_count(np.abs(drives).astype(np.uint8)).sum()))
         else:
             self.add(columns=int(np.count_nonzero(drives)))
 
     def take(self) -> float:
-        """Reads of a cell, mean over the matrix, since the last ``take``."""
+        """Mean number of reads of a cell since the last ``take``."""
         reads = self._rows / self._n_in + self._columns * self._bits / self._n_out
         self._rows = self._columns = 0.0
         return reads

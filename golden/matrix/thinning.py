@@ -1,23 +1,24 @@
-"""Exact thinning: which of many rare, independent events deserve a draw.
+"""Exact thinning: random draws for only a few of many rare, independent events.
 
-Of n x width events each happens with a small probability of its own, of which only a bound per line
-is known. Instead of one draw for every event, candidates are drawn at the bound's rate, so that the
-cost is that of the candidates; a candidate is then accepted with what is left of its probability.
-Source: the thinning of point processes, Lewis and Shedler, Naval Research Logistics 26, 1979.
+Each of n x width events happens with a small probability of its own. A bound of it is known for
+each line. Candidates are drawn at the bound's rate, and draws are made for candidates alone: the
+cost is in proportion to their number. A candidate is accepted with its probability divided by the
+bound. Source: the thinning of point processes, Lewis and Shedler, Naval Research Logistics 26,
+1979.
 """
 
 import numpy as np
 
-# Lines with a higher bound are candidates throughout: a draw for each is cheaper there.
+# In lines with a higher bound all events are candidates: a draw for each is cheaper there.
 DENSE = 0.25
 
 
 def candidates(bound: np.ndarray, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices of candidates, each event of line i being one with probability ``bound[i]``,
-    independent of all others; with certainty where ``bound[i]`` is above ``DENSE``.
+    """Indices of candidates.
 
-    A unit Poisson process runs along the events, of which each takes -ln(1 - bound) of its time:
-    an event is a candidate if a point falls into it.
+    Each event of line i is a candidate with probability ``bound[i]``, independent of all others. If
+    ``bound[i]`` is above ``DENSE``, all are. A unit Poisson process runs along the events; each
+    event takes -ln(1 - bound) of its time. An event is a candidate if a point falls into it.
 
     Parameters
     ----------
@@ -39,7 +40,7 @@ def candidates(bound: np.ndarray, width: int, rng: np.random.Generator) -> np.nd
     while points[-1] < end:
         more = rng.standard_exponential(len(points))
         points = np.concatenate([points, points[-1] + np.cumsum(more)])
-    # Rising points: far faster to look up the edges among them than them among the edges.
+    # The points rise: it is far faster to look up the edges among the points than the reverse.
     stops = np.searchsorted(points, edges)
     points = points[: stops[-1] if len(stops) else 0]
     line = np.repeat(np.arange(len(bound)), np.diff(stops, prepend=0))
@@ -59,8 +60,9 @@ def draws(
 ) -> np.ndarray:  # fmt: skip
     """``count`` draws of each of n candidates, given that the least of them is below ``bound``.
 
-    The j-th is the first below with probability b (1 - b)^j / (1 - (1 - b)^count), b = bound /
-    2^bits; those before it are then at or above, those after it anything.
+    With b = bound / 2^bits, the j-th draw is the first below the bound with probability
+    b (1 - b)^j / (1 - (1 - b)^count). The draws before it are at or above the bound; those after it
+    are free.
 
     Parameters
     ----------
@@ -68,12 +70,12 @@ def draws(
     count : int
         1 or 2.
     bits : int
-        Of a draw.
+        Width of a draw.
 
     Returns
     -------
     ndarray of shape (n, count), int64
-        A draw at or above the bound is told as 2^bits - 1 if that is so, too, else as some draw.
+        A draw at or above the bound is 2^bits - 1; if that is below the bound, some draw.
     """
     uniform = rng.random((count, len(bound)))
     scaled = uniform * bound

@@ -1,7 +1,7 @@
 """A weight matrix of any size, tiled over arrays of one size.
 
-Rows beyond an array's go to further tiles whose sums the host adds; columns take whatever ranges
-of columns are free. Unused rows get zeros and no pulses.
+Rows beyond an array's go to further tiles, whose sums the host adds. Columns take the free columns
+of arrays. Unused rows get zeros and no pulses.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -26,8 +26,16 @@ from golden.pulse.table import GXNOR_M, ProbabilityTable
 
 @dataclass(frozen=True)
 class Tile:
-    """Part of a matrix: ``rows`` x ``cols`` of it, in ``width`` columns of ``array`` from ``first``
-    on (``width`` is ``cols`` rounded up to whole converter groups)."""
+    """Part of a matrix in an array.
+
+    Parameters
+    ----------
+    array : SynapseArray
+    first, width : int
+        Columns of the array; ``width`` is ``cols`` rounded up to whole converter groups.
+    row, rows, col, cols : int
+        Rows and columns of the matrix.
+    """
 
     array: SynapseArray
     first: int
@@ -42,12 +50,12 @@ class SynapseMatrix:
     """An (n_in, n_out) matrix of synapses with the array's operations.
 
     Shapes are those of ``SynapseArray`` with rows = n_in and cols = n_out; arguments are checked
-    there. Raises Mismatch, placed in this matrix, where a lock-step array does.
+    there. If a lock-step array raises Mismatch, its indices become those of this matrix.
 
     Attributes
     ----------
     reads : golden.matrix.reads.Reads or None
-        Counts the reads of its cells, if there is one.
+        Counter of the reads of its cells, if any.
     """
 
     def __init__(self, name: str, tiles: list[Tile], config: ArrayConfig):
@@ -76,8 +84,11 @@ class SynapseMatrix:
         return bits
 
     def forward(self, u: np.ndarray, limit: int = 1) -> np.ndarray:
-        """Sums (batch, n_out), int32, of integers u (batch, n_in) in [-limit, limit]: trits, or
-        limit = 2^bits - 1, read as ``bits`` vectors of trits (see ``golden.matrix.bit_serial``)."""
+        """Sums (batch, n_out), int32, of integers u (batch, n_in) in [-limit, limit].
+
+        The limit is 2^bits - 1: 1 for trits. Inputs are read as ``bits`` vectors of trits (see
+        ``golden.matrix.bit_serial``).
+        """
         limit = checks.integer("limit", limit, 1, 127)
         u = checks.integers("u", u, (None, self.n_in), -limit, limit)
         if self.reads:
@@ -127,15 +138,18 @@ class SynapseMatrix:
         blind: bool = False,
         sparse: bool = False,
     ) -> int:
-        """Code real-valued weight changes (n_out, n_in), see ``golden.pulse.coder.encode``, and
-        pulse.
-        Returns cells switched. An array pulses ``sparse`` changes like others."""
+        """Code real-valued weight changes (n_out, n_in) and pulse. Returns the cells switched.
+
+        See ``golden.pulse.coder.encode``. ``sparse`` has no effect here.
+        """
         kappa, code = encode(change, table, self.config, rng, steepness)
         return self.update(kappa, code, blind=blind)
 
     def age(self, thresholds: np.ndarray) -> int:
-        """Let cells switch as reading or time makes them, by thresholds as for
-        ``golden.array.golden.SynapseArray.age``. Returns cells switched."""
+        """Switch cells at random, the effect of reading or time. Returns the cells switched.
+
+        Thresholds are those of ``golden.array.golden.SynapseArray.age``.
+        """
         switched = 0
         for tile in self.tiles:
             with self._placed(tile):
@@ -144,7 +158,7 @@ class SynapseMatrix:
 
     @staticmethod
     def _padded(part: np.ndarray, first: int | None, second: int) -> np.ndarray:
-        """``part`` with its first two axes filled up with zeros to the lengths given."""
+        """``part`` with its first two axes padded with zeros to the lengths given."""
         shape = (first or part.shape[0], second, *part.shape[2:])
         if part.shape == shape:
             return part
@@ -161,8 +175,7 @@ class SynapseMatrix:
 
 
 def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
-    """Columns that matrices of these ``sizes``, (n_in, n_out), take of an ``ArrayBank`` of one
-    array as long as need be."""
+    """Columns that matrices of ``sizes`` (n_in, n_out) take in a single array of any length."""
     unit = array.columns_per_cycle
     return sum(-(-n_in // array.rows) * -(-n_out // unit) * unit for n_in, n_out in sizes)
 
@@ -170,10 +183,19 @@ def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
 class ColumnBank:
     """Columns of arrays of one size, given to matrices one after the other.
 
+    Parameters
+    ----------
+    config : ArrayConfig
+        Size of each array.
+    table : ProbabilityTable
+        Table of each array.
+    seed : int
+        Seed of the generators.
+
     Attributes
     ----------
     size : int
-        Number of arrays that the matrices take.
+        Number of arrays in use.
     """
 
     def __init__(self, config: ArrayConfig, table: ProbabilityTable, seed: int):
@@ -183,7 +205,8 @@ class ColumnBank:
         self._free = 0  # columns left in the last array
 
     def places(self, n_in: int, n_out: int) -> Iterator[tuple[int, ...]]:
-        """Take columns for a matrix: number of the array, and then as in ``Tile``, part by part."""
+        """Take columns for a matrix. Yields for each part the array's number, then the numbers of
+        ``Tile``: first, width, row, rows, col, cols."""
         n_in = checks.integer("n_in", n_in, 1)
         n_out = checks.integer("n_out", n_out, 1)
         unit = self.config.columns_per_cycle
@@ -203,13 +226,14 @@ class ColumnBank:
                 col += cols
 
     def _add(self) -> None:
-        """Make one more array; nothing where matrices only count what arrays would do."""
+        """Make one more array; by default there is none to make."""
 
 
 class ArrayBank(ColumnBank):
-    """Arrays of one size, made as matrices ask for columns.
+    """Arrays of one size, made when matrices need columns.
 
-    Array k gets the generator streams from k rows cells on, so that no two arrays share one.
+    Array k gets the generator streams from number k * rows * cells on, so that no two arrays share
+    a stream.
 
     Parameters
     ----------
@@ -218,7 +242,7 @@ class ArrayBank(ColumnBank):
     config : ArrayConfig
         Size of each array.
     table : ProbabilityTable
-        Loaded into each.
+        Table of each array.
     seed : int
         Seed of the generators.
     equip : callable, optional
@@ -227,7 +251,7 @@ class ArrayBank(ColumnBank):
     Attributes
     ----------
     arrays, matrices : list
-        Made so far, in their order.
+        In the order in which they were made.
     size : int
         Number of arrays.
     """

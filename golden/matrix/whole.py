@@ -1,10 +1,12 @@
-"""Whole matrices of synapses for large networks: cells, rule, table and distributions of the golden
-array, but draws of numpy's generators, and those only where they may switch a cell.
+"""Whole matrices of synapses for large networks.
 
-A sum is one exact product of matrices; an update costs in proportion to the cells that may switch
-(``golden.matrix.thinning``). Random numbers and cells stay with numpy; weights, sums and changes
-are arrays of a back end (``golden.backend``). Cycles and reads are as on arrays of ``config``'s
-size.
+Cells, update rule, table and probability distributions are those of the golden array. The draws are
+numpy's, and they are made only for cells that may switch.
+
+A sum is one exact product of matrices. The cost of an update is in proportion to the cells that may
+switch (``golden.matrix.thinning``). Random numbers and cells are numpy's; weights, sums and changes
+are arrays of a back end (``golden.backend``). Cycles and reads are counted as on arrays of the size
+in ``config``.
 """
 
 from collections.abc import Callable
@@ -25,9 +27,9 @@ from golden.matrix.reads import Reads
 from golden.pulse.coder import encode
 from golden.pulse.table import GXNOR_M, ProbabilityTable
 
-_GATHER = 130  # a product of two gathered columns costs like so many of a whole matrix's entries
-_SPARSE = 0.02  # share of candidates from which on it is less work to look for changes
-_PACK = 12  # two sums of up to 2^11 - 1 in the 24 bits that float32 holds exactly
+_GATHER = 130  # cost of a product of two gathered columns, in entries of a whole product
+_SPARSE = 0.02  # from this share of candidates on, to look for changes is less work
+_PACK = 12  # two sums of up to 2^11 - 1 fit in the 24 bits that float32 holds exactly
 
 
 class WholeMatrix:
@@ -37,26 +39,27 @@ class WholeMatrix:
     ----------
     name : str
     places : list of tuple of int
-        Where it would lie in arrays of ``config``'s size, see
+        Its place in arrays of the size in ``config``, for the counters; see
         ``golden.matrix.tiled.ArrayBank.places``.
     config : ArrayConfig
-        Word widths and kind of synapse; its size is that of the arrays which are counted.
+        Word widths and kind of synapse, and the size of arrays for the counters.
     rng : numpy.random.Generator
-        Of the draws; shared by all matrices of a bank.
+        Generator of the draws, shared by all matrices of a bank.
     backend : golden.backend.Backend
+        Computes sums and changes.
 
     Attributes
     ----------
     shape : tuple of int
         (n_out, n_in, cells).
     weights : array of shape (n_out, n_in), float32
-        Of the back end.
+        Weights as an array of the back end.
     counters : golden.array.activity.Counters
         Cycles that arrays would take; cells switched.
     estimate : golden.matrix.activity_estimate.ActivityEstimate
-        Counts reads and pulses while it is on, which costs as much as the work itself.
+        Counts reads and pulses while it is on; that takes as long as the work itself.
     reads : golden.matrix.reads.Reads or None
-        Counts the reads of its cells, if there is one.
+        Counter of the reads of its cells, if any.
     """
 
     def __init__(
@@ -87,7 +90,7 @@ class WholeMatrix:
         self._weigh()
 
     def load_table(self, table: ProbabilityTable) -> None:
-        """Load switching thresholds, those of stuck cells being never."""
+        """Load switching thresholds; stuck cells get 0."""
         config = self.config
         thresholds = table.thresholds[None] if table.variants is None else table.variants
         if config.variant_bits:
@@ -116,8 +119,8 @@ class WholeMatrix:
         return self._bits.reshape(self.shape).copy()
 
     def forward(self, u: Any, limit: int = 1) -> Any:
-        """Sums (batch, n_out) of integers u (batch, n_in), at most ``limit``; float arrays of the
-        back end."""
+        """Sums (batch, n_out) of integers u (batch, n_in) in [-limit, limit]; both float arrays of
+        the back end."""
         limit = checks.integer("limit", limit, 1, 127)
         self.counted(Op.FORWARD, len(u), lambda: self.backend.host(u), limit)
         wide = self.n_in * limit >= 1 << (_PACK - 1)
@@ -151,11 +154,32 @@ class WholeMatrix:
         factor: float = 1.0,
         sparse: bool = False,
     ) -> int:
-        """Pulse by real-valued weight changes, ``factor`` times (n_out, n_in), an array of the back
-        end; ``sparse`` ones, most of which are 0, may be looked for one by one.
+        """Code real-valued weight changes and pulse.
 
-        ``rng`` rounds the codes. Returns cells switched. Raises ValueError if a change is not
-        finite.
+        Parameters
+        ----------
+        change : array of shape (n_out, n_in), float
+            Of the back end; the weight changes are ``factor`` times it.
+        table : ProbabilityTable
+        rng : numpy.random.Generator
+            Rounds the codes.
+        steepness : float
+            m of tanh(m nu).
+        blind : bool
+            The blind rule.
+        factor : float
+        sparse : bool
+            Whether most changes are 0, so that it may be faster to look for the others.
+
+        Returns
+        -------
+        int
+            Cells switched.
+
+        Raises
+        ------
+        ValueError
+            If a change is not finite.
         """
         low, high = self.backend.extremes(change)
         if self.estimate.on:
@@ -180,9 +204,12 @@ class WholeMatrix:
         blind: bool = False,
         factor: float = 1.0,
     ) -> int:
-        """``change`` by ``factor`` d^T u, for whole numbers d (batch, n_out) and u (batch, n_in) in
-        [-limit, limit], arrays of the back end: changes of candidates alone are computed where that
-        is less work."""
+        """``change`` by ``factor`` d^T u.
+
+        d (batch, n_out) and u (batch, n_in) in [-limit, limit] are whole numbers, arrays of the
+        back end. Only the changes of candidates are computed if that is less work. The other
+        arguments, the return value and the errors are those of ``change``.
+        """
         code = (table, rng, steepness)
         if self.backend is not NUMPY:
             return self.change(d.T @ u, *code, blind=blind, factor=factor)
@@ -212,15 +239,18 @@ class WholeMatrix:
         blind: bool,
         support: Callable[[], np.ndarray] | None = None,
     ) -> int:
-        """Pulse by changes of magnitude up to ``largest`` (n_out,), told for flat indices;
-        ``support`` tells which are not 0."""
+        """Pulse by changes of magnitude up to ``largest`` (n_out,).
+
+        ``changes`` gives the changes at flat indices, ``support`` the indices of those that are
+        not 0.
+        """
         if not np.isfinite(largest).all():
             raise ValueError(f"change of {self.name} must be finite")
         self.estimate.tick(Op.UPDATE)
         config, scale = self.config, table.scale
         b = self._reach(largest / config.step, table, steepness) / scale
-        # Under the exact rule a change below one step drives one cell at most that is not idle, so
-        # that one draw serves for either; a line of larger ones is a candidate throughout.
+        # Under the exact rule a change below one step drives at most one cell that is not idle: one
+        # draw is enough for both. In lines with larger changes all synapses are candidates.
         one = config.cells == 1 or not blind
         rate = b if one else 1 - (1 - b) ** 2
         if one and config.cells == 2:
@@ -235,7 +265,7 @@ class WholeMatrix:
         draws = thinning.draws(bound, 1 if one else 2, config.draw_bits, self._rng)
         change = changes(at)
         size = np.abs(change) / config.step
-        # Most candidates fall out here: no code of their change reaches as far as their draw.
+        # Most candidates are dropped here: their draw is above the threshold of any code of theirs.
         lowest = draws[:, 0] if one else np.minimum(draws[:, 0], draws[:, 1])
         reached = size >= self._least[lowest >> max(0, config.draw_bits - 16)]
         if largest.max() >= config.step:
@@ -257,25 +287,31 @@ class WholeMatrix:
         return self._flip(at, bits, cell.flips(hits, pulses.up, config.cells))
 
     def _reach(self, size: np.ndarray, table: ProbabilityTable, steepness: float) -> np.ndarray:
-        """Highest threshold that changes of ``size`` steps can have."""
+        """Highest threshold for changes of ``size`` steps."""
         if self._edges is None or self._edges[0] != steepness:
             levels = table.levels[1:-1]
             inverse = levels if table.by_length else np.arctanh(np.minimum(levels, 1 - 1e-12))
-            # A margin for rounding: a code too high is safe.
+            # A margin for rounding: a code that is too high is safe.
             edges = (inverse / (1.0 if table.by_length else steepness)) * (1 - 1e-5)
             edges = np.minimum(edges, 1 - 1e-5)
             self._edges = steepness, edges
-            # The other way round: the least size that reaches beyond a draw's 16 highest bits.
+            # The inverse: the least size whose threshold is above a draw's 16 highest bits.
             draws = np.arange(1 << min(16, table.draw_bits)) << max(0, table.draw_bits - 16)
             code = np.searchsorted(self._highest[1:], draws, side="right")
             self._least = np.concatenate([[0.0], edges, [np.inf]]).astype(np.float32)[code]
         return self._highest[1:][np.searchsorted(self._edges[1], size, side="right")]
 
     def age(self, thresholds: np.ndarray, first: int = 0, count: int | None = None) -> int:
-        """Let cells switch as reading or time makes them, by thresholds of shape (2,) or
-        (variants, 2) as for ``golden.array.golden.SynapseArray.age``. Returns cells switched."""
+        """Switch cells at random, the effect of reading or time. Returns the cells switched.
+
+        Thresholds have shape (2,) or (variants, 2), as for ``SynapseArray.age``. ``first`` and
+        ``count`` must include all columns; otherwise ValueError is raised.
+        """
         if first or count not in (None, self.n_out):
-            raise ValueError("a whole matrix ages at once")
+            raise ValueError(
+                f"first and count must be 0 and {self.n_out} for a whole matrix, "
+                f"not {first} and {count}"
+            )
         config = self.config
         thresholds = np.atleast_2d(thresholds)
         if self._variants is not None:
@@ -294,12 +330,12 @@ class WholeMatrix:
         flips = flips.reshape(self._bits.shape)
         at = np.flatnonzero(flips.any(axis=1))
         switched = self._flip(at, self._bits[at], flips[at])
-        self.counters.switched -= switched  # of updates alone
+        self.counters.switched -= switched  # it counts updates alone
         self.estimate.aged(switched)
         return switched
 
     def state(self) -> dict[str, np.ndarray]:
-        """What ``set_state`` takes: the cells."""
+        """State for ``set_state``: the cells."""
         return {"cells": self.read()}
 
     def check_state(self, state: dict[str, np.ndarray]) -> None:
@@ -307,23 +343,25 @@ class WholeMatrix:
         checks.integers("cells", state["cells"], self.shape, 0, 1)
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``; raises as ``check_state``, and changes nothing then."""
+        """Restore a ``state``; raises as ``check_state``, and changes nothing then."""
         self.check_state(state)
         self.program(state["cells"])
 
     def counted(self, op: Op, batch: int, drives: Callable[[], np.ndarray], limit: int = 1) -> None:
-        """Count a read of ``batch`` vectors, which ``drives`` gives if they are looked at; for who
-        reads ``weights`` instead."""
+        """Count a read of ``batch`` vectors, for callers that use ``weights`` directly.
+
+        ``drives`` returns the vectors; it is called only if they are needed.
+        """
         self.estimate.read(op, batch, drives, limit, self._bits)
         if self.reads:
             self.reads.count(op, drives())
 
     def activity(self) -> dict[str, int]:
-        """What ``estimate`` counted so far, by the names of ``golden.array.activity.COUNTERS``."""
+        """Counts of ``estimate``, by the names of ``golden.array.activity.COUNTERS``."""
         return self.estimate.activity.counts()
 
     def verify(self) -> None:
-        """There is nothing else to compare with."""
+        """Do nothing: there is no second array to compare with."""
 
     def _flip(self, at: np.ndarray, bits: np.ndarray, flips: np.ndarray) -> int:
         changed = flips.any(axis=1)
@@ -346,7 +384,7 @@ class WholeMatrix:
             self._packed[:, : self.n_out - self._half] += (1 << _PACK) * weights[self._half :].T
 
     def _pack(self, at: np.ndarray) -> None:
-        """Renew the packed weights of synapses ``at``."""
+        """Update the packed weights of synapses ``at``."""
         if self._packed is None:
             return
         row, col = np.divmod(at, self.n_in)

@@ -20,9 +20,9 @@ class WholeBank(ColumnBank):
     Attributes
     ----------
     arrays : list of WholeMatrix
-        In the order of ``matrix``.
+        In the order in which they were made.
     rng : numpy.random.Generator
-        Of the draws.
+        Generator of the draws.
     """
 
     def __init__(
@@ -55,18 +55,18 @@ class WholeBank(ColumnBank):
         return matrix
 
     def count(self, on: bool) -> None:
-        """Count reads and pulses from now on, or no longer; counts go on where they were."""
+        """Switch the counting of reads and pulses on or off; the counts are kept."""
         for matrix in self.arrays:
             matrix.estimate.on = on
 
     def counting(self, batch: int) -> bool:
-        """One batch in so many counts, and stands for all: counting costs as much as the work."""
+        """Count one batch in 50, which stands for all: counting takes as long as the work."""
         on = batch % _COUNT_EVERY == 1
         self.count(on and self.config.counters)
         return on
 
     def cycles(self) -> int:
-        """Clock cycles that arrays would take."""
+        """Clock cycles of the same work on arrays."""
         return sum(matrix.counters.cycles for matrix in self.arrays)
 
     def used(self, number: int) -> int:

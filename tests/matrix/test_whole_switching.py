@@ -353,5 +353,8 @@ def test_a_part_of_a_matrix_does_not_age():
     matrix = matrix_of(TERNARY, TABLES["tanh"], 4, 6)
     matrix.age(np.array([0, 0]), 0, 4)
     for part in ((1, None), (0, 3)):
-        with pytest.raises(ValueError, match=r"^a whole matrix ages at once$"):
+        message = (
+            rf"^first and count must be 0 and 4 for a whole matrix, not {part[0]} and {part[1]}$"
+        )
+        with pytest.raises(ValueError, match=message):
             matrix.age(np.array([1, 1]), *part)
