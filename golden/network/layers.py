@@ -1,8 +1,8 @@
 """The layers of a gated-XNOR network without weights, and its loss.
 
-Sums of weights (``golden.network.synapse_layers``), batch norm and activation follow each other;
-the last layer has no activation, so its scores are batch-normalised sums. The channels are the last
-axis of all arrays; they are numpy's or another back end's. Source: GXNOR-Net, Deng et al., Neural
+Sums of weights (``golden.network.synapse_layers``), batch norm and activation follow each other.
+The last layer has no activation: its scores are batch-normalised sums. The channels are the last
+axis of all arrays. Arrays are numpy's or another back end's. Source: GXNOR-Net, Deng et al., Neural
 Networks 100, 2018, and its published code.
 """
 
@@ -45,14 +45,16 @@ class BatchNorm(Layer):
     Parameters
     ----------
     name : str
-        The layer's.
+        Name of the layer.
     n : int
         Columns.
     dtype : dtype
-        Of all arrays.
+        Type of all arrays.
+    backend : golden.backend.Backend
+        Back end of all arrays.
     spread : {"variance", "deviation"}
-        With "deviation" the square of sqrt(pi / 2) times the batch's mean absolute deviation takes
-        the place of its variance, as an accelerator does it; ``backward`` stays as it is.
+        "variance": the variance of the batch. "deviation", as on an accelerator: the square of
+        sqrt(pi / 2) times its mean absolute deviation. ``backward`` is the same for both.
 
     Attributes
     ----------
@@ -84,7 +86,7 @@ class BatchNorm(Layer):
         self._inverse: Any = np.ones(n, dtype)
 
     def forward(self, x: Any, *, train: bool) -> Any:
-        """Normalised (..., n), by the batch's statistics or the running ones."""
+        """Normalised values (..., n), with the batch's statistics or the running ones."""
         xp, shape = namespace(x), x.shape
         x = x.reshape(-1, shape[-1])
         mean, variance = self.statistics["mean"], self.statistics["variance"]
@@ -109,7 +111,7 @@ class BatchNorm(Layer):
         return y.reshape(shape)
 
     def backward(self, gradient: Any) -> Any:
-        """Gradient at x, through the batch's own mean and variance."""
+        """Gradient at x, including the part through the batch's mean and variance."""
         xp, shape = namespace(gradient), gradient.shape
         gradient = gradient.reshape(-1, shape[-1])
         gamma = xp.sum(gradient * self._normal, axis=0)
@@ -125,7 +127,7 @@ class BatchNorm(Layer):
 
 
 class Activation(Layer):
-    """Ternary step: +1 above ``threshold``, -1 below -``threshold``, else 0; or the sign.
+    """Ternary step: +1 above ``threshold``, -1 below -``threshold``, else 0. Or binary: the sign.
 
     Its derivative is replaced by a rectangular window of half-width ``window`` around the steps,
     height 1 / (2 window), bounds included. GXNOR's published code has r = 1, a = 0.5 (its
@@ -155,7 +157,7 @@ class Activation(Layer):
         return up
 
     def backward(self, gradient: Any) -> Any:
-        """The gradient where a step is near, times the window's height."""
+        """The gradient times the window's height within the window, 0 outside."""
         near = gradient * namespace(gradient).astype(self._inside, gradient.dtype)
         near *= 1 / (2 * self.window)
         return near
@@ -175,7 +177,7 @@ def squared_hinge(scores: Any, labels: np.ndarray) -> tuple[float, Any]:
     -------
     loss : float
     gradient : array of shape (batch, classes)
-        At the scores.
+        Loss gradient at the scores.
 
     Raises
     ------

@@ -23,28 +23,28 @@ EVALUATION_BATCH = {1: 1024, 3: 250}  # vectors, images: by axes of a sample
 
 
 class Network(SynapseNetwork):
-    """Layers "layer1", "layer2", ...: weights, batch norm and, but for the last, activation.
+    """Layers "layer1", "layer2", ...: weights, batch norm and activation; the last has none.
 
     Parameters
     ----------
     bank : ArrayBank or WholeBank
-        Whence the synapses come; its table codes the pulses.
+        Makes the synapse matrices; its table codes the pulses.
     shape : sequence of int
-        Of an input, (n,) or (height, width, channels).
+        Shape of an input, (n,) or (height, width, channels).
     blocks : sequence of golden.network.notation.Block
         All layers but the last.
     classes : int
         Outputs of the last layer.
     limit : int
-        Of the inputs' magnitude, see ``golden.network.synapse_layers.SynapseLayer``.
+        Largest magnitude of the inputs, see ``golden.network.synapse_layers.SynapseLayer``.
     threshold, window : float
-        Of the activations, see ``golden.network.layers.Activation``.
+        Parameters of the activations, see ``golden.network.layers.Activation``.
     steepness : float
         m of the switching probability tanh(m nu), see ``golden.pulse.coder.encode``.
     spread : {"variance", "deviation"}
-        What batch norm divides by, see ``golden.network.layers.BatchNorm``.
+        Divisor of batch norm, see ``golden.network.layers.BatchNorm``.
     dtype : dtype
-        Of everything that is no integer.
+        Type of all numbers that are not integers.
     learner : Learner, optional
         Optimiser and rule of ``train_step``; a network that only classifies has none.
 
@@ -93,7 +93,7 @@ class Network(SynapseNetwork):
             self.layers += [self.synapse_layers[-1], self.norms[-1]]
 
     def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
-        """Scores (batch, classes), an array of the back end, of integers u (batch, *shape)."""
+        """Scores (batch, classes) of integers u (batch, *shape), an array of the back end."""
         limit = self.synapse_layers[0].limit
         u = checks.integers("u", u, (None, *self.shapes[0]), -limit, limit)
         x = self.backend.array(u.astype(self.dtype))
@@ -102,7 +102,7 @@ class Network(SynapseNetwork):
         return x
 
     def train_step(self, u: np.ndarray, labels: np.ndarray, learning_rate: float) -> Step:
-        """Raises ValueError if the network has no ``learner``."""
+        """Forward, backward and update on a batch; raises ValueError without a ``learner``."""
         learner = self._learner()
         scores = self.forward(u, train=True)
         loss, gradient = squared_hinge(scores, labels)
@@ -144,7 +144,7 @@ class Network(SynapseNetwork):
     def backward(self, gradient: Any) -> None:
         """Propagate the gradient at the scores of the last training ``forward``.
 
-        The first layer's errors are of no use, so its array is not read.
+        The first layer's errors are not needed, so its array is not read.
         """
         for layer in reversed(self.layers[1:]):
             gradient = layer.backward(gradient)
@@ -198,8 +198,8 @@ class Network(SynapseNetwork):
         return switched
 
     def norm_arrays(self) -> dict[str, Any]:
-        """Batch norm parameters and statistics, "<layer>.<what>"; the back end's arrays
-        themselves."""
+        """Batch norm parameters and statistics, "<layer>.<what>": the back end's arrays, not
+        copies."""
         return {
             f"{norm.name}.{what}": array
             for norm in self.norms
@@ -211,7 +211,7 @@ class Network(SynapseNetwork):
         return {name: self.backend.host(array).copy() for name, array in arrays.items()}
 
     def parameters(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of what an optimiser steps, by name."""
+        """Shapes of the optimiser's parameters by name."""
         matrices = {layer.name: layer.matrix for layer in self.synapse_layers}
         weights = {f"{name}.weight": (m.n_out, m.n_in) for name, m in matrices.items()}
         norms = {
@@ -234,7 +234,7 @@ class Network(SynapseNetwork):
             array[:] = self.backend.array(norms[name])
 
     def _norm(self, name: str, value: Any) -> np.ndarray:
-        """Numbers for columns in the network's type, checked."""
+        """A number for each column, checked, in the network's type."""
         kind = np.asarray(value).dtype
         if kind.kind != "f":
             raise TypeError(f"{name} must hold floating-point numbers, not {kind}")

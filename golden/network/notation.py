@@ -1,11 +1,17 @@
 """Networks in the literature's notation, by name or from a TOML file.
 
-Parts are joined by "-": ``32C5`` is a convolution with 32 outputs of 5 x 5, ``32C3p1`` one with one
-row of zeros around its input, ``MP2`` max pooling by 2 x 2, ``512FC`` a dense layer; ``2x128C3``
-stands for ``128C3-128C3``. The output layer, dense with one column a class, is not written.
+Parts are joined by "-":
 
-A TOML file has ``layers``, such a text, and may have a table ``training`` of settings that suit the
-network (names of ``golden.train.trainer.TrainConfig``). Named networks are such files in
+- ``32C5``: a convolution with 32 outputs and 5 x 5 kernels.
+- ``32C3p1``: a convolution with one row of zeros around its input.
+- ``MP2``: max pooling by 2 x 2.
+- ``512FC``: a dense layer.
+- ``2x128C3``: the same as ``128C3-128C3``.
+
+The output layer, dense with one column a class, is not written.
+
+A TOML file has ``layers``, such a text. It may have a table ``training`` of settings that suit the
+network (names of ``golden.train.config.TrainConfig``). Named networks are such files in
 ``networks``.
 """
 
@@ -30,9 +36,23 @@ _PART = re.compile(
 
 @dataclass(frozen=True)
 class Block:
-    """A layer of weights and what follows it up to the next.
+    """A layer of weights with its pooling.
 
-    ``kernel`` 0 is a dense layer; ``pool`` 1 is none.
+    Parameters
+    ----------
+    n_out : int
+        Outputs.
+    kernel : int
+        Side of the kernels; 0 for a dense layer.
+    padding : int
+        Rows of zeros at each side of the image.
+    pool : int
+        Side of the pools; 1 for none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter is not an integer or too small.
     """
 
     n_out: int
@@ -53,12 +73,12 @@ class Block:
 
 
 def parse(text: str) -> tuple[Block, ...]:
-    """The blocks of a notation, all but the output layer; the empty text has none.
+    """The blocks of a text, without the output layer; the empty text has none.
 
     Raises
     ------
     TypeError, ValueError
-        If it is no text, a part is none of the notation, or parts cannot follow each other.
+        If it is no text, a part is not in the notation, or parts cannot follow each other.
     """
     if not isinstance(text, str):
         raise TypeError(f"network must be a text such as '32C5-MP2-512FC', not {text!r}")
@@ -85,7 +105,7 @@ def parse(text: str) -> tuple[Block, ...]:
 
 
 def notation(blocks: Sequence[Block]) -> str:
-    """The text that ``parse`` reads as ``blocks``."""
+    """The text of ``blocks``, the inverse of ``parse``."""
     return "-".join(map(str, blocks))
 
 

@@ -1,7 +1,7 @@
-"""Optimisers: from a gradient to the weight change that the pulse coder then splits.
+"""Optimisers: from a gradient to a weight change for the pulse coder.
 
 GXNOR's dW is the *optimiser's* step, not the gradient [its published code]. An optimiser's memory
-is the host's and real-valued; ``bytes_per_weight`` says what it costs next to the synapse.
+is on the host and real-valued; ``bytes_per_weight`` gives its size.
 """
 
 import math
@@ -21,7 +21,7 @@ _MOST_STEPS = (1 << 63) - 1
 
 
 class Optimiser(ABC):
-    """Steps for any number of parameter arrays, told apart by name.
+    """Steps for any number of named parameter arrays.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Optimiser(ABC):
     dead_zone : float
         See ``Gradient``; 0 by default.
     state : dict of str to ndarray
-        "<parameter>.<buffer>" for each parameter seen, and "<parameter>.steps", the number of its
-        steps so far: all that a checkpoint must hold.
+        "<parameter>.<buffer>" for each parameter that has had a step, and "<parameter>.steps", the
+        number of its steps. A checkpoint needs nothing else.
     """
 
     BUFFERS: tuple[str, ...] = ()
@@ -46,17 +46,16 @@ class Optimiser(ABC):
 
     @classmethod
     def bytes_per_weight(cls, dtype: DTypeLike = np.float32) -> int:
-        """Host memory for each weight."""
+        """Host memory for each weight, bytes."""
         return len(cls.BUFFERS) * np.dtype(dtype).itemsize
 
     def check_state(self, state: dict[str, Any], shapes: dict[str, tuple[int, ...]]) -> None:
-        """Check a ``state`` of parameters of these ``shapes``; those without a step so far are not
-        in it.
+        """Check a ``state`` for parameters of ``shapes``; parameters without a step may be missing.
 
         Raises
         ------
         TypeError, ValueError
-            Naming the part, if one is missing, does not fit or belongs to no parameter.
+            If a part is missing, does not fit or belongs to no parameter; the message names it.
         """
         buffers = ("steps", *self.BUFFERS)
         known = {f"{name}.{buffer}": name for name in shapes for buffer in buffers}
@@ -117,10 +116,11 @@ class Adam(Optimiser):
 
 
 class Momentum(Optimiser):
-    """m: running mean of g; step -lr m / rms(m), the root mean square taken over the layer.
+    """m: running mean of g; step -lr m / rms(m), with the root mean square over the layer.
 
-    Half of Adam's memory, and one division a layer instead of one a weight. No source: the plain
-    remedy for gradients whose size differs from layer to layer and falls during training.
+    It needs half of Adam's memory, and one division a layer instead of one a weight. The size of
+    gradients differs from layer to layer and falls during training; the division removes this. No
+    source.
     """
 
     BUFFERS = ("m",)
@@ -134,18 +134,18 @@ class Momentum(Optimiser):
 
 
 class Gradient(Optimiser):
-    """Step -lr g / e: nothing is kept.
+    """Step -lr g / e, without memory.
 
-    For weights, e is the rms that the layer's g = d^T u would have if the signs of its terms were
-    independent (``golden.network.synapse_layers.SynapseLayer.spread``): a batch that does not agree
-    gives a step of rms lr, one that agrees more. That is what a near-memory update engine can do,
-    which has the batch's inputs and errors and computes the gradient of one column at a time: the
-    scale is known before the first pulse. For other parameters e is the rms of g over the layer.
+    For weights, e is the rms of the layer's g = d^T u if the signs of its terms were independent
+    (``golden.network.synapse_layers.SynapseLayer.spread``). If the samples of a batch do not agree,
+    the rms of the step is lr; if they agree, it is larger. A near-memory update engine can compute
+    this: it has the batch's inputs and errors and computes the gradient of one column at a time,
+    and e is known before the first pulse. For other parameters e is the rms of g over the layer.
 
-    With a dead zone k the step of a weight is -lr sgn(g) max(|g| / e - k, 0) / s(k): the rms of a
-    batch that does not agree is lr again, but its steps are few. Where the weights come to rest
-    depends on how much likelier a step is in one direction than in the other, not on lr: for
-    normally distributed g of mean m e that ratio is about exp(2 k m). No source.
+    With a dead zone k the step of a weight is -lr sgn(g) max(|g| / e - k, 0) / s(k). The rms for a
+    batch whose samples do not agree is lr again, with few steps that are not 0. The final weights
+    depend on the ratio of the probabilities of steps up and down, not on lr. For normally
+    distributed g of mean m e this ratio is about exp(2 k m). No source.
     """
 
     def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
@@ -153,11 +153,11 @@ class Gradient(Optimiser):
 
     @staticmethod
     def factor(mean_square: float, learning_rate: float) -> float:
-        """The step over the gradient, from e^2 in the same unit."""
+        """Ratio of step and gradient, -lr / e, from e^2 in the gradient's unit squared."""
         return -learning_rate / mean_square**0.5 if mean_square > 0 else 0.0
 
     def thresholded(self, total: Any, mean_square: float, learning_rate: float) -> Any:
-        """The step of weights with the dead zone, from g and e^2 in the same unit."""
+        """Step of weights with the dead zone, from g and e^2 in the same unit."""
         xp = namespace(total)
         k = self.dead_zone
         factor = self.factor(mean_square, learning_rate) / tail_rms(k)
@@ -166,8 +166,10 @@ class Gradient(Optimiser):
 
 
 def tail_rms(k: float) -> float:
-    """s(k): rms of max(|z| - k, 0) for a standard normal z, 1 for k = 0:
-    s^2 = 2 ((1 + k^2) Q(k) - k phi(k))."""
+    """s(k), the rms of max(|z| - k, 0) for a standard normal z; s(0) = 1.
+
+    s^2 = 2 ((1 + k^2) Q(k) - k phi(k)).
+    """
     beyond = math.erfc(k / 2**0.5) / 2
     density = math.exp(-k * k / 2) / (2 * math.pi) ** 0.5
     return float((2 * ((1 + k * k) * beyond - k * density)) ** 0.5)
@@ -177,7 +179,7 @@ def _per_rms(x: Any, learning_rate: float) -> float:
     """-lr / rms(x); 0 if all is 0."""
     xp = namespace(x)
     if xp is np and x.dtype == np.float32:
-        # BLAS adds blockwise, hence precisely enough.
+        # BLAS adds in blocks, which is precise enough.
         flat = x.reshape(-1)
         square = float(np.vdot(flat, flat)) / max(x.size, 1)
     else:
@@ -187,7 +189,7 @@ def _per_rms(x: Any, learning_rate: float) -> float:
 
 @dataclass(frozen=True)
 class Learner:
-    """How a host trains a network.
+    """Optimiser and update rule of a host that trains a network.
 
     Parameters
     ----------

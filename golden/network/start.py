@@ -1,4 +1,4 @@
-"""Weights that a run starts from, instead of random ones."""
+"""Start weights of a run, instead of random ones."""
 
 from dataclasses import dataclass
 
@@ -9,23 +9,23 @@ from golden.network.synapse_network import SynapseNetwork
 
 
 def digest(weights: dict[str, np.ndarray]) -> str:
-    """SHA-256 of a network's weights, whatever their order."""
+    """SHA-256 of a network's weights; their order has no effect."""
     names = np.frombuffer(" ".join(sorted(weights)).encode(), np.uint8)
     return files.digest(names, *(weights[name] for name in sorted(weights)))
 
 
 @dataclass(frozen=True, eq=False)
 class Start:
-    """Weights, or their digest alone where a checkpoint has gone on from them.
+    """Start weights, or only their digest if a checkpoint replaces them.
 
     Parameters
     ----------
     digest : str
-        Of the weights, see ``digest``.
+        Digest of the weights, see ``digest``.
     weights : dict of str to ndarray, optional
-        As ``golden.network.network.SynapseNetwork.set_weights`` takes them.
+        Arrays for ``golden.network.synapse_network.SynapseNetwork.set_weights``.
     name : str
-        What errors call them.
+        Name of the weights in error messages.
     """
 
     digest: str
@@ -34,16 +34,16 @@ class Start:
 
     @classmethod
     def of(cls, weights: dict[str, np.ndarray], name: str = "start") -> "Start":
-        """The start from ``weights``."""
+        """A start from ``weights``."""
         return cls(digest(weights), weights, name)
 
     def give(self, network: SynapseNetwork) -> bool:
-        """Program the weights, if there are any; whether there are.
+        """Program the weights, if any. Returns whether there are any.
 
         Raises
         ------
         ValueError
-            Naming the weights, if they do not fit.
+            If the weights do not fit; the message names them.
         """
         if self.weights is None:
             return False

@@ -18,10 +18,10 @@ from golden.network.layers import Layer
 class SynapseLayer(Layer):
     """A layer whose weights are a synapse matrix.
 
-    The gradient at the sums is quantised to the signed integers d that the array reads with, one
-    scale for the batch: d = round(g / scale), half to even, scale = max|g| / ``max_error``. From
-    the batch's inputs u and d alone follow the errors e = d w and the weight gradient d^T u, both
-    exact integers times the scale: nothing else is stored. The paper's array takes errors as
+    The gradient at the sums is quantised to signed integers d, the errors of a backward read, with
+    one scale for the batch: d = round(g / scale), half to even, scale = max|g| / ``max_error``. The
+    inputs u and d of the batch are stored, nothing else. They give the errors e = d w and the
+    weight gradient d^T u, both exact integers times the scale. The paper's array takes errors as
     fixed-point numbers; this choice of the scale is ours.
 
     Parameters
@@ -29,16 +29,17 @@ class SynapseLayer(Layer):
     matrix : SynapseMatrix or WholeMatrix
         n_in x n_out synapses.
     dtype : dtype
-        Of everything that is no integer.
+        Type of all numbers that are not integers.
     limit : int
-        Of the inputs' magnitude: 1, trits, or 2^bits - 1, read in ``bits`` planes of trits.
+        Largest magnitude of the inputs: 1 for trits, or 2^bits - 1, read as ``bits`` vectors of
+        trits.
     """
 
     def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
         self.matrix: HostMatrix = matrix
         self.name, self.dtype = matrix.name, np.dtype(dtype)
         self.limit = limit
-        # Arrays take integers and give them; a whole matrix computes in its back end's floats.
+        # Arrays compute with integers, a whole matrix with its back end's floats.
         self._whole = matrix if isinstance(matrix, WholeMatrix) else None
         self.backend: Backend = getattr(matrix, "backend", NUMPY)
         self._integers = not hasattr(matrix, "backend")
@@ -51,7 +52,7 @@ class SynapseLayer(Layer):
         return self.matrix.forward(u, self.limit)
 
     def _errors(self, d: Any) -> Any:
-        """Unscaled errors (n, n_in) of integers d (n, n_out), whole numbers of any type."""
+        """Unscaled errors (n, n_in) of d (n, n_out), whole numbers of any type."""
         return self.matrix.backward(d.astype(np.int32) if self._integers else d)
 
     def _scaled(self, errors: Any) -> Any:
@@ -59,7 +60,7 @@ class SynapseLayer(Layer):
         return xp.astype(errors * self._scale, getattr(xp, self.dtype.name))
 
     def _quantised(self, gradient: Any, shape: tuple[int, ...]) -> Any:
-        """d, whole numbers of ``dtype``, of the gradient at the sums; keeps the scale.
+        """d, whole numbers of ``dtype``, from the gradient at the sums; keeps the scale.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class SynapseLayer(Layer):
         kind = getattr(xp, self.dtype.name)
         if self._scale == 0:
             return xp.zeros_like(gradient, dtype=kind)
-        # The clip matters only where the scale is a denormal number, hence inexact.
+        # The clip matters only if the scale is a denormal number and therefore inexact.
         scaled = xp.round(xp.astype(gradient, xp.float64) / self._scale)
         return xp.astype(xp.clip(scaled, -limit, limit), kind)
 
@@ -106,7 +107,8 @@ class SynapseLayer(Layer):
         Raises
         ------
         TypeError, ValueError
-            If it is not finite or not of the shape of the outputs kept by ``forward``.
+            If it is not finite or its shape differs from the outputs of the last training
+            ``forward``.
         """
 
     @abstractmethod
@@ -115,8 +117,10 @@ class SynapseLayer(Layer):
 
     @abstractmethod
     def spread(self) -> float:
-        """Mean square that ``total`` would have if its terms' signs were independent:
-        sum_b |d_b|^2 |u_b|^2 / (n_out n_in), from the norms of the batch's vectors alone."""
+        """Mean square of ``total`` if the signs of its terms were independent.
+
+        It is sum_b |d_b|^2 |u_b|^2 / (n_out n_in): the norms of the batch's vectors are enough.
+        """
 
     def _spread(self, d: Any, norms: Any) -> float:
         """``spread`` from d (n, n_out) and the squared norms of the inputs, (n,)."""
@@ -173,15 +177,15 @@ class Conv(SynapseLayer):
     """Convolution in a synapse matrix, then max pooling of its sums. See ``SynapseLayer``.
 
     Each patch of the image is an input vector: n_in = kernel^2 channels, in the order (y, x,
-    channel). The strides are 1, zeros lie around the image. Of equal sums in a pool the first
-    passes the gradient on; rows and columns that fill no pool are left out.
+    channel). The stride is 1; the image is padded with zeros. If the largest sum of a pool occurs
+    several times, the first one gets the gradient. Rows and columns that fill no pool are left out.
 
     Parameters
     ----------
     matrix, dtype, limit
         See ``SynapseLayer``.
     kernel, padding, pool : int
-        Sides of the patches; rows of zeros at each side; sides of the pools, 1 for none.
+        Side of the patches; rows of zeros at each side; side of the pools, 1 for none.
     """
 
     def __init__(
@@ -197,7 +201,7 @@ class Conv(SynapseLayer):
         self.kernel = checks.integer("kernel", kernel, 1)
         self.padding = checks.integer("padding", padding, 0)
         self.pool = checks.integer("pool", pool, 1)
-        # A back end with a convolution of its own; numpy makes it of patches, and so do arrays.
+        # A back end may have a convolution. Numpy and arrays use patches.
         own = hasattr(self.backend, "convolve") and self._whole
         self._convolver: Any = self.backend if own else None
         self._x: Any = None

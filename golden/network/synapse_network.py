@@ -1,4 +1,4 @@
-"""What a trainer knows of a network, whether a host or an accelerator trains it."""
+"""The interface of a network for a trainer; a host or an accelerator may train it."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,7 +13,17 @@ from golden.matrix.interface import Bank, MatrixLayer
 
 
 class Step(NamedTuple):
-    """What a training step came to: mean loss, classes told (batch,), cells switched."""
+    """Result of a training step.
+
+    Parameters
+    ----------
+    loss : float
+        Mean over the batch.
+    classes : ndarray of shape (batch,), integer
+        Classes with the largest score.
+    switched : int
+        Cells switched.
+    """
 
     loss: float
     classes: np.ndarray
@@ -23,8 +33,9 @@ class Step(NamedTuple):
 class SynapseNetwork(ABC):
     """A network as a trainer sees it.
 
-    The weights are in the matrices of ``synapse_layers``, on the arrays of ``bank``. A few numbers
-    belong to each column."""
+    The weights are in the matrices of ``synapse_layers``, on the arrays of ``bank``. Each column
+    has a few more numbers, those of batch norm or of an accelerator's thresholds.
+    """
 
     bank: Bank
     backend: Backend = NUMPY
@@ -33,8 +44,9 @@ class SynapseNetwork(ABC):
     def initialise(self, rng: np.random.Generator, density: float) -> None:
         """Program random weights.
 
-        Ternary: each is non-zero with probability ``density``, +1 and -1 alike, and the zeros are
-        0w and 0s alike. Binary: +1 and -1 alike, and ``density`` has no effect.
+        Ternary: each weight is non-zero with probability ``density``. +1 and -1 are equally likely,
+        and so are the zeros 0w and 0s. Binary: +1 and -1 are equally likely; ``density`` has no
+        effect.
         """
         for layer in self.synapse_layers:
             matrix = layer.matrix
@@ -53,23 +65,27 @@ class SynapseNetwork(ABC):
         """Classes (N,) of integers (N, *shape): the largest score, the first of equals."""
 
     def verify(self) -> None:  # noqa: B027  (a default, not a duty)
-        """Compare what is not in the arrays with whatever else holds it; mostly there is none."""
+        """Compare the state outside the arrays with a second copy; by default there is none."""
 
     def read(self) -> dict[str, np.ndarray]:
         """Cell bits of every layer, bool, (n_out, n_in, cells)."""
         return {layer.name: layer.matrix.read() for layer in self.synapse_layers}
 
     def weights(self) -> dict[str, np.ndarray]:
-        """All that inference needs, by name: "<layer>.cells" (n_out, n_in, cells) bool,
-        "<layer>.weights" (n_out, n_in) int8, and the numbers for each column: batch norm's
-        "<layer>.gamma", "beta", "mean", "variance", or an accelerator's "<layer>.thresholds"."""
+        """Arrays for inference by name.
+
+        - "<layer>.cells": (n_out, n_in, cells), bool.
+        - "<layer>.weights": (n_out, n_in), int8.
+        - Numbers for each column: "<layer>.gamma", "beta", "mean" and "variance" of batch norm, or
+          "<layer>.thresholds" of an accelerator.
+        """
         arrays = self.host_norms()
         for layer, bits in self.read().items():
             arrays |= {f"{layer}.cells": bits, f"{layer}.weights": cell_weights(bits)}
         return arrays
 
     def set_weights(self, arrays: dict[str, np.ndarray]) -> None:
-        """Program what ``weights`` gave.
+        """Program arrays from ``weights``.
 
         Raises
         ------
@@ -82,18 +98,18 @@ class SynapseNetwork(ABC):
             layer.matrix.program(cells[layer.name])
 
     def check_weights(self, arrays: dict[str, np.ndarray]) -> None:
-        """Check what ``set_weights`` takes.
+        """Check arrays for ``set_weights``.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            Naming the array, if one is missing, of another type or shape, holds what no network
-            has, or belongs to no layer.
+            If an array is missing, has a wrong type, shape or value, or belongs to no layer; the
+            message names it.
         """
         self._checked(arrays)
 
     def _checked(self, arrays: dict[str, np.ndarray]) -> tuple[Any, dict[str, np.ndarray]]:
-        """Numbers for columns, and cells by layer, of ``arrays`` that fit."""
+        """Numbers for columns, and cells by layer, from ``arrays``, checked."""
         norms = self._norms(arrays)
         cells = {layer.name: _cells(layer, arrays) for layer in self.synapse_layers}
         known = {f"{layer}.{what}" for layer in cells for what in ("cells", "weights")}
@@ -103,14 +119,14 @@ class SynapseNetwork(ABC):
         return norms, cells
 
     def state(self) -> dict[str, np.ndarray]:
-        """Everything that ``update`` changes: batch norms, and the state of each array."""
+        """All that training changes: numbers for columns, and the state of each array."""
         arrays = self.host_norms()
         for number, array in enumerate(self.bank.arrays):
             arrays |= {f"array{number}.{name}": part for name, part in array.state().items()}
         return arrays
 
     def set_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to a ``state``.
+        """Restore a ``state``.
 
         Raises
         ------
@@ -123,12 +139,12 @@ class SynapseNetwork(ABC):
             array.set_state(_parts(state, number))
 
     def check_state(self, state: dict[str, np.ndarray]) -> None:
-        """Check what ``set_state`` takes.
+        """Check a state for ``set_state``.
 
         Raises
         ------
         KeyError, TypeError, ValueError
-            Naming the part, if one is missing or does not fit.
+            If a part is missing or does not fit; the message names it.
         """
         self._norms(state)
         for number, array in enumerate(self.bank.arrays):
@@ -140,11 +156,11 @@ class SynapseNetwork(ABC):
                 raise type(error)(f"array{number}.{error}") from None
 
     def generators(self) -> dict[str, np.random.Generator]:
-        """The generators on the host that training draws from, by name, for a checkpoint."""
+        """Random generators of training on the host by name, for a checkpoint."""
         return {}
 
     def optimiser_state(self) -> dict[str, np.ndarray]:
-        """The optimiser's memory; nothing where the hardware makes the steps."""
+        """The optimiser's memory; empty if the hardware computes the steps."""
         return {}
 
     def check_optimiser_state(self, state: dict[str, np.ndarray]) -> None:
@@ -153,7 +169,7 @@ class SynapseNetwork(ABC):
             raise ValueError(f"{name} belongs to no parameter")
 
     def set_optimiser_state(self, state: dict[str, np.ndarray]) -> None:
-        """Go back to an ``optimiser_state``; raises as ``check_optimiser_state``."""
+        """Restore an ``optimiser_state``; raises as ``check_optimiser_state``."""
         self.check_optimiser_state(state)
 
     @abstractmethod
@@ -162,12 +178,14 @@ class SynapseNetwork(ABC):
 
     @abstractmethod
     def _norms(self, arrays: dict[str, np.ndarray]) -> Any:
-        """Check what ``host_norms`` gave, for ``_set_norms``; raises KeyError, TypeError or
-        ValueError if a part is missing or does not fit."""
+        """Numbers for columns in ``arrays``, checked, for ``_set_norms``.
+
+        Raises KeyError, TypeError or ValueError if a part is missing or does not fit.
+        """
 
     @abstractmethod
     def _set_norms(self, norms: Any) -> None:
-        """Set what ``_norms`` returned."""
+        """Set numbers for columns that ``_norms`` returned."""
 
 
 def _parts(state: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
@@ -177,8 +195,7 @@ def _parts(state: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
 
 
 def _cells(layer: MatrixLayer, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    """The cells of a layer from a network's weights, checked against what they say of the
-    weights."""
+    """The cells of a layer, checked; the array of its weights must agree with them, if any."""
     matrix, name = layer.matrix, f"{layer.name}.weights"
     shape = (matrix.n_out, matrix.n_in, matrix.config.cells)
     cells = checks.integers(f"{layer.name}.cells", arrays[f"{layer.name}.cells"], shape, 0, 1)
@@ -192,7 +209,7 @@ def _cells(layer: MatrixLayer, arrays: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def populations(bits: np.ndarray) -> dict[str, int]:
-    """How many synapses are in which state, from cell bits of shape (..., cells)."""
+    """Number of synapses in each state, from cell bits of shape (..., cells)."""
     names = STATES["ternary" if bits.shape[-1] == 2 else "binary"]
     counts = np.bincount(cell_states(bits).ravel(), minlength=len(names))
     return dict(zip(names, counts.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""What the synapses of a run are made of: device or table, pulse coder, non-idealities."""
+"""The synapses of a run: device or table, pulse coder, non-idealities."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -20,15 +20,15 @@ from golden.train.conditions import Conditions
 
 @dataclass(frozen=True, kw_only=True)
 class Cells:
-    """What the arrays are made of.
+    """Settings of the cells in arrays.
 
     Parameters
     ----------
     device : str or Device
         A device, its name or TOML file (see ``golden.device.junction.load``), or ``IDEAL``. Empty:
-        the table's own device, or "default" without a table.
+        the device in the table file, or "default" without a table.
     table : Path, optional
-        A table file. Switching probabilities come from it, reads and ageing from the device.
+        A table file. It gives the switching probabilities; the device gives reads and ageing.
     coder : CoderConfig
     nonideal : NonIdealities
     """
@@ -53,12 +53,13 @@ class Cells:
         Parameters
         ----------
         simulating : callable, optional
-            Gives for a device's name what ``golden.device.curve.load`` enters while it simulates.
+            Called with a device's name. Returns the argument ``simulating`` of
+            ``golden.device.curve.load``.
 
         Raises
         ------
         TypeError, ValueError, OSError
-            If device, table or settings cannot be had together.
+            If device, table and settings cannot be combined.
         """
         if self.table and self.device == IDEAL:
             raise ValueError(f"device = {IDEAL!r} has no resistances that could go beside a table")
@@ -67,7 +68,7 @@ class Cells:
         coder, settings = self.coder, self.nonideal
         if self.table:
             kept = self._beside_table(self.table)
-            # The table stands for the switching; reads and ageing are the device's own.
+            # The table gives the switching, the device reads and ageing.
             shape = curve.formula(kept.device) if kept.device else None
             around = Conditions(array, shape, settings, coder, table=kept.table, seed=seed)
             return around, replace(kept, table=around.table)
@@ -84,7 +85,7 @@ class Cells:
         return around, TableFile(around.table, junction, made)
 
     def _check_fixed(self) -> None:
-        """Refuse settings of the coder that a given table, or ideal switching, does not follow."""
+        """Refuse settings of the coder that have no effect with a table or ideal switching."""
         for name in ("coder", "step_s"):
             value = getattr(self.coder, name)
             if value != getattr(CoderConfig(), name):
@@ -92,7 +93,7 @@ class Cells:
                 raise ValueError(f"{name} = {value!r} cannot be had with {fixed}")
 
     def _beside_table(self, path: Path) -> TableFile:
-        """The table file at ``path``, with the device of reads and ageing."""
+        """The table file at ``path``, with the device for reads and ageing."""
         kept, settings = tablefile.load(path), self.nonideal
         junction, made = kept.device, kept.provenance
         if self.device:

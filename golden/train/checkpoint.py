@@ -24,16 +24,16 @@ def save(path: Path, identity: dict[str, Any], meta: dict[str, Any], groups: Gro
     Parameters
     ----------
     identity : dict
-        What a run must share with this one to go on from here, by name.
+        Settings that a run must share to resume from this checkpoint, by name.
     meta : dict
-        Whatever else JSON can hold.
+        Other values that JSON can hold.
     groups : dict of str to dict of str to ndarray
         Arrays of numbers or booleans, in named groups; no group's name holds a colon.
 
     Raises
     ------
     OSError
-        Naming the file, if it cannot be written.
+        If the file cannot be written; the message names it.
     """
     document = {"format": FORMAT, "identity": identity, "meta": meta}
     content = np.frombuffer(json.dumps(document).encode(), np.uint8)
@@ -42,15 +42,15 @@ def save(path: Path, identity: dict[str, Any], meta: dict[str, Any], groups: Gro
 
 
 def load(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Groups]:
-    """Read what ``save`` wrote: meta and the groups that hold any array.
+    """Read a checkpoint: meta and the groups, those without an array left out.
 
     Raises
     ------
     OSError
         If the file cannot be opened.
     ValueError
-        Naming the file, if it is truncated, damaged or something else, or if its identity differs
-        from ``identity``; the first name that differs is told.
+        If the file is truncated, damaged or no checkpoint, or its identity differs from
+        ``identity``. The message names the file, and the first name that differs.
     """
     theirs, meta, groups = _read(path)
     for name, mine in identity.items():
@@ -60,7 +60,7 @@ def load(path: Path, identity: dict[str, Any]) -> tuple[dict[str, Any], Groups]:
 
 
 def identity(path: Path) -> dict[str, Any]:
-    """What a checkpoint says of its run, see ``save``; raises as ``load``."""
+    """The identity in a checkpoint, see ``save``; raises as ``load``."""
     return _read(path)[0]
 
 
@@ -68,7 +68,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Any], Groups]:
     """Identity, meta and groups of a checkpoint."""
     content = path.read_bytes()
     try:
-        # Damage can show as nearly any exception, depending on the byte: all mean the same here.
+        # Damage can cause almost any exception, depending on the byte: all mean the same here.
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         document = json.loads(arrays.pop(_META).tobytes())

@@ -1,4 +1,4 @@
-"""The conditions that junctions meet in a run: pulses, unequal and stuck cells, reads, ageing."""
+"""The conditions of a run's junctions: pulses, unequal and stuck cells, reads, ageing."""
 
 import functools
 from dataclasses import asdict
@@ -31,33 +31,34 @@ class Conditions:
     Parameters
     ----------
     array : ArrayConfig
-        Wanted; ``config`` has the variants that the non-idealities need besides.
+        Configuration without the variants that the non-idealities need.
     curve : Curve or None
-        Of the device; None where there is only a table.
+        Switching curve of the device; None if there is only a table.
     settings : NonIdealities
     coding : CoderConfig
         Makes the table from the curve.
     table : ProbabilityTable, optional
-        In the place of one from the curve.
+        Used instead of one from the curve.
     seed : int
-        Of spread, stuck cells and converter noise.
+        Seed of spread, stuck cells and converter noise.
     draws : int, optional
-        Seed of converter noise and of what time does, where it is not ``seed``.
+        Seed of converter noise, read disturb and ageing; ``seed`` by default.
 
     Attributes
     ----------
     config : ArrayConfig
+        ``array`` with the variants that the non-idealities need.
     table : ProbabilityTable
     seed : int
     steepness : float
         m of tau(nu) = tanh(m nu).
     rng : numpy.random.Generator
-        Of converter noise and of what time does; a checkpoint keeps its state.
+        Generator of converter noise, read disturb and ageing. Checkpoints keep its state.
 
     Raises
     ------
     ValueError
-        If ``settings`` ask for physics that a table alone does not have, or ``coding`` does not fit
+        If ``settings`` need physics that a table alone does not have, or ``coding`` does not fit
         the device's pulses.
     """
 
@@ -112,10 +113,10 @@ class Conditions:
         return self._settings.read_disturb
 
     def identity(self) -> dict[str, Any]:
-        """What decides training besides the table, by name."""
+        """Settings that affect training, besides the table, by name."""
         device = None if self._device is None else asdict(self._device)
         settings = asdict(self._settings)
-        for name in ("retention_s", "retention_k"):  # of the test alone
+        for name in ("retention_s", "retention_k"):  # they affect the test alone
             del settings[name]
         return {"device": device, "steepness": self.steepness, **settings}
 
@@ -125,7 +126,7 @@ class Conditions:
         Raises
         ------
         ValueError
-            If reads are to be analog and ``array`` is not golden.
+            If reads have to be analog and ``array`` is not golden.
         """
         settings, config = self._settings, self.config
         shape = array.shape
@@ -153,11 +154,11 @@ class Conditions:
                 matrix.reads = Reads(matrix.n_in, matrix.n_out, self.config)
 
     def after_batch(self, bank: Bank) -> None:
-        """Let the reads since the last call disturb cells.
+        """Disturb cells by the reads since the last call.
 
-        To first order: all cells of a matrix are read equally often, half of the reads drive
-        either way, and cells differ in nothing. The probability is rounded at random to the draws'
-        resolution, once a matrix.
+        To first order: all cells of a matrix are read equally often and are equal, and half of the
+        reads drive in either direction. The probability is rounded at random to the resolution of
+        the draws, once a matrix.
         """
         if not self.disturbs:
             return
@@ -169,9 +170,9 @@ class Conditions:
                 matrix.age(thresholds)
 
     def disturb(self, bank: Bank, reads: float) -> None:
-        """Let every cell be read ``reads`` times at once, half of the reads driving either way.
+        """Disturb cells by ``reads`` reads of each, half of them in either direction.
 
-        A cell goes back and forth at the rates a and b of its two states, so it has left a state
+        A cell leaves its two states at rates a and b. After the reads it has left the first state
         with probability a / (a + b) (1 - exp(-(a + b) reads)).
         """
         rates = -np.log1p(-self._disturb) / 2
@@ -183,7 +184,7 @@ class Conditions:
                 matrix.age(thresholds)
 
     def store(self, bank: Bank) -> None:
-        """Let the time between training and test pass."""
+        """Age cells by the time between training and test."""
         if self._settings.retention_s:
             for number, array in enumerate(bank.arrays):
                 thresholds = self._thresholds(self._lost)
@@ -197,11 +198,10 @@ class Conditions:
         return np.floor(scaled + self.rng.random(scaled.shape)).astype(np.int64)
 
     def _retention(self) -> np.ndarray:
-        """Probability that the time between training and test leaves a cell in the other state, by
-        group and direction, (groups or 1, 2).
+        """Probability that a cell is in the other state at the test, (groups or 1, 2).
 
-        A cell flips back and forth at the thermal rates r without a current, so it is there with
-        probability (1 - exp(-2 r t)) / 2.
+        The axes are group and direction. A cell flips back and forth at the thermal rate r without
+        a current. After time t it is in the other state with probability (1 - exp(-2 r t)) / 2.
         """
         settings, device = self._settings, self._device
         assert device is not None
@@ -210,7 +210,7 @@ class Conditions:
         lost = []
         for direction in (AP_TO_P, P_TO_AP):
             drive = switching.drive(device, direction, 0.0, stability=stability)
-            # Long against the delay of the flux, and then short against 1 / r.
+            # The time must be much longer than the delay of the flux, and shorter than 1 / r.
             rates = []
             for decays in (1e3, 30.0):
                 time_s = decays * device.growth_time_s
@@ -223,8 +223,11 @@ class Conditions:
 
 @functools.cache
 def _read_disturb(device: Device, trials: int) -> np.ndarray:
-    """Probability that one read switches a cell, by direction: simulated, or the formula's where
-    that is more. The relative standard error of p is 1 / sqrt(p trials)."""
+    """Probability that one read switches a cell, by direction, shape (2,).
+
+    The larger one of the simulated probability and that of the formula. The relative standard error
+    of a simulated p is 1 / sqrt(p trials).
+    """
     p = []
     for direction in (AP_TO_P, P_TO_AP):
         length = np.array([device.t_read_s])

@@ -1,4 +1,4 @@
-"""What a trainer reports while it works."""
+"""Progress reports of a trainer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Log:
     batch : callable
         After each batch, with (epoch, batch, batches), counted from 1.
     epoch : callable
-        After each epoch, with its metrics. They are on disk then.
+        After each epoch, with its metrics, which are on disk by then.
     save : callable
         Before a checkpoint is written, with the number of epochs in it.
     """
