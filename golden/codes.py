@@ -1,7 +1,7 @@
 """Codes that golden model and hardware share: pulse directions, trits, the synapse's states.
 
-A trit is two bits, bit 0 "not zero" and bit 1 "negative": 00 = 0, 01 = +1, 11 = -1. 10 never
-occurs; whoever reads only bit 0 and the AND of both takes it for 0.
+A trit is two bits, bit 0 "not zero" and bit 1 "negative": 00 = 0, 01 = +1, 11 = -1. 10 is illegal.
+Logic that uses only bit 0 and the AND of both bits reads it as 0.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ STATES = {
 
 
 def encode_trits(trits: np.ndarray) -> np.ndarray:
-    """Two-bit codes (uint8) of trits in {-1, 0, 1}, any shape; the caller has checked them."""
+    """Two-bit codes (uint8) of trits in {-1, 0, 1}, any shape; trits are not checked."""
     return (trits & 0b11).astype(np.uint8)
 
 
@@ -44,7 +44,7 @@ def decode_trits(codes: np.ndarray) -> np.ndarray:
 
 
 def cell_weights(bits: np.ndarray) -> np.ndarray:
-    """Weights (int8) of cell bits of shape (..., cells): m1 - m2, or 2 m - 1 of a single cell."""
+    """Weights (int8) of cell bits of shape (..., cells): m1 - m2, or 2 m - 1 for one cell."""
     cells = np.asarray(bits).astype(np.int8)
     if cells.shape[-1] == 2:
         return cells[..., 0] - cells[..., 1]

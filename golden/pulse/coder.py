@@ -16,28 +16,34 @@ def encode(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Split real-valued weight changes into whole steps and pulse codes.
 
-    With dz = ``config.step``: kappa = fix(change / dz), nu = rem(change, dz), and the code is
-    rounded stochastically between the neighbours of tau(nu) = tanh(m |nu| / dz) in ``table``, so
-    that the expected switching probability is tau(nu). A table ``by_length`` takes |nu| / dz
-    itself instead, so that the expected length is that part of the full pulse's. The bound of the
-    weight to [-1, 1] is the synapse's own (see ``golden.array.cell``); a change beyond +-2 is cut
-    there.
+    With dz = ``config.step``: kappa = fix(change / dz) and nu = rem(change, dz). The code is
+    rounded at random between the two neighbours of tau(nu) = tanh(m |nu| / dz) in ``table``, so
+    that the expected switching probability is tau(nu). For a table ``by_length`` it is rounded
+    between the neighbours of |nu| / dz, so that the expected length is this part of the full
+    pulse's. Changes are clipped to +-2. The synapse itself keeps the weight in [-1, 1] (see
+    ``golden.array.cell``).
 
     Parameters
     ----------
     change : ndarray of shape (cols, rows), float
         dW, the optimiser's step.
+    table : ProbabilityTable
+    config : ArrayConfig
+    rng : numpy.random.Generator
+        Rounds the codes.
+    m : float
+        Steepness.
 
     Returns
     -------
     kappa, code : ndarray of shape (cols, rows), int8 and int16
-        Both carry the sign of the change.
+        Both have the sign of the change.
 
     Raises
     ------
     TypeError, ValueError
-        If ``change`` is not a finite matrix, ``m`` not a number in 0.01 to 1e6, or
-        ``table`` has not ``config.codes`` codes.
+        If ``change`` is not a finite matrix, ``m`` is not a number in 0.01 to 1e6, or the number of
+        codes in ``table`` is not ``config.codes``.
     """
     m = checks.real("m", m, LEAST_M, MOST_M)
     if len(table.thresholds) != config.codes:

@@ -1,17 +1,18 @@
-"""Pulse coders: from a wanted probability to the length of a pulse, and so to a table.
+"""Design of probability tables: from a wanted probability to the length of a pulse.
 
-GXNOR wants a step with probability tau(nu) = tanh(m nu); a junction switches with a steep sigmoid
-of the pulse length. Three coders stand between:
+GXNOR needs a step with probability tau(nu) = tanh(m nu). The switching probability of a junction is
+a steep sigmoid of the pulse length. There are three coders:
 
-- linear: a pulse of nu times the full one. The junction's sigmoid, with its dead zone, takes the
-  place of tanh.
+- linear: the pulse length is nu times the full one. The junction's sigmoid, with its dead zone,
+  replaces tanh.
 - inverse: for each direction the length at which the junction switches with tau(nu), in whole steps
   of the pulse generator.
-- gated: the full pulse, let through to a random share g of the rows, P = g P_full. It does not need
-  the sigmoid at all, hence not its steepest part, but the mean pulse is long.
+- gated: the full pulse, applied to a random share g of the rows, P = g P_full. It does not need the
+  steep part of the sigmoid, but the mean pulse is long.
 
-Codes are two an octave in nu, the highest is the full pulse; ``golden.pulse.coder.encode`` rounds
-between neighbours at random, so that probability (linear: length) is right on average.
+There are two codes an octave in nu. The highest code is the full pulse.
+``golden.pulse.coder.encode`` rounds between neighbours at random, so that the probability (linear:
+the length) is exact on average.
 """
 
 from collections.abc import Callable
@@ -25,17 +26,18 @@ from golden.config import ArrayConfig
 from golden.pulse.table import GXNOR_M, LEAST_M, MOST_M, TICK_BITS, ProbabilityTable, code_values
 
 CODERS = ("inverse", "linear", "gated")
-IDEAL = "ideal"  # named instead of a device: switching with probability tanh(m nu)
+IDEAL = "ideal"  # the device that switches with probability tanh(m nu)
 Probability = Callable[[int, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True, kw_only=True)
 class CoderConfig:
-    """How weight changes become pulses.
+    """Settings of a pulse coder.
 
     Parameters
     ----------
     coder : {"inverse", "linear", "gated"}
+        See ``golden.pulse.design``.
     steepness : float
         m of tau(nu) = tanh(m nu).
     step_s : float
@@ -66,25 +68,31 @@ def design_table(
     actual: Probability | None = None,
     variants: Probability | None = None,
 ) -> ProbabilityTable:
-    """The table of a junction under a coder.
+    """Design the table of a junction for a coder.
 
     Parameters
     ----------
     designed : callable
-        ``designed(direction, pulse_s)`` is the switching probability that the coder counts on,
-        rising with the length; shapes (n,) to (n,).
+        ``designed(direction, pulse_s)`` is the switching probability that the coder assumes; it
+        rises with the length. Shapes (n,) to (n,).
     full_s : float
-        Length of the full pulse, seconds; the nearest whole step counts.
-    actual : callable
-        The probability that cells really have, ``designed`` by default.
-    variants : callable
-        The same of each group of cells, (n,) to (groups, n).
+        Length of the full pulse, seconds, rounded to whole steps.
+    array : ArrayConfig
+    coder : CoderConfig
+    actual : callable, optional
+        The actual probability of cells, ``designed`` by default.
+    variants : callable, optional
+        The actual probability of each group of cells, (n,) to (groups, n).
+
+    Returns
+    -------
+    ProbabilityTable
 
     Raises
     ------
     TypeError, ValueError
-        If ``full_s`` is no length, shorter than ``coder.step_s`` or longer than 2^16 - 1 of them,
-        or a pulse of that length never switches.
+        If ``full_s`` is no length, is shorter than ``coder.step_s`` or longer than 2^16 - 1 of
+        them, or a pulse of this length never switches.
     """
     full_s = checks.real("full_s", full_s, 0)
     actual = actual or designed
@@ -102,7 +110,7 @@ def design_table(
     for direction in (AP_TO_P, P_TO_AP):
         full = float(designed(direction, np.array([full_s]))[0])
         if not full > 0:
-            raise ValueError(f"the full pulse of {full_s:g} s must switch, and does not")
+            raise ValueError(f"the full pulse of {full_s:g} s must switch, but does not")
         if coder.coder == "linear":
             ticks[1:-1, direction] = np.rint(nu * full_ticks)
         elif coder.coder == "inverse":
@@ -119,12 +127,12 @@ def design_table(
     if coder.coder == "gated":
         lengths = np.full((array.codes, 2), full_s)
         lengths[0] = 0
-        # On average over the rows the pulse is shorter; that is the length that counts for energy.
+        # The mean over the rows is shorter; energy depends on this mean length.
         tick_s = full_s / ((1 << TICK_BITS) - 1)
         ticks = np.rint(gate * lengths / tick_s).astype(np.int64)
 
     def thresholds(probability: Probability) -> np.ndarray:
-        """By code and direction, (..., codes, 2)."""
+        """Thresholds by code and direction, (..., codes, 2)."""
         by_direction = [probability(k, lengths[:, k]) * gate[:, k] for k in (AP_TO_P, P_TO_AP)]
         p = np.stack(by_direction, axis=-1)
         p[..., 0, :] = 0.0
@@ -143,13 +151,30 @@ def design_table(
 
 
 def response(table: ProbabilityTable, nu: np.ndarray, m: float = GXNOR_M) -> np.ndarray:
-    """Mean switching probability of changes nu (in units of dz, in [0, 1)) by direction, with the
-    coder's rounding: shape (len(nu), 2). Raises TypeError or ValueError for other changes."""
+    """Mean switching probability by direction, with the coder's rounding.
+
+    Parameters
+    ----------
+    table : ProbabilityTable
+    nu : ndarray of shape (n,), float in [0, 1)
+        Changes in units of dz.
+    m : float
+        Steepness.
+
+    Returns
+    -------
+    ndarray of shape (n, 2), float
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a change is not a number in [0, 1).
+    """
     nu = checks.finite("nu", nu, 1).astype(np.float64)
     if ((nu < 0) | (nu >= 1)).any():
         raise ValueError(f"nu must be in [0, 1), not {nu[(nu < 0) | (nu >= 1)][0]:g}")
     low, share = table.between(nu, checks.real("m", m, LEAST_M, MOST_M))
-    share = np.clip(share, 0.0, 1.0)  # beyond the full pulse there is nothing
+    share = np.clip(share, 0.0, 1.0)  # no pulse is longer than the full one
     p = table.thresholds / table.scale
     mean: np.ndarray = (1 - share[:, None]) * p[low] + share[:, None] * p[low + 1]
     return mean

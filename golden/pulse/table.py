@@ -12,10 +12,10 @@ import numpy as np
 from golden import checks
 from golden.config import ArrayConfig
 
-LEAST_M, MOST_M = 0.01, 1e6  # of the steepness m
+LEAST_M, MOST_M = 0.01, 1e6  # limits of the steepness m
 GXNOR_M = 3.0  # steepness m of tau(nu) = tanh(m |nu| / dz), GXNOR's published code
 CODES_PER_OCTAVE = 2
-_BUCKETS = 1 << 16  # of equal width in [0, 1]: a power of two, so that scaling is exact
+_BUCKETS = 1 << 16  # buckets of equal width in [0, 1]: a power of two makes scaling exact
 FULL_PULSE_S = 2e-9  # T_up of the default device (assumed)
 FULL_PULSE_TICKS = 2000
 TICK_BITS = 16  # width of a pulse length in ticks
@@ -36,11 +36,12 @@ class ProbabilityTable:
     draw_bits : int
         K.
     by_length : bool
-        The linear coder: nu is coded by the pulse's length itself, not by its probability (see
-        ``encode``). The mean length of both directions must not fall, and end above 0.
+        The linear coder: nu is coded by the pulse's length, not by its probability (see
+        ``golden.pulse.coder.encode``). The mean length of both directions must not fall from code
+        to code and must end above 0.
     variants : ndarray of shape (variants, codes, 2), integer in [0, 2^draw_bits], optional
-        Thresholds of each group of cells that switch alike (device-to-device spread), under the
-        rules for ``thresholds``.
+        Thresholds of each group of cells that switch alike (device-to-device spread). The rules for
+        ``thresholds`` hold.
 
     Raises
     ------
@@ -55,7 +56,7 @@ class ProbabilityTable:
     by_length: bool = False
     variants: np.ndarray | None = None
     probabilities: np.ndarray = field(init=False)  # mean of both directions, shape (codes,)
-    levels: np.ndarray = field(init=False)  # what ``encode`` interpolates in, shape (codes,)
+    levels: np.ndarray = field(init=False)  # the coder rounds between them, shape (codes,)
 
     def __post_init__(self) -> None:
         checks.keep(self, draw_bits=checks.integer("draw_bits", self.draw_bits, 1, 32))
@@ -105,7 +106,7 @@ class ProbabilityTable:
         return self.ticks * self.tick_s
 
     def arrays(self) -> list[np.ndarray]:
-        """All that decides what an array with this table does."""
+        """All arrays that affect an array with this table."""
         variants = [] if self.variants is None else [self.variants]
         return [self.thresholds, self.ticks, self.levels, *variants]
 
@@ -117,7 +118,8 @@ class ProbabilityTable:
     def floor(self, target: np.ndarray) -> np.ndarray:
         """Highest codes whose level is not above ``target``, floats in [0, 1].
 
-        What ``numpy.searchsorted`` would find, from a first guess by table: a few times faster.
+        The result is that of ``numpy.searchsorted``. It starts with a first guess from buckets,
+        which is a few times faster.
         """
         levels, guess = self._buckets(target.dtype)
         code = guess[(target * _BUCKETS).astype(np.int32)]
@@ -126,18 +128,18 @@ class ProbabilityTable:
         return code
 
     def between(self, nu: np.ndarray, m: float = GXNOR_M) -> tuple[np.ndarray, np.ndarray]:
-        """How ``encode`` codes |nu| / dz in [0, 1): the lower of two neighbouring codes, and the
-        share of the upper one."""
+        """The lower of the two codes between which ``nu`` = |nu| / dz in [0, 1) is rounded, and the
+        probability of the upper one."""
         target = nu if self.by_length else np.tanh(m * nu)
         low = np.minimum(self.floor(target), len(self.thresholds) - 2)
         levels = self.levels.astype(target.dtype)
         gap = levels[1:] - levels[:-1]
-        # Equal neighbours (a saturated table): stay at the lower one.
+        # Equal neighbours (a saturated table): the lower one.
         return low, (target - levels[low]) / np.where(gap > 0, gap, 1)[low]
 
     @functools.lru_cache(maxsize=8)  # noqa: B019  (tables are few and small)
     def _buckets(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-        """Levels by code and then infinity, and the code at the foot of each bucket."""
+        """Levels by code, then infinity; and the code at the lower end of each bucket."""
         levels = np.append(self.levels, np.inf).astype(dtype)
         feet = np.arange(_BUCKETS + 1, dtype=dtype) / _BUCKETS
         return levels, (np.searchsorted(levels, feet, side="right") - 1).astype(np.uint8)
@@ -152,9 +154,9 @@ def code_values(codes: int) -> np.ndarray:
 def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     """The ideal table: P = tanh(m nu), codes spaced logarithmically, two an octave up to nu = 1.
 
-    The highest code is the full pulse, P = 1, of 2000 ticks of 1 ps; the others' lengths are nu of
-    it, in whole ticks. Source: GXNOR-Net, Deng et al., Neural Networks
-    100, 2018, with m = 3 as in its published code.
+    The highest code is the full pulse, P = 1, of 2000 ticks of 1 ps. The other lengths are nu times
+    this length, in whole ticks. Source: GXNOR-Net, Deng et al., Neural Networks 100, 2018, with
+    m = 3 as in its published code.
 
     Raises
     ------
@@ -165,7 +167,7 @@ def tanh_table(config: ArrayConfig, m: float = GXNOR_M) -> ProbabilityTable:
     scale = 1 << config.draw_bits
     nu = code_values(config.codes)
     thresholds = np.zeros(config.codes, np.int64)
-    # Where K bits cannot tell two codes apart, let the thresholds still rise.
+    # If K bits cannot distinguish two codes, the thresholds rise nevertheless.
     thresholds[1:-1] = np.maximum(np.rint(scale * np.tanh(m * nu)), np.arange(1, config.codes - 1))
     thresholds[-1] = scale
     ticks = np.rint(FULL_PULSE_TICKS * np.concatenate(([0.0], nu, [1.0]))).astype(np.int64)

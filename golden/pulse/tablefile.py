@@ -1,4 +1,4 @@
-"""Table files: a probability table with its provenance and a checksum, as JSON."""
+"""Table files: a probability table with its provenance and a checksum in JSON."""
 
 import dataclasses
 import hashlib
@@ -20,15 +20,15 @@ _ARRAYS = ("thresholds", "ticks", "variants")
 
 @dataclass(frozen=True, eq=False)
 class TableFile:
-    """A table and where it comes from.
+    """A table and its origin.
 
     Parameters
     ----------
     table : ProbabilityTable
     device : Device or None
-        None for the ideal table or one of measured data without a device.
+        None for the ideal table, or a table of measured data without a device.
     provenance : dict
-        How it was made; whatever JSON can hold.
+        Origin of the table; any values that JSON can hold.
     """
 
     table: ProbabilityTable
@@ -42,7 +42,7 @@ def save(file: TableFile, path: Path) -> None:
     Raises
     ------
     OSError
-        Naming the file, if it cannot be written.
+        If the file cannot be written; the message names it.
     """
     files.write_atomically(path, dumps(file).encode())
 
@@ -65,20 +65,20 @@ def dumps(file: TableFile) -> str:
         "ticks": table.ticks.tolist(),
         "variants": None if table.variants is None else table.variants.tolist(),
     }
-    document = json.loads(json.dumps(document))  # as ``load`` will see it, for the checksum
+    document = json.loads(json.dumps(document))  # as ``load`` reads it, for the checksum
     return json.dumps(document | {"sha256": _digest(document)}, indent=1) + "\n"
 
 
 def load(path: Path) -> TableFile:
-    """Read what ``save`` wrote.
+    """Read a table file.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        Naming the file, if it is no table file, was changed since it was written, or holds a table
-        or device that is none.
+        If it is no table file, was changed after it was written, or its table or device is not
+        valid. The message names the file.
     """
     try:
         document = json.loads(path.read_bytes())

@@ -17,36 +17,36 @@ ACTIVATIONS = ("ternary", "binary")
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """What decides a run, but for array and data; the defaults are tuned to the digits.
+    """Settings of a run, without array and data; the defaults are tuned to the digits.
 
     Parameters
     ----------
     network : str
         All layers but the last, see ``golden.network.notation``.
     epochs, batch : int
-        Passes over the training data; samples per weight update, at least 2 for batch norm's sake
-        (a last batch of one changes next to nothing).
+        Passes over the training data; samples per weight update. Batch norm needs at least 2 (a
+        last batch of one changes almost nothing).
     learning_rate, final_learning_rate : float
-        Of the first and the last epoch, falling exponentially in between.
+        Learning rate of the first and the last epoch; it falls exponentially in between.
     optimiser : {"adam", "momentum", "gradient"}
         See ``golden.network.optim``.
     momentum : float
-        Decay of the optimiser's mean of gradients, 0 to 0.9999. A cell remembers its last flips
-        alone, so what is not averaged before is noise. Without effect on state-free gradients.
+        Decay of the optimiser's mean of gradients, 0 to 0.9999. Cells do not average gradients, so
+        that this mean must do it. Without effect on the optimiser "gradient".
     dead_zone : float
-        k of state-free gradients, see ``golden.network.optim.Gradient``, 0 to 6.
+        k of ``golden.network.optim.Gradient``, 0 to 6.
     rule : {"exact", "blind"}
-        Which cells a pulse drives, see ``golden.array.cell``.
+        Update rule, see ``golden.array.cell``.
     activation : {"ternary", "binary"}
         See ``golden.network.layers.Activation``.
     threshold, window : float
-        Its r and a; a binary activation has no r.
+        r and a of the activation; a binary one has no r.
     batch_norm : {"variance", "deviation"}
-        What it divides by, see ``golden.network.layers.BatchNorm``.
+        Divisor of batch norm, see ``golden.network.layers.BatchNorm``.
     density : float
         Share of non-zero weights at the start, 0 to 1.
     seed : int
-        Of all randomness.
+        Seed of all randomness.
 
     Raises
     ------
@@ -96,14 +96,14 @@ class TrainConfig:
 
 
 def generators(seed: int) -> dict[str, np.random.Generator]:
-    """The host's generators of a run, by what they decide."""
+    """The host's random generators of a run, by their use."""
     names = ("start", "order", "coder", "augment")
     seeds = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(s) for name, s in zip(names, seeds, strict=True)}
 
 
 def check_metrics(metrics: Any) -> None:
-    """Raise TypeError or ValueError unless a run can go on after these lines of metrics.jsonl."""
+    """Check lines of metrics.jsonl before a run resumes; raises TypeError or ValueError."""
     if not isinstance(metrics, list) or not all(isinstance(entry, dict) for entry in metrics):
         raise TypeError("metrics must be a list of objects")
     for number, entry in enumerate(metrics, start=1):

@@ -1,4 +1,4 @@
-"""Default training settings: of a data set, of a network, of the accelerator."""
+"""Default training settings of data sets, networks and the accelerator."""
 
 import dataclasses
 import math
@@ -18,15 +18,15 @@ ON_CHIP: dict[str, Any] = _TABLES[_ON_CHIP]
 
 
 def settings(dataset: str, network: str, *, on_chip: bool = False) -> dict[str, Any]:
-    """Training settings that suit a data set and a network, by the names of ``TrainConfig``.
+    """Training settings for a data set and a network, by the names of ``TrainConfig``.
 
-    A network's own settings (see ``golden.network.notation.load``) go before the data set's, and
-    those of the accelerator before both.
+    Settings of the network (see ``golden.network.notation.load``) override those of the data set.
+    Settings of the accelerator override both.
 
     Parameters
     ----------
     dataset : str
-        One of ``golden.data.DATASETS``; one without settings of its own has ``TrainConfig``'s.
+        One of ``golden.data.DATASETS``; without settings here it has those of ``TrainConfig``.
     network : str
         A name, a TOML file or a notation.
     on_chip : bool

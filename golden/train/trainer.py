@@ -1,8 +1,9 @@
-"""Training: epochs of mini-batches on whatever holds the synapses, resumable at every epoch.
+"""Training: epochs of mini-batches on any target; a run can resume after every epoch.
 
-All randomness comes from one seed: the arrays' generators from ``ArrayBank``, and one numpy
-generator each for the start, the order of the samples and the rounding of pulse codes. A run that
-is killed and resumed therefore ends bit for bit like an unbroken one, on any kind of array.
+All randomness comes from one seed. It seeds the arrays' generators (``ArrayBank``) and one numpy
+generator each for the start weights, the order of the samples and the rounding of pulse codes. A
+run that is killed and resumed therefore gives the same bits as an uninterrupted one, on any kind of
+array.
 """
 
 import json
@@ -34,12 +35,27 @@ WEIGHTS, BEST = "weights.npz", "best.npz"  # of the last epoch, and of the best 
 
 @dataclass(frozen=True)
 class Result:
-    """What a run came to.
+    """Result of a run.
 
-    The test is made twice: with the weights of the epoch ``chosen_epoch`` that was best on the
-    validation data, the last of equals, and with those of the last epoch. ``metrics`` holds the
-    lines of metrics.jsonl. ``cycles`` are those of training, validation and the last epoch's test,
-    reads of cells apart; ``cells_switched`` those of training.
+    There are two tests: with the weights of the epoch that was best on the validation data, and
+    with those of the last epoch.
+
+    Parameters
+    ----------
+    test_accuracy : float
+        Accuracy of the best epoch's weights.
+    last_test_accuracy : float
+        Accuracy of the last epoch's weights.
+    chosen_epoch : int
+        Best epoch on the validation data, the last one of several.
+    val_accuracy : float
+        Validation accuracy of this epoch.
+    cycles : int
+        Clock cycles of training, validation and the last epoch's test, without reads of cells.
+    cells_switched : int
+        Cells switched in training.
+    metrics : list of dict
+        Lines of metrics.jsonl.
     """
 
     test_accuracy: float
@@ -60,14 +76,14 @@ class Trainer:
     split : Split
         The data.
     target : Target, optional
-        What trains; ``golden.targets.Golden`` by default.
+        Target that trains; ``golden.targets.Golden`` by default.
     conditions : Conditions, optional
         Array, table, device and non-idealities. By default those of ``golden.train.cells.Cells()``
         in arrays of the default size, with the seed of ``config``.
     out : Path, optional
         Folder, made if missing, for metrics.jsonl (one line an epoch), checkpoint.npz (after each
-        epoch) and, at the end, weights.npz and best.npz. Nothing in them depends on the clock or
-        on the kind of array.
+        epoch) and, at the end, weights.npz and best.npz. Their content does not depend on the clock
+        or on the kind of array.
     start : Start, optional
         Weights to start from, instead of random ones. The optimiser starts without history.
     log : Log, optional
@@ -84,8 +100,8 @@ class Trainer:
     OSError
         If the folder cannot be made.
     ValueError
-        If ``conditions`` have another seed than ``config``, if the target cannot train the
-        network, or, naming the array, if the weights of ``start`` do not fit the network.
+        If ``conditions`` have another seed than ``config``, the target cannot train the network, or
+        the weights of ``start`` do not fit the network (the message names the array).
     """
 
     def __init__(
@@ -128,7 +144,8 @@ class Trainer:
         self.metrics: list[dict[str, Any]] = []
         self._best: dict[str, np.ndarray] = {}  # weights of the best epoch on validation
         self.resumed = False  # from a checkpoint
-        # What a checkpoint must share with the run that resumes it. A run may be given more epochs.
+        # Settings that must be equal in a checkpoint and the run that resumes it. The number of
+        # epochs may differ.
         own = {name: value for name, value in asdict(config).items() if name != "epochs"}
         self._identity = {
             **{f"array {name}": value for name, value in asdict(conditions.config).items()},
@@ -149,7 +166,7 @@ class Trainer:
         return len(self.metrics)
 
     def resume(self) -> int:
-        """Go back to the folder's checkpoint; without one, stay at the start.
+        """Resume from the folder's checkpoint, if there is one.
 
         Returns
         -------
@@ -160,7 +177,7 @@ class Trainer:
         ------
         ValueError
             If the checkpoint is damaged, was made by a run of another configuration, or has more
-            epochs than this run is to have.
+            epochs than this run.
         """
         if not self.out or not (self.out / CHECKPOINT).exists():
             return self.epoch
@@ -193,20 +210,20 @@ class Trainer:
         return self.epoch
 
     def run(self) -> Result:
-        """Train from where we are to the last epoch, then test once.
+        """Train from the current epoch to the last one, then test.
 
         Raises
         ------
         golden.array.lockstep.Mismatch
-            If a lock-step array's two sides differ, placed in its layer.
+            If the two arrays of a lock-step array differ; the message names the layer.
         OSError
-            Naming the file, if one cannot be written.
+            If a file cannot be written; the message names it.
         ValueError
-            If there is but the digest of the weights to start from, and no checkpoint.
+            If there is only the digest of the start weights, and no checkpoint.
         """
         if not self._started:
             raise ValueError("start has no weights, and there is no checkpoint to go on from")
-        if not self.resumed:  # else the checkpoint is there, and reading cells takes cycles
+        if not self.resumed:  # else the checkpoint exists, and to read cells takes cycles
             self._save()
         if self.out:
             text = "".join(_line(entry) for entry in self.metrics)
@@ -275,7 +292,7 @@ class Trainer:
         cycles -= self.bank.cycles()
         bits = self._verified()
         self._keep(bits, val_accuracy)
-        cycles += self.bank.cycles()  # reads of cells apart
+        cycles += self.bank.cycles()  # without reads of cells
         self.conditions.after_batch(self.bank)
         cycles = self.bank.cycles() - cycles
         return {
@@ -291,8 +308,8 @@ class Trainer:
         }
 
     def _verified(self) -> dict[str, np.ndarray]:
-        """All cell bits by layer, after comparing what can be compared."""
-        bits = self.network.read()  # first: a difference is placed in its layer
+        """All cell bits by layer, after all comparisons of a lock-step target."""
+        bits = self.network.read()  # first: a mismatch here names the layer
         for number, array in enumerate(self.bank.arrays):
             try:
                 array.verify()
@@ -302,7 +319,7 @@ class Trainer:
         return bits
 
     def _keep(self, bits: dict[str, np.ndarray], val_accuracy: float) -> None:
-        """Keep the weights, as validation found them, if no epoch was better."""
+        """Keep the weights of validation if no epoch before was better."""
         if all(val_accuracy >= entry["val_accuracy"] for entry in self.metrics):
             cells = {f"{layer}.cells": part for layer, part in bits.items()}
             self._best = cells | self.network.host_norms()
@@ -311,7 +328,7 @@ class Trainer:
         return float(np.mean(self.network.predict(x) == y))
 
     def _activity(self) -> dict[str, int]:
-        """The arrays' counters, summed; none if they have none."""
+        """Sums of the arrays' counters; empty if they have none."""
         if not self.bank.config.counters:
             return {}
         total = dict.fromkeys(COUNTERS, 0)
@@ -337,7 +354,7 @@ class Trainer:
 
 
 def chosen_epoch(metrics: list[dict[str, Any]]) -> int:
-    """The epoch with the highest validation accuracy, the last of equals, from 1."""
+    """The epoch, from 1, with the highest validation accuracy; the last one of several."""
     best = max(entry["val_accuracy"] for entry in metrics)
     last: int = max(entry["epoch"] for entry in metrics if entry["val_accuracy"] == best)
     return last

@@ -260,7 +260,7 @@ def test_full_pulse_must_be_a_length(full_s, error):
 
 
 def test_full_pulse_must_switch():
-    with pytest.raises(ValueError, match=r"^the full pulse of 2e-09 s must switch, and does not$"):
+    with pytest.raises(ValueError, match=r"^the full pulse of 2e-09 s must switch, but does not$"):
         make(designed=lambda direction, t: np.zeros_like(t))
 
 
