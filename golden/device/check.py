@@ -1,8 +1,11 @@
-"""How far a device's curve and its simulation can be trusted, in figures.
+"""Checks of a device's curve and its simulation.
 
-Four questions: does the curve that tables are made from agree with a fresh simulation at the write
-voltage; does it agree at other voltages, which noise and unequal cells reach; does the simulation
-settle into the Boltzmann distribution; does it depend on its time step.
+There are four checks:
+
+- The curve, from which tables are made, agrees with a fresh simulation at the write voltage.
+- It agrees at other voltages, which noise and unequal cells cause.
+- The simulation settles into the Boltzmann distribution.
+- The simulation does not depend on its time step.
 """
 
 import time
@@ -17,47 +20,49 @@ from golden.device.junction import DIRECTIONS, Device
 from golden.device.macrospin import DT_S, Macrospin
 from golden.device.switching import Drive
 
-LARGEST_ERROR = 0.03  # of P
-LARGEST_DEVIATION = 0.05  # of a ratio from 1
+LARGEST_ERROR = 0.03  # largest error of P
+LARGEST_DEVIATION = 0.05  # largest deviation of a ratio from 1
 TRIALS = 16384
-_EVEN = 8  # lengths of the even grid
+_EVEN = 8  # number of evenly spaced lengths
 _RISE = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98)
 _PLANE_RISE = (0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 _FEWER = 4  # times fewer trials at other voltages
 _AT_ONCE = 1 << 16
 _EQUILIBRIUM_TRIALS = 4096
-# In decay times of the precession: squared amplitudes are within exp(-10) of equilibrium after the
-# first, and forget themselves in half of one.
+# In decay times of the precession. Squared amplitudes are within exp(-10) of equilibrium after the
+# first; their correlation time is half a decay time.
 _SETTLING, _AVERAGING, _SAMPLES = 5, 5, 20
 
 
 def check(
     device: Device, designed: Curve, *, trials: int = TRIALS, seed: int = 1
 ) -> dict[str, Any]:
-    """Hold a device's curve and its simulation to what they must agree with.
-
-    That takes from half a minute to some minutes.
+    """Check a device's curve and its simulation; takes from half a minute to some minutes.
 
     Parameters
     ----------
     device : Device
     designed : Curve
-        What tables are made from.
+        The curve from which tables are made.
     trials, seed : int
-        Of the fresh simulation. The random numbers are others than those of ``curve.calibrated``
-        under any seed.
+        Trials and seed of the fresh simulation. No seed of ``curve.calibrated`` gives the same
+        random numbers.
 
     Returns
     -------
     dict
-        ``max_abs_error`` and ``formula_max_abs_error`` by direction: largest |P - P of the
-        simulation| of ``designed`` and of the closed formula. ``dt_max_abs_error``: the same of the
-        simulation at half the time step, along the rise. ``plane``: by direction the place of
-        the largest error of ``designed`` over voltages and lengths, see ``plane``.
-        ``standard_error``, ``plane_standard_error``: of the simulation at P = 1/2, at the write
-        voltage and over the plane. ``boltzmann_ratio``: mean sin^2 of the angle to the easy axis
-        in the simulation, without a current, over the exact average. ``dt_ratio``: the simulation's
-        mean over that at half the time step. ``trials``, ``seed``, ``seconds_per_4ns_trial``.
+        - ``device``: name.
+        - ``max_abs_error``, ``formula_max_abs_error``: by direction, largest |P - P simulated| for
+          ``designed`` and for the closed formula.
+        - ``dt_max_abs_error``: the same for the simulation at half the time step, along the rise.
+        - ``plane``: by direction, the place of the largest error of ``designed`` over voltages and
+          lengths, see ``plane``.
+        - ``standard_error``, ``plane_standard_error``: standard error of the simulation at
+          P = 1/2, at the write voltage and over the plane.
+        - ``boltzmann_ratio``: ratio of the simulated mean and the exact mean of sin^2 of the angle
+          to the easy axis, without a current.
+        - ``dt_ratio``: ratio of the simulated mean and that at half the time step.
+        - ``trials``, ``seed``, ``seconds_per_4ns_trial``.
 
     Raises
     ------
@@ -106,8 +111,8 @@ def check(
 
 
 def failures(figures: dict[str, Any]) -> list[str]:
-    """Which figures of ``check`` are out of bounds, a phrase each."""
-    # Both sides of the comparison of time steps are counts; four standard errors of it are chance.
+    """A phrase for each figure of ``check`` that is out of bounds."""
+    # Both sides of the comparison of time steps are counts: up to four standard errors are chance.
     chance = 4 * 2**0.5 * figures["standard_error"]
     bounds = {"max_abs_error": LARGEST_ERROR, "dt_max_abs_error": LARGEST_ERROR + chance}
     over_plane = plane_bound(figures)
@@ -132,21 +137,22 @@ def failures(figures: dict[str, Any]) -> list[str]:
 
 
 def plane_bound(figures: dict[str, Any]) -> float:
-    """Largest error over the plane that passes: four standard errors of it are chance."""
+    """Largest error over the plane that passes; four standard errors are allowed for chance."""
     bound: float = LARGEST_ERROR + 4 * figures["plane_standard_error"]
     return bound
 
 
 def plane(designed: Curve, direction: int, *, trials: int, seed: int) -> dict[str, float]:
-    """Where over voltage and length a curve is farthest from a fresh simulation.
+    """Voltage and length at which the error of a curve, against a fresh simulation, is largest.
 
-    Voltages from near zero to twice the write voltage, midway between the levels that a curve is
-    fitted at, where it is least sure; lengths along the rise of each, up to the full pulse.
+    The voltages lie from near zero to twice the write voltage, midway between the levels at which a
+    curve is fitted; there it is least certain. The lengths lie along the rise for each voltage, up
+    to the full pulse.
 
     Returns
     -------
     dict
-        ``voltage_v``, ``pulse_s``, ``curve`` and ``simulated`` (both P), and their distance
+        ``voltage_v``, ``pulse_s``, ``curve`` and ``simulated`` (both P), and their difference
         ``error``.
     """
     device = designed.device
@@ -178,8 +184,8 @@ def _along(designed: Curve, direction: int, drive: Drive) -> np.ndarray:
 
 
 def lengths(designed: Curve, direction: int) -> np.ndarray:
-    """Pulse lengths in whole time steps from 0 to the full pulse: some evenly, some along the
-    rise."""
+    """Pulse lengths in whole time steps from 0 to the full pulse, some evenly spaced and some along
+    the rise of P."""
     longest = designed.device.t_write_s
     along = designed.length(direction, np.array(_RISE), longest)
     every = np.concatenate([np.linspace(0, longest, _EVEN), along])
@@ -189,8 +195,8 @@ def lengths(designed: Curve, direction: int) -> np.ndarray:
 def boltzmann(device: Device) -> float:
     """Exact average of sin^2 of the angle to the easy axis, within one well, by quadrature.
 
-    Energy over kB T: Delta sin^2 a (1 + q sin^2 b), a the angle to the axis, b around it, q the
-    ratio of demagnetising and anisotropy field.
+    The energy over kB T is Delta sin^2 a (1 + q sin^2 b), with a the angle to the axis, b the angle
+    around it and q the ratio of demagnetising and anisotropy field.
     """
     a = np.linspace(0, np.pi / 2, 4001)[:, None]
     b = np.linspace(0, np.pi / 2, 401)
@@ -205,9 +211,9 @@ def boltzmann(device: Device) -> float:
 
 
 def equilibrium(device: Device, dt_s: float, trials: int, seed: int) -> float:
-    """The same average of simulated trials that start on the axis, from several decay times on.
+    """Average of sin^2 over simulated trials that start on the axis, after several decay times.
 
-    A trial that leaves its well counts all the same: the other well is its mirror image.
+    Trials that leave their well count too: the other well is the mirror image.
     """
     model = Macrospin(device, dt_s)
     rng = np.random.Generator(np.random.SFC64(seed))
@@ -223,13 +229,13 @@ def equilibrium(device: Device, dt_s: float, trials: int, seed: int) -> float:
 
 
 def _seed(seed: int, use: int) -> int:
-    """A seed for each use, none of the small ones that calibrations have."""
+    """A seed for each use, different from the small seeds of calibrations."""
     words = np.random.SeedSequence([seed, use]).generate_state(2, np.uint32)
     return (1 << 64) + (int(words[0]) << 32) + int(words[1])
 
 
 def _seconds(device: Device) -> float:
-    """Time on this computer that a trial of 4 ns under the write pulse takes."""
+    """Computing time of a trial of 4 ns under the write pulse, seconds."""
     model, trials, steps = Macrospin(device), 4096, 200
     rng = np.random.Generator(np.random.SFC64(0))
     m = model.equilibrium(trials, rng)

@@ -1,12 +1,11 @@
-"""Switching probability against pulse length and drive, held to simulation: what tables are made
-from.
+"""Switching curves: probability against pulse length and drive, fitted to simulation.
 
-The formula of ``golden.device.switching`` is corrected in the exponent, ln(-ln P) = g(ln(-ln
-P_formula)), with rising broken lines g at several levels of overdrive for each direction
-(``golden.device.levels``), fitted to ``golden.device.macrospin``. One level is that of the device's
-write voltage; it has most trials. The formula carries over what the fit does not see: other
-temperatures and stabilities, drives beyond the levels, and probabilities below one over the number
-of trials.
+Tables are made from them. The formula of ``golden.device.switching`` is corrected in the exponent,
+ln(-ln P) = g(ln(-ln P_formula)). g is a rising broken line at each of several levels of overdrive
+and for each direction (``golden.device.levels``), fitted to ``golden.device.macrospin``. One level
+is that of the device's write voltage; it has the most trials. The formula extrapolates to other
+temperatures and stabilities, to drives beyond the levels, and to probabilities below one over the
+number of trials.
 """
 
 import functools
@@ -30,10 +29,10 @@ from golden.device.switching import Drive
 
 MODELS = ("macrospin", "formula")
 TRIALS = 16384
-_FORMAT = 1  # of cached curves; another one where the same device gets another curve
+_FORMAT = 1  # of cached curves; changes if the same device would get another curve
 _LENGTHS = 24
 _KNOTS = 12
-_FEWER = 2  # times fewer trials at levels beside the write voltage
+_FEWER = 2  # times fewer trials at other levels than the write voltage
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +45,7 @@ class Curve:
     levels : tuple of Levels
         The corrections of the formula, by direction.
     provenance : dict
-        How the coefficients came about.
+        Origin of the coefficients.
     """
 
     device: Device
@@ -56,26 +55,27 @@ class Curve:
     def probability(
         self, direction: int, pulse_s: float | np.ndarray, drive: Drive | None = None
     ) -> np.ndarray:
-        """Switching probability of pulses of ``pulse_s`` (seconds), by default at the write voltage
-        of the device; ``drive`` (see ``golden.device.switching.drive``) sets other conditions.
+        """Switching probability of pulses of ``pulse_s`` (seconds).
+
+        The default drive is that of the device's write voltage; ``golden.device.switching.drive``
+        makes others.
 
         Raises
         ------
         TypeError, ValueError
-            If ``direction`` is none, or a length negative or not finite.
+            If ``direction`` is invalid, or a length is negative or not finite.
         """
         checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         drive = drive or switching.drive(self.device, direction)
         return switching.probability_of(self.levels[direction].exponent(drive, pulse_s))
 
     def length(self, direction: int, probability: np.ndarray, longest_s: float) -> np.ndarray:
-        """Shortest pulse lengths, in seconds and at most ``longest_s``, that switch with
-        ``probability``.
+        """Shortest pulse lengths for ``probability``, in seconds and at most ``longest_s``.
 
         Raises
         ------
         TypeError, ValueError
-            If a probability is not in 0 to 1, or ``longest_s`` no length.
+            If a probability is not in 0 to 1, or ``longest_s`` is no length.
         """
         probability = checks.finite("probability", probability, np.ndim(probability))
         if ((probability < 0) | (probability > 1)).any():
@@ -90,7 +90,7 @@ class Curve:
 
 
 def formula(device: Device) -> Curve:
-    """The closed formula alone."""
+    """The curve of the closed formula, without corrections."""
     return Curve(device, (levels.uncorrected(), levels.uncorrected()), {"model": "formula"})
 
 
@@ -103,8 +103,8 @@ def calibrated(device: Device, *, trials: int = TRIALS, seed: int = 0) -> Curve:
     Raises
     ------
     TypeError, ValueError
-        If ``trials`` is below 1000 or ``seed`` negative; ValueError also if the write pulse is too
-        weak to switch in any range that a table could use.
+        If ``trials`` is below 1000 or ``seed`` negative, or (ValueError) the write pulse is too
+        weak for a table.
     """
     trials = checks.integer("trials", trials, 1000)
     seed = checks.integer("seed", seed, 0)
@@ -116,7 +116,7 @@ def calibrated(device: Device, *, trials: int = TRIALS, seed: int = 0) -> Curve:
         "dt_s": macrospin.DT_S,
         "v_write_v": device.v_write_v,
     }
-    # The same random numbers at all levels: what is left of chance hardly differs between them.
+    # The same random numbers at all levels: chance hardly differs between them.
     to_p, to_ap = (
         levels.simulated(
             device, direction, knots[direction], trials=max(trials // _FEWER, 1000),
@@ -132,7 +132,7 @@ def _at_write_voltage(device: Device, name: str, trials: int, seed: int) -> np.n
     direction = DIRECTIONS[name]
     pulse_s = _informative(device, direction)
     p = macrospin.probability(device, direction, pulse_s, trials=trials, seed=seed + direction)
-    # Below that the formula's shape takes over.
+    # Outside this range the shape is that of the formula.
     seen = (p * trials >= levels.EVENTS) & ((1 - p) * trials >= levels.EVENTS)
     if np.count_nonzero(seen) < _KNOTS:
         raise ValueError(
@@ -148,7 +148,7 @@ def _informative(device: Device, direction: int) -> np.ndarray:
     grid = np.linspace(0, device.t_write_s, 20001)[1:]
     y = switching.exponent(switching.drive(device, direction), grid)
     levels = np.linspace(np.log(-np.log(1e-4)), np.log(-np.log1p(-1e-4)), _LENGTHS)
-    # The formula may be off; half as short and twice as long hold the rise all the same.
+    # The formula may be wrong; lengths from half to twice its own still cover the rise.
     at = np.interp(-levels, -y, grid)
     at = np.concatenate([at, 2 * at[_LENGTHS // 2 :: 3], at[: _LENGTHS // 2 : 3] / 2])
     steps = np.unique(np.rint(at[at <= device.t_write_s] / macrospin.DT_S))
@@ -161,15 +161,17 @@ def load(
     *,
     simulating: Callable[[], AbstractContextManager[Any]] = nullcontext,
 ) -> Curve:
-    """The curve of a device: kept for the devices that come with spintrit, else simulated once and
-    then kept in the user's cache folder.
+    """The curve of a device.
+
+    The curves of devices that come with spintrit are in ``curves.json``. Others are simulated once
+    and then kept in the user's cache folder.
 
     Parameters
     ----------
     device : Device
     model : {"macrospin", "formula"}
     simulating : callable
-        Makes the context in which a simulation runs, which may take minutes.
+        Makes the context in which a simulation runs; the simulation may take minutes.
 
     Raises
     ------
@@ -192,7 +194,7 @@ def load(
 
 
 def physics(device: Device) -> dict[str, Any]:
-    """The parameters that decide the device's switching."""
+    """The parameters that affect the device's switching."""
     values = asdict(device)
     for name in ("name", "source", "v_read_v", "t_read_s"):
         del values[name]
@@ -200,13 +202,13 @@ def physics(device: Device) -> dict[str, Any]:
 
 
 def identity(device: Device) -> str:
-    """Digest of what decides the device's switching."""
+    """Digest of the parameters that affect the device's switching."""
     text = json.dumps(physics(device), sort_keys=True)
     return files.digest(np.frombuffer(text.encode(), np.uint8))[:16]
 
 
 def as_dict(curve: Curve) -> dict[str, Any]:
-    """A curve as JSON can hold it."""
+    """A curve in values for JSON."""
     return {
         "device": curve.device.name,
         "levels": [part.as_list() for part in curve.levels],
@@ -215,7 +217,7 @@ def as_dict(curve: Curve) -> dict[str, Any]:
 
 
 def from_dict(device: Device, kept: dict[str, Any]) -> Curve:
-    """What ``as_dict`` made, of a device that switches alike."""
+    """The curve of a device from ``as_dict`` of one with the same switching."""
     to_p, to_ap = (
         levels.from_list(device, direction, kept["levels"][direction])
         for direction in DIRECTIONS.values()

@@ -1,6 +1,6 @@
-"""A magnetic tunnel junction: what it is made of, and what follows from that directly.
+"""A magnetic tunnel junction: its parameters and quantities that follow from them directly.
 
-SI units throughout; fields are flux densities mu0 H in tesla. Switching is in
+All units are SI; fields are flux densities mu0 H in tesla. Switching is in
 ``golden.device.switching`` (formulas) and ``golden.device.macrospin`` (simulation).
 """
 
@@ -27,17 +27,19 @@ GEOMETRIES = ("in-plane", "perpendicular")
 DIRECTIONS = {"AP_to_P": AP_TO_P, "P_to_AP": P_TO_AP}
 
 
-# By unit, far beyond any junction and what surrounds it: what lies outside was meant in another.
+# Limits by unit, far beyond any junction: a value outside was given in another unit.
 _LIMITS = {
     "m": (1e-12, 1e-5), "t": (1e-9, 20.0), "v": (1e-6, 10.0), "s": (1e-18, 1.0),
     "ohm": (1e-3, 1e12), "k": (1e-6, 1e4), "j": (0.0, 1.0), "f": (0.0, 1.0),
 }  # fmt: skip
-LEAST_K = 1e-3  # of operation
+LEAST_K = 1e-3  # lowest temperature of operation
 
 
 def limits(name: str) -> tuple[float, float]:
-    """Lower and upper limit of a parameter by the unit at the end of its name, before any "per";
-    those without a unit are shares of 1."""
+    """Lower and upper limit of a parameter by the unit in its name, before any "_per_".
+
+    Parameters without a unit are shares of 1.
+    """
     return _LIMITS.get(name.partition("_per_")[0].rpartition("_")[2], (1e-9, 1.0))
 
 
@@ -53,7 +55,7 @@ class Device:
     Parameters
     ----------
     name, source : str
-        What it is called, and where each number comes from.
+        Name of the device, and the source of each number.
     geometry : {"in-plane", "perpendicular"}
         Direction of the easy axis.
     length_m, width_m, thickness_m : float
@@ -61,7 +63,7 @@ class Device:
     mu0_ms_t : float
         Saturation magnetisation, at ``temperature_k``.
     mu0_hk_t : float
-        Anisotropy field of the easy axis, in the perpendicular case the effective one, after
+        Anisotropy field of the easy axis. For a perpendicular layer it is the effective one, after
         demagnetisation.
     damping : float
         Gilbert's alpha.
@@ -70,25 +72,25 @@ class Device:
     r_on_ohm, r_off_ohm : float
         Resistance in P and in AP at low voltage.
     r_access_ohm : float
-        Access transistor, in series.
+        Resistance of the access transistor, in series.
     half_tmr_v : float
         Junction voltage at which the magnetoresistance ratio has fallen by half; infinite for a
         ratio that does not fall.
     temperature_k : float
-        Of operation.
+        Temperature of operation.
     curie_k : float
-        Curie temperature, which scales the magnetisation with temperature.
+        Curie temperature, for the magnetisation at other temperatures.
     tau0_s : float
         Attempt time of thermal switching in an in-plane junction.
     v_write_v, t_write_s : float
         Amplitude of the update pulses, and length of the full pulse.
     v_read_v, t_read_s : float
-        Of a read.
+        Amplitude and length of a read.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the parameter, if one is not of its type or not physical.
+        If a parameter is not of its type or not physical; the message names it.
     """
 
     name: str
@@ -159,8 +161,8 @@ class Device:
 
     @property
     def demagnetising_t(self) -> float:
-        """Field that holds the moment in the plane: mu0 Ms in-plane, 0 where ``mu0_hk_t`` holds
-        the whole anisotropy already."""
+        """Field that holds the moment in the plane: mu0 Ms in-plane, 0 for a perpendicular layer,
+        whose ``mu0_hk_t`` contains it."""
         return self.mu0_ms_t if self.geometry == "in-plane" else 0.0
 
     @property
@@ -202,7 +204,7 @@ class Device:
         on, off = np.full(volts.shape, self.r_on_ohm), np.full(volts.shape, self.r_off_ohm)
         if math.isinf(self.half_tmr_v):
             return on, off
-        # The higher R_off, the more of the voltage it gets and the lower the ratio: one solution.
+        # With R_off its voltage rises and the ratio falls: there is one solution.
         low, high = on, off
         for _ in range(60):
             off = (low + high) / 2
@@ -213,7 +215,7 @@ class Device:
         return on, high
 
     def current_a(self, direction: int, voltage_v: float) -> float:
-        """Current at the start of a pulse in a cell that is yet to switch in ``direction``."""
+        """Current at the start of a pulse that drives a cell in ``direction``."""
         checks.integer("direction", direction, AP_TO_P, P_TO_AP)
         on, off = (float(ohm) for ohm in self.resistances_ohm(voltage_v))
         return voltage_v / (self.r_access_ohm + (off if direction == AP_TO_P else on))
@@ -221,9 +223,9 @@ class Device:
     def at(self, temperature_k: float) -> "Device":
         """The device at another temperature.
 
-        The magnetisation follows Bloch's law 1 - (T / Tc)^1.5, the anisotropy field follows the
-        magnetisation (exact for shape anisotropy, a first guess for an interface's); resistances
-        are left.
+        The magnetisation follows Bloch's law 1 - (T / Tc)^1.5. The anisotropy field is proportional
+        to the magnetisation (exact for shape anisotropy, a first guess for interface anisotropy).
+        Resistances stay the same.
 
         Raises
         ------
@@ -252,7 +254,7 @@ def load(which: str | Path) -> Device:
     ------
     ValueError
         For an unknown name, a file that is no TOML, unknown or missing keys and non-physical
-        values, each named.
+        values; the message names them.
     TypeError
         For a value of a wrong type.
     OSError

@@ -1,9 +1,9 @@
 """Corrections of the switching formula, fitted to simulation at several levels of overdrive.
 
 At a level of overdrive i = I / Ic0 the true exponent ln(-ln P) is a rising broken line g of the
-exponent that ``golden.device.switching`` gives. Between two levels the formula is evaluated at
-both, each result is corrected by the level's own line, and the corrected exponents are interpolated
-in i. So the formula's own dependence on i, with its two kinks, counts only beyond the ends.
+exponent of ``golden.device.switching``. Between two levels the formula is evaluated at both, each
+result is corrected by the line of its level, and the corrected exponents are interpolated in i. The
+formula's dependence on i, with its two kinks, therefore has an effect only beyond the ends.
 Stability, critical angle and precession time of a cell enter through the formula.
 """
 
@@ -16,17 +16,17 @@ from golden.device import macrospin, switching
 from golden.device.junction import Device
 from golden.device.switching import Drive
 
-EVENTS = 10  # below this count of trials a share says little
-_KNOTS = 8  # at most, of a level beside the write voltage
-_TIE = 3.0  # of a level's knots, so that chance moves none by more than 1 / 3
-_LENGTHS = 12  # simulated at such a level
+EVENTS = 10  # least count of trials for a share
+_KNOTS = 8  # most knots at other levels than the write voltage
+_TIE = 3.0  # weight that ties these knots: chance moves none by more than 1 / 3
+_LENGTHS = 12  # lengths simulated at these levels
 _AT_ONCE = 1 << 16  # states that settle side by side
 _DENSE = 2.0  # |i - 1| up to which levels are dense, in growth times over t_write
-_STEP = 0.3  # between levels: of i - 1 in units of that near 1, of ln(i - 1) away from it
-_LOWEST = 0.2  # overdrive of the lowest level but 0
+_STEP = 0.3  # between levels: in (i - 1) / dense range near i = 1, in ln(i - 1) away from it
+_LOWEST = 0.2  # overdrive of the lowest level except 0
 _TOP = 2.0  # highest level, in write voltages
-_ANGLES = 801  # voltages at which critical angles are kept
-_ALMOST = 0.99  # P that ends the rise
+_ANGLES = 801  # voltages with a stored critical angle
+_ALMOST = 0.99  # P at the end of the rise
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +36,10 @@ class Levels:
     Parameters
     ----------
     overdrive : ndarray of shape (levels,)
-        Rising.
+        Overdrive of each level, rising.
     knots : tuple of ndarray of shape (knots, 2)
-        For each level the formula's exponent and the true one, both rising. Beyond its ends a line
-        goes straight on.
+        For each level the formula's exponent and the true one, both rising. Lines are extrapolated
+        beyond their ends.
     angle : ndarray of shape (2, points)
         Overdrive, rising, and critical angle of the device's nominal cells.
     """
@@ -69,7 +69,7 @@ class Levels:
         return np.where(np.asarray(pulse_s) > 0, total, np.inf)
 
     def as_list(self) -> list[dict[str, Any]]:
-        """The levels as JSON can hold them."""
+        """The levels in values for JSON."""
         return [
             {"overdrive": float(level), "knots": knots.tolist()}
             for level, knots in zip(self.overdrive, self.knots, strict=True)
@@ -81,25 +81,25 @@ def of(
 ) -> Levels:
     """Levels of a device, with the critical angles of its cells."""
     volts = np.linspace(0, _TOP * device.v_write_v, _ANGLES)
-    volts = np.union1d(volts, device.v_write_v)  # that this one is exact
+    volts = np.union1d(volts, device.v_write_v)  # so that this one is exact
     drive = switching.drive(device, direction, volts)
     return Levels(overdrive, knots, np.stack([drive.overdrive, drive.critical_angle]))
 
 
 def from_list(device: Device, direction: int, levels: list[dict[str, Any]]) -> Levels:
-    """What ``Levels.as_list`` made."""
+    """Levels of a device from ``Levels.as_list``."""
     overdrive = np.array([float(level["overdrive"]) for level in levels])
     knots = tuple(np.array(level["knots"], np.float64) for level in levels)
     return of(device, direction, overdrive, knots)
 
 
 def uncorrected() -> Levels:
-    """The formula itself."""
+    """Levels without corrections: the formula itself."""
     return Levels(np.ones(1), (np.array([[0.0, 0.0], [1.0, 1.0]]),), np.ones((2, 1)))
 
 
 def corrected(knots: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """The broken line through ``knots``, which goes straight on beyond its ends."""
+    """The broken line through ``knots``, extrapolated beyond its ends."""
     x, y = knots.T
     with np.errstate(invalid="ignore"):
         low = np.minimum(exponent - x[0], 0) * ((y[1] - y[0]) / (x[1] - x[0]))
@@ -113,8 +113,8 @@ def rising_line(
 ) -> np.ndarray:
     """Knots (count, 2) of the broken line from ``x`` to ln(-ln P), made to rise.
 
-    Weighted least squares, each share ``p`` of ``trials`` with the inverse of its variance. ``tie``
-    is the weight that holds each knot to the points next to it, for few points.
+    Least squares, each share ``p`` of ``trials`` weighted with the inverse of its variance. For few
+    points, the weight ``tie`` ties each knot to the straight line between the ends.
     """
     x, order = np.unique(x, return_index=True)
     y, weight = exponent_of(p)[order], weights(p, trials)[order]
@@ -122,7 +122,7 @@ def rising_line(
     at = np.interp(np.linspace(rising[0], rising[-1], count), rising, x)
     # Hat functions: the line's value at each x is a weighted mean of its values at the knots.
     hats = np.stack([np.interp(x, at, unit) for unit in np.eye(count)], axis=1)
-    # A knot that no point decides stays on the way from end to end.
+    # A knot without points stays on the line from end to end.
     way = np.linspace(rising[0], rising[-1], count)
     missing = (y - hats @ way) * weight
     rows = hats * weight[:, None]
@@ -148,7 +148,7 @@ def weights(p: np.ndarray, trials: int) -> np.ndarray:
 def ladder(device: Device, direction: int) -> tuple[np.ndarray, np.ndarray]:
     """Voltages and overdrives of the levels, both rising; the write voltage is one of them.
 
-    They lie densest around the critical current, where P rises within the full pulse.
+    They are densest around the critical current, where P rises within the full pulse.
     """
     volts = np.linspace(0, _TOP * device.v_write_v, 4001)
     overdrive = switching.drive(device, direction, volts).overdrive
@@ -169,7 +169,8 @@ def simulated(
 ) -> Levels:
     """The levels of a device's direction; ``knots`` are those at the write voltage.
 
-    From the write voltage downwards until a full pulse hardly switches, then upwards.
+    They are simulated from the write voltage downwards until a full pulse hardly switches, then
+    upwards.
     """
     volts, overdrive = ladder(device, direction)
     write = int(np.searchsorted(volts, device.v_write_v))
@@ -184,7 +185,7 @@ def simulated(
         longest = min(1.2 * longest * np.clip(ratio, 1, 2), device.t_write_s)
         found[k], p, longest = _level(device, direction, volts[k], longest, trials, seed)
         if p[-1] * trials < EVENTS:
-            # So do lower voltages; without a voltage the formula is the thermal rate.
+            # Lower voltages do not either; at 0 V the formula is the thermal rate.
             drive = switching.drive(device, direction, 0.0)
             found[0] = _quiet(switching.exponent(drive, device.t_write_s), p[-1], trials)
             break
@@ -200,7 +201,7 @@ def simulated(
 def _level(
     device: Device, direction: int, voltage_v: float, longest_s: float, trials: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, float]:
-    """Knots of a level, the simulated P that they come from, and the length that ends the rise."""
+    """Knots of a level, the simulated P for them, and the length at the end of the rise."""
     steps = np.rint(np.linspace(0, longest_s, _LENGTHS + 1)[1:] / macrospin.DT_S)
     pulse_s = np.unique(np.maximum(steps, 1)) * macrospin.DT_S
     p = macrospin.probability(
@@ -225,7 +226,7 @@ def _rise(pulse_s: np.ndarray, p: np.ndarray) -> float:
 
 
 def _quiet(exponent: np.ndarray, p: float, trials: int) -> np.ndarray:
-    """Knots where too few trials switch to fit a line: the formula, and P no larger than seen."""
+    """Knots for too few switched trials to fit a line: the formula, limited to the simulated P."""
     seen = exponent_of((p * trials + 0.5) / (trials + 1))
     return _shift(max(float(seen - exponent), 0.0))
 

@@ -4,15 +4,15 @@
                                     + a m x (m x p) - alpha a m x p],
     B = Bk (m.e) e - Bd (m.n) n + B_thermal,    a = hbar eta I / (2 e Ms V),
 
-Slonczewski's torque a along the reference layer p, uniaxial field Bk along the easy axis e,
-demagnetising field Bd along the film's normal n (only for an in-plane layer; a perpendicular one
-has it in Bk). The thermal field is white, with variance 2 alpha kB T / (gamma Ms V dt) a component
-(Brown, Phys. Rev. 130, 1677, 1963); Heun's scheme with renormalisation converges to the
-Stratonovich solution that this needs (Garcia-Palacios and Lazaro, Phys. Rev. B 58, 14937, 1998).
-The voltage is constant, the current follows the resistance,
-1 / R = (1 / R_on + 1 / R_off) / 2 + cos(angle) (1 / R_on - 1 / R_off) / 2.
+with Slonczewski's torque a along the reference layer p, the uniaxial field Bk along the easy axis e
+and the demagnetising field Bd along the film's normal n (only for an in-plane layer; for a
+perpendicular one Bk contains it). The thermal field is white, with variance
+2 alpha kB T / (gamma Ms V dt) a component (Brown, Phys. Rev. 130, 1677, 1963). Heun's scheme with
+renormalisation converges to the Stratonovich solution, which is the right one here (Garcia-Palacios
+and Lazaro, Phys. Rev. B 58, 14937, 1998). The voltage is constant and the current follows the
+resistance, 1 / R = (1 / R_on + 1 / R_off) / 2 + cos(angle) (1 / R_on - 1 / R_off) / 2.
 
-Thousands of trials run side by side, in float32: a trial's own rounding is far below its noise.
+Thousands of trials run side by side in float32: rounding is far smaller than the noise.
 """
 
 import itertools
@@ -24,9 +24,9 @@ from golden.codes import AP_TO_P, P_TO_AP
 from golden.device.junction import ELECTRON, GAMMA, HBAR, Device
 
 DT_S = 1e-12
-_SEEDS = 1 << 65  # more than those that users give, see golden.device.check
-_BLOCK = 4096  # trials that fit a core's cache together
-_SETTLED = 0.8  # of the barrier: a cell below it is taken to stay where it is
+_SEEDS = 1 << 65  # golden.device.check uses seeds above those of users
+_BLOCK = 4096  # trials that fit in a core's cache
+_SETTLED = 0.8  # share of the barrier; a cell with less energy stays in its state (assumed)
 _LONGEST_SETTLING_S = 10e-9
 
 
@@ -56,8 +56,8 @@ class Macrospin:
     def equilibrium(self, trials: int, rng: np.random.Generator) -> np.ndarray:
         """Boltzmann-distributed moments around +e, float32 of shape (3, trials).
 
-        By rejection: density exp(-Delta (y^2 + z^2) - Delta_d z^2) / x on the half sphere, cut at
-        84 degrees from it.
+        Rejection sampling of the density exp(-Delta (y^2 + z^2) - Delta_d z^2) / x on the half
+        sphere, up to 84 degrees from +e.
         """
         delta = self.device.stability
         hard = delta * (1 + self.device.demagnetising_t / self.device.mu0_hk_t)
@@ -79,7 +79,7 @@ class Macrospin:
     ) -> np.ndarray:  # fmt: skip
         """Moments after ``steps`` time steps, from ``m`` of shape (3, trials).
 
-        ``voltage_v`` drives towards P along +e (``AP_TO_P``) or towards AP along -e.
+        ``voltage_v`` drives the moments to P along +e (``AP_TO_P``) or to AP along -e.
         """
         alpha, half = np.float32(self.device.damping), np.float32(0.5)
         bk = np.float32(self.device.mu0_hk_t)
@@ -90,12 +90,12 @@ class Macrospin:
         sign = 1 if direction == AP_TO_P else -1
         drive = np.float32(sign * voltage_v * self._torque_t_per_a)
         access = np.float32(self.device.r_access_ohm)
-        m = np.array(m, order="C")  # rows in a piece: equilibrium gives columns
+        m = np.array(m, order="C")  # contiguous rows; those from equilibrium are not
         thermal, scaled, first, second, middle = (np.empty_like(m) for _ in range(5))
         a, bx, bz, px, qz, ux, uy, uz, free = np.empty((9, m.shape[1]), np.float32)
 
         def slope(m: np.ndarray, out: np.ndarray) -> None:
-            # Each line is one operation into a buffer: allocating takes longer than computing.
+            # Each line writes into a buffer: to allocate arrays takes longer than to compute.
             x, y, z = m
             by, qy = thermal[1], scaled[1]
             np.multiply(bk, x, bx)
@@ -169,7 +169,7 @@ class Macrospin:
         return energy
 
     def switched(self, m: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Which trials come to rest at +e after the pulse, bool of shape (trials,)."""
+        """Whether each trial settles at +e after the pulse, bool of shape (trials,)."""
         result = np.zeros(m.shape[1], bool)
         waiting = np.arange(m.shape[1])
         steps = max(1, round(1e-10 / self.dt_s))
@@ -197,19 +197,22 @@ def probability(
 ) -> np.ndarray:
     """Share of trials that switch, by pulse length.
 
-    One run of the longest pulse serves all lengths: its states at the ends of the shorter ones
-    settle without a current. Lengths are rounded to whole time steps. Trials start in thermal
-    equilibrium.
+    One run of the longest pulse gives the results for all lengths: its states at the ends of the
+    shorter pulses settle without a current. Lengths are rounded to whole time steps. Trials start
+    in thermal equilibrium.
 
     Parameters
     ----------
     direction : {AP_TO_P, P_TO_AP}
     pulse_s : ndarray of shape (lengths,), float, not falling
+        Pulse lengths, seconds.
     voltage_v : float
-        ``device.v_write_v`` by default.
+        Amplitude, ``device.v_write_v`` by default.
     trials, seed : int
+    dt_s : float
+        Time step.
     at_once : int
-        States that settle side by side. More are faster, with other random numbers.
+        States that settle side by side. A larger number is faster and changes the random numbers.
 
     Returns
     -------
@@ -235,7 +238,7 @@ def probability(
     for start, child in zip(blocks, seeds, strict=True):
         rng = np.random.Generator(np.random.SFC64(child))
         m = model.equilibrium(min(_BLOCK, trials - start), rng)
-        # The start is against the torque: +e is P for AP_TO_P's end, and the layer begins at -e.
+        # Trials start against the torque: AP_TO_P ends at +e, which is P, and starts at -e.
         m[0] = -m[0] if direction == AP_TO_P else m[0]
         states = []
         for steps in np.diff(ends, prepend=0):

@@ -1,13 +1,13 @@
-"""What real arrays add to the ideal one: the settings, all off by default, and the cells' spread.
+"""Non-idealities of real arrays: settings, all off by default, and the spread of cells.
 
-Spread between cells and stuck cells go into the array as *variants* (see ``golden.config``): cells
-that switch nearly alike share a group, the group's thresholds are the mean over many sampled cells,
-and stuck cells are frozen. Noise from pulse to pulse is taken as independent from cell to cell, so
-its mean is all that counts: a cell that switches with a random probability switches like one with
-the mean of it.
-Hence switching under spread, stuck cells and noise is in the table and the variants alone, the same
-for golden model and hardware. What converters and wires do to the sums is
-``golden.array.analog``'s.
+Spread between cells and stuck cells are *variants* in the array (see ``golden.config``). Cells that
+switch almost alike are in a group; the group's thresholds are the mean over many sampled cells.
+Stuck cells do not switch. Noise from pulse to pulse is assumed independent from cell to cell, so
+that only its mean matters: a cell that switches with a random probability switches like one with
+the mean probability.
+Table and variants therefore contain all of switching under spread, stuck cells and noise, for
+golden model and hardware alike. The effect of converters and wires on the sums is in
+``golden.array.analog``.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ from golden.device import switching
 from golden.device.curve import Curve
 from golden.device.junction import LEAST_K, Device, highest
 
-VARIANT_BITS = 4  # with spread: 15 groups, and the frozen cells
+VARIANT_BITS = 4  # with spread: 15 groups, and the stuck cells
 _CELLS_PER_GROUP = 128
 _AMPLITUDES, _LENGTHS = 9, 7  # nodes of the Gauss-Hermite quadrature over noise
 
@@ -35,27 +35,27 @@ class NonIdealities:
     Parameters
     ----------
     resistance_spread, critical_current_spread, stability_spread : float
-        Device to device: standard deviation of ln R (both states), ln Ic0 and ln Delta of a cell;
-        for small values the relative spread.
+        Device to device: standard deviation of ln R (both states), ln Ic0 and ln Delta of a cell,
+        which is the relative spread if small.
     amplitude_noise : float
         Cycle to cycle: standard deviation of a pulse's voltage, relative.
     length_noise_s : float
         Cycle to cycle: standard deviation of a pulse's length, seconds.
     stuck_p, stuck_ap : float
-        Share of the cells that are P, or AP, for ever.
+        Share of the cells that are stuck in P, or in AP.
     temperature_k : float
-        Temperature at which the array works; 0 is the device's, for which pulses are designed.
+        Temperature of operation; 0 is the device's, for which pulses are designed.
     read_disturb : bool
-        Reads can switch cells.
+        Whether reads can switch cells.
     retention_s, retention_k : float
-        Time between training and test, seconds, and its temperature; 0 is that of operation.
+        Time between training and test, seconds, and the temperature then; 0 is that of operation.
     adc_bits, backward_adc_bits : int
         Resolution of the converters of column and of row sums, 2 to 32; 0 is an exact sum.
     adc_range, backward_adc_range : float
-        Sum at which they saturate, in products of two ones, and in products with the largest error;
-        0 is the largest sum there is.
+        Full scale of the converters, in products of two ones, and in products of one and the
+        largest error; 0 is the largest possible sum.
     adc_noise, backward_adc_noise : float
-        Their input-referred noise, standard deviation in the same units.
+        Input-referred noise of the converters, standard deviation in the same units.
     wire_ohm : float
         Resistance of a column's or row's wire from one cell to the next.
 
@@ -118,29 +118,29 @@ class NonIdealities:
 
     @property
     def analog(self) -> bool:
-        """Whether sums are analog: by converters, noise or wires. Unequal resistances alone leave
-        them exact, as by converters that tell every product."""
+        """Whether sums are analog: with converters, noise or wires. Unequal resistances alone leave
+        sums exact; converters are then assumed to resolve every product."""
         return any(getattr(self, name) for name in _ANALOG)
 
     @property
     def in_table(self) -> tuple[str, ...]:
-        """Those that change the table's probabilities."""
+        """Names of the settings that change the table's probabilities."""
         names = (*_SPREADS, "amplitude_noise", "length_noise_s", "temperature_k")
         return tuple(name for name in names if getattr(self, name))
 
     @property
     def beside_table(self) -> tuple[str, ...]:
-        """Those that need a device even where a table has the switching probabilities."""
+        """Names of the settings that need a device even with a table of probabilities."""
         names = (*_ANALOG, "read_disturb", "retention_s")
         return tuple(name for name in names if getattr(self, name))
 
     @property
     def physical(self) -> bool:
-        """Whether any of it asks for the device's physics, beyond a table."""
+        """Whether any setting needs the device's physics, beyond a table."""
         return bool(self.beside_table or self.in_table)
 
     def array(self, config: ArrayConfig) -> ArrayConfig:
-        """``config`` with the variants that this needs."""
+        """``config`` with the variants that the settings need."""
         bits = config.variant_bits
         if any(self.spread):
             bits = VARIANT_BITS
@@ -151,7 +151,7 @@ class NonIdealities:
 
 _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
 LARGEST_SUM = 2.0**30  # whatever the noise
-# Shares, and what lies far beyond any array: what lies above was meant in another unit.
+# Shares, and limits far beyond any array: a value above was given in another unit.
 _HIGHEST = {
     **dict.fromkeys((*_SPREADS, "amplitude_noise", "stuck_p", "stuck_ap"), 1.0),
     "length_noise_s": highest("length_noise_s"),
@@ -164,7 +164,7 @@ _HIGHEST = {
     "backward_adc_noise": LARGEST_SUM,
     "wire_ohm": 1e6,
 }
-# Other than 0: a range of which single precision still has all levels, and the least temperature.
+# Least values other than 0: single precision must resolve the levels of a range.
 _LEAST = {
     **dict.fromkeys(("adc_range", "backward_adc_range"), 1e-6),
     **dict.fromkeys(("temperature_k", "retention_k"), LEAST_K),
@@ -178,12 +178,13 @@ def operating(device: Device, nonideal: NonIdealities) -> Device:
 
 
 def at(device: Device, name: str, kelvin: float) -> Device:
-    """The device at the temperature of setting ``name``, 0 for its own.
+    """The device at the temperature of setting ``name``; 0 is the device's own.
 
     Raises
     ------
     ValueError
-        Naming the setting, if it is no magnet or no memory there.
+        If the device has no magnetisation or no barrier at this temperature; the message names the
+        setting.
     """
     if not kelvin:
         return device
@@ -202,9 +203,9 @@ def factors(
 
 
 class Groups:
-    """How cells of one device fall into groups that switch nearly alike.
+    """Groups of cells of one device that switch almost alike.
 
-    The order is by the exponent ln(-ln P) to first order in the cells' factors, at the pulse that
+    Cells are ordered by the exponent ln(-ln P), to first order in their factors, at the pulse that
     switches half of the nominal cells, averaged over the directions.
 
     Parameters
@@ -212,9 +213,9 @@ class Groups:
     curve : Curve
     nonideal : NonIdealities
     count : int
-        Groups, each with the same share of cells.
+        Number of groups, each with the same share of cells.
     seed : int
-        Of the sampled population.
+        Seed of the sampled cells.
     """
 
     def __init__(self, curve: Curve, nonideal: NonIdealities, count: int, seed: int):
@@ -253,7 +254,7 @@ class Groups:
         return factors
 
     def probability(self, direction: int, pulse_s: np.ndarray) -> np.ndarray:
-        """Mean switching probability of each group, (groups, n), of lengths (n,)."""
+        """Mean switching probability of each group, (groups, n), for lengths (n,) in seconds."""
         means = [
             actual(self._curve, self._nonideal, self._cells[:, group])(direction, pulse_s)
             for group in range(self._cells.shape[1])
@@ -264,8 +265,10 @@ class Groups:
 def actual(
     curve: Curve, nonideal: NonIdealities, cells: np.ndarray | None = None
 ) -> Callable[[int, np.ndarray], np.ndarray]:
-    """Switching probability under temperature and noise, averaged over ``cells`` with factors
-    (3, n): a function of direction and lengths (m,)."""
+    """Switching probability with temperature and noise, a function of direction and lengths (m,).
+
+    It is averaged over ``cells`` with factors (3, n), by default one nominal cell.
+    """
     device = operating(curve.device, nonideal)
     volts, volt_weights = _gauss(_AMPLITUDES, nonideal.amplitude_noise)
     delays, delay_weights = _gauss(_LENGTHS, nonideal.length_noise_s)
