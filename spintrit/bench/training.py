@@ -22,7 +22,7 @@ from golden.pulse.table import tanh_table
 SEED = 0
 CLASSES = 10
 # A training's, from the first epoch to the last. What a step costs goes with what may switch, hence
-# with the rate: the accuracy that this one reaches stands beside the figures in README.md.
+# with the rate: the accuracy that this one reaches stands beside the figures in docs/speed.md.
 LEARNING_RATES = tuple(np.geomspace(0.002, 1e-5, 20).tolist())
 
 

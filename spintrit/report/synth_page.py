@@ -28,9 +28,9 @@ def page(entries: list[Entry], labels: dict[str, str], picture: str) -> str:
     lines = [
         "# Area, clock and throughput on FPGAs",
         "",
-        "Written by the commands below; what the columns mean is told in `docs/fpga.md`. A product "
-        "is one synapse read in FORWARD, an update one synapse driven in UPDATE, each at the clock "
-        "that place and route reached for the whole array with its controller.",
+        "Written by the commands below. `docs/fpga.md` explains the columns. A product is one "
+        "synapse read in FORWARD, an update is one synapse driven in UPDATE. Both are per second "
+        "at the clock that place and route reached for the whole array with its controller.",
         "",
         f"![LUTs and clock against each parameter]({picture})",
     ]

@@ -78,10 +78,13 @@ def not_of_others(folder: Path) -> None:
 
 _MARK = "# Results of the studies\n\nWritten by `spintrit study`."
 _HEAD = f"""{_MARK} All figures are in accuracy.json and accuracy.csv.
-The epoch is chosen on the validation samples. The test is made with the weights of that epoch and
-with those of the last one. A row with several seeds shows mean and standard deviation over the
-seeds; a row with one seed shows that single run. One standard error of 10,000 test samples is 0.10
-points at 99 %, 0.3 at 90 %, 0.46 at 70 %. The commands leave out `--data DIR` and `--out DIR`.
+
+- The epoch is chosen on the validation samples. The test is made twice: with the weights of that
+  epoch, and with those of the last one.
+- A row with several seeds shows mean and standard deviation over the seeds. A row with one seed
+  shows that single run.
+- One standard error of 10,000 test samples is 0.10 points at 99 %, 0.3 at 90 %, 0.46 at 70 %.
+- The commands leave out `--data DIR` and `--out DIR`.
 """
 
 

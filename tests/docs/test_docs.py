@@ -6,42 +6,53 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from golden.array import frames
+from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from hdl.array.port import VISIBLE
 from spintrit.cli import main as cli
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line
-    for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-    for line in block.splitlines()
-    if line.startswith("spintrit ")
-]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
+INLINE = re.compile(r"`spintrit ((?:train|demo|generate)[^`]*)`")
+DIGITS = "docs/results/digits.md"
+WITH_COMMANDS = ("README.md", "docs/cli.md", "docs/demo.md", "docs/speed.md", DIGITS)
 
 
-@pytest.mark.full
-def test_readme_commands_run(tmp_path, monkeypatch):
+def named(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    ("name", "on_rtl"),
+    [("README.md", 1), pytest.param("docs/cli.md", 2, marks=pytest.mark.full)],
+)
+def test_commands_run(name, on_rtl, tmp_path, monkeypatch):
     """All but those on the RTL, which need Verilator."""
     monkeypatch.chdir(tmp_path)
-    run = [line for line in COMMANDS if "--array both" not in line]
-    assert len(run) == len(COMMANDS) - 2 >= 5
+    blocks = re.findall(r"```sh\n(.*?)```", (ROOT / name).read_text(), re.DOTALL)
+    commands = re.findall(r"^spintrit (.*)$", "\n".join(blocks), re.MULTILINE)
+    run = [line for line in commands if "--array both" not in line]
+    assert len(run) == len(commands) - on_rtl >= 5
     for line in run:
-        assert cli.main(shlex.split(line)[1:]) == 0, line
+        assert cli.main(shlex.split(line)) == 0, line
     assert Path("build/array.v").exists()
 
 
-@pytest.mark.parametrize("line", re.findall(r"`spintrit ((?:train|demo|generate)[^`]*)`", README))
-def test_readme_options_exist(line):
-    filled = line.replace(" N", " 0").removesuffix(" with")
-    cli.parser().parse_args(shlex.split(filled))
+@pytest.mark.parametrize(
+    "line", [line for name in WITH_COMMANDS for line in INLINE.findall((ROOT / name).read_text())]
+)
+def test_options_exist(line):
+    cli.parser().parse_args(shlex.split(line.replace(" N", " 0")))
 
 
 def test_result_rows_are_options():
-    rows = re.findall(r"^\| `(--[^`]*)`", README, re.MULTILINE)
+    page = (ROOT / DIGITS).read_text()
+    rows = re.findall(r"^\| `(--[^`]*)`", page, re.MULTILINE)
     assert len(rows) >= 5
     for row in rows:
         cli.parser().parse_args(["train", *shlex.split(row)])
@@ -56,11 +67,39 @@ def test_readme_python_prints_what_it_says():
     assert output.getvalue().splitlines() == promised
 
 
-def test_links_exist():
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-            if "://" not in target:
-                assert (page.parent / target).exists(), f"{page.name}: {target}"
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_links_exist(page):
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if "://" not in target:
+            path, _, anchor = target.partition("#")
+            linked = page.parent / path if path else page
+            assert linked.exists(), target
+            assert not anchor or anchor in anchors(linked), target
+
+
+def test_the_index_has_every_page():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").rglob("*.md"):
+        path = page.relative_to(ROOT / "docs").as_posix()
+        assert path == "README.md" or f"]({path})" in index, path
+
+
+def test_the_picture_is_of_the_code_of_the_synapse():
+    """docs/synapse.svg draws both junctions under each weight: m1 above m2, P or AP."""
+    picture = (ROOT / "docs" / "synapse.svg").read_text()
+    headings = re.findall(r'<text x="(\d+)" y="62">.*?([+\u2212]?[01])', picture)
+    assert len(headings) == 4
+    for middle, weight in headings:
+        left = int(middle) - 28
+        kinds = [re.search(f'href="#(a?p)" x="{left}" y="{top}"', picture)[1] for top in (74, 142)]
+        bits = np.array([kind == "p" for kind in kinds], np.uint8)
+        assert cell_weights(bits) == int(weight.replace("\u2212", "-"))
 
 
 def test_hardware_page_tells_the_overhead_and_widths():
