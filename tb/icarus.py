@@ -11,8 +11,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden.array import frames as protocol
 from golden.array.controller import Words
+from golden.array.frames import data_bits, result_bits
 from golden.config import ArrayConfig
 from hdl.array.port import CAUSE_BITS
 from synth.generate import TOP_NAME
@@ -153,14 +153,14 @@ def answers(
     AssertionError
         If an output is not X before the reset, or is X after it.
     """
-    width, count = protocol.data_bits(config), sum(map(len, frames))
+    width, count = data_bits(config), sum(map(len, frames))
     words = [
         (i == len(frame) - 1) << width | word for frame in frames for i, word in enumerate(frame)
     ]
     (folder / "words.hex").write_text("".join(f"{word:x}\n" for word in words))
     bench = _BENCH.format(
         top=TOP_NAME, count=count, quiet=_QUIET, data=width - 1,
-        result=protocol.result_bits(config) - 1, cause=CAUSE_BITS - 1,
+        result=result_bits(config) - 1, cause=CAUSE_BITS - 1,
     )  # fmt: skip
     if not power_up:
         verilog = without_power_up(verilog)

@@ -13,9 +13,8 @@ from golden.accel.interface import Space
 from golden.accel.lockstep import LockstepAccelerator
 from golden.accel.network import ChipNetwork
 from golden.accel.twin import GoldenAccelerator
-from golden.array import frames as protocol
 from golden.array.controller import GoldenController
-from golden.array.frames import TRAILER, Cause
+from golden.array.frames import TRAILER, Cause, field
 from golden.config import ArrayConfig
 from golden.network import notation
 from golden.network.notation import Block
@@ -53,7 +52,7 @@ def test_an_array_of_unknown_state_gives_the_golden_answers(config, stalled, ica
             assert got.cause == want.cause, want.what
             assert want.cycles in (None, got.end - got.start + 1), want.what
         if i in causes:
-            assert protocol.field(TRAILER, "cause", got.words[-1]) == causes[i], want.what
+            assert field(TRAILER, "cause", got.words[-1]) == causes[i], want.what
     assert {*causes.values()} == {*Cause} - {Cause.NONE}
 
 

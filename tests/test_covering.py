@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 spec = importlib.util.spec_from_file_location("root", Path(__file__).parents[1] / "conftest.py")
+assert spec is not None
+assert spec.loader is not None
 root = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(root)
 

@@ -136,7 +136,8 @@ class GoldenController:
         Parameters
         ----------
         frame : sequence of int
-            The header word, then the data words; none has more than ``protocol.data_bits`` bits.
+            The header word, then the data words, each of at most
+            ``golden.array.frames.data_bits`` bits.
 
         Returns
         -------

@@ -21,8 +21,7 @@ import numpy as np
 
 from golden import cache, checks, files
 from golden.codes import AP_TO_P, P_TO_AP
-from golden.device import junction as device
-from golden.device import levels, macrospin, switching
+from golden.device import junction, levels, macrospin, switching
 from golden.device.junction import DIRECTIONS, Device
 from golden.device.levels import Levels
 from golden.device.switching import Drive
@@ -234,8 +233,8 @@ def _kept() -> dict[str, Any]:
 def keep() -> None:
     """Simulate the devices that come with spintrit and write ``golden/device/curves.json``."""
     kept = {}
-    for name in device.names():
-        made = calibrated(device.load(name), trials=2 * TRIALS)
+    for name in junction.names():
+        made = calibrated(junction.load(name), trials=2 * TRIALS)
         document = as_dict(made)
         for part in document["levels"]:
             for level in part:

@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from golden import device
 from golden.config import ArrayConfig
 from golden.device import curve
-from golden.device import junction as device
 from golden.device.junction import Device
 from golden.device.nonideal import NonIdealities
 from golden.pulse import tablefile

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from golden.accel.config import AcceleratorConfig
 from golden.accel.interface import Space
 from golden.accel.packets import HEADER, RANGE, PacketOp, space_words
-from golden.array import frames as protocol
+from golden.array.frames import TRAILER, data_bits, result_bits
 from golden.registers import Fault
 from hdl.accel.host_port import PART, PART_BITS, host_port, part_of
 from hdl.accel.loops import lookup
@@ -74,8 +74,8 @@ class Packets(wiring.Component):
     def __init__(self, config: AcceleratorConfig):
         self._config = config
         array = config.array
-        frames_in = stream.Signature(word_layout(protocol.data_bits(array)))
-        frames_out = stream.Signature(word_layout(protocol.result_bits(array)))
+        frames_in = stream.Signature(word_layout(data_bits(array)))
+        frames_out = stream.Signature(word_layout(result_bits(array)))
         super().__init__(
             {
                 "i": In(stream.Signature(WORD)),
@@ -97,10 +97,10 @@ class Packets(wiring.Component):
         m = Module()
         config, array = self._config, self._config.array
         spaces = space_words(config)
-        longest = max(*(bits for _, bits in spaces.values()), protocol.data_bits(array))
+        longest = max(*(bits for _, bits in spaces.values()), data_bits(array))
         parts = -(-longest // 32)
-        self._frame_parts = -(-protocol.data_bits(array) // 32)
-        self._answer_parts = -(-protocol.result_bits(array) // 32)
+        self._frame_parts = -(-data_bits(array) // 32)
+        self._answer_parts = -(-result_bits(array) // 32)
         self._depths = [spaces[space][0] for space in Space]
         self._parts = [-(-spaces[space][1] // 32) for space in Space]
 
@@ -345,8 +345,8 @@ class Packets(wiring.Component):
         """The word of the answering tile's result frame."""
         layout = {"data": PART, "valid": 1, "last": 1}
         result = Signal(data.StructLayout(layout))
-        cause = Signal(protocol.TRAILER["cause"][1])
-        low, width = protocol.TRAILER["cause"]
+        cause = Signal(TRAILER["cause"][1])
+        low, width = TRAILER["cause"]
         for n in range(self._config.tiles):
             frames = getattr(self, f"frame_o_{n}")
             with m.If(self._space == n):

@@ -9,8 +9,7 @@ from typing import Any
 from golden import checks
 from golden.config import ArrayConfig
 from golden.device import check as devicecheck
-from golden.device import curve
-from golden.device import junction as devices
+from golden.device import curve, junction
 from golden.pulse.design import CoderConfig
 from spintrit.cli.options import (
     ARRAY_HELP,
@@ -190,7 +189,7 @@ def _list(arguments: argparse.Namespace) -> int:
     from spintrit.report.console import Console
 
     writable(arguments.json)
-    found = [devices.load(name) for name in devices.names()]
+    found = [junction.load(name) for name in junction.names()]
     write_json(arguments, {each.name: device_report.as_json(each) for each in found})
     if not silent(arguments):
         device_report.show_list(found, Console())
@@ -201,7 +200,7 @@ def _show(arguments: argparse.Namespace) -> int:
     from spintrit.report import device as device_report
     from spintrit.report.console import Console
 
-    device = devices.load(arguments.name)
+    device = junction.load(arguments.name)
     writable(arguments.json, _own(arguments.name))
     write_json(arguments, device_report.as_json(device))
     if not silent(arguments):
@@ -216,7 +215,7 @@ def _status(text: str) -> Any:
     return Console(stderr=True).status(text)
 
 
-def _simulating(device: devices.Device) -> Callable[[], AbstractContextManager[Any]]:
+def _simulating(device: junction.Device) -> Callable[[], AbstractContextManager[Any]]:
     from spintrit.report.console import Console, simulating
 
     return simulating(device.name, Console(stderr=True))
@@ -225,7 +224,7 @@ def _simulating(device: devices.Device) -> Callable[[], AbstractContextManager[A
 def _plot(arguments: argparse.Namespace) -> int:
     from spintrit.report import device_picture
 
-    device = devices.load(arguments.name)
+    device = junction.load(arguments.name)
     trials = checks.integer("trials", arguments.trials, 1)
     seed = checks.integer("seed", arguments.seed, 0)
     writable(arguments.picture, _own(arguments.name), PICTURES)
@@ -242,7 +241,7 @@ def _table(arguments: argparse.Namespace) -> int:
     from spintrit.report import device as device_report
     from spintrit.report.console import Console
 
-    device = devices.load(arguments.name)
+    device = junction.load(arguments.name)
     coder, array = _coding(arguments)
     writable(arguments.out, _own(arguments.name))
     writable(arguments.json, [*_own(arguments.name), arguments.out])
@@ -272,7 +271,7 @@ def _fit(arguments: argparse.Namespace) -> int:
     writable(arguments.out, inputs)
     writable(arguments.picture, [*inputs, arguments.out], PICTURES)
     writable(arguments.json, [*inputs, arguments.out, arguments.picture])
-    device = devices.load(arguments.device) if arguments.device else None
+    device = junction.load(arguments.device) if arguments.device else None
     if device and not arguments.out:
         raise ValueError(f"device = {arguments.device!r} goes into a table file: give -o, too")
     points = measured.read_csv(
@@ -304,7 +303,7 @@ def _check(arguments: argparse.Namespace) -> int:
     from spintrit.report import device as device_report
     from spintrit.report.console import Console
 
-    device = devices.load(arguments.name)
+    device = junction.load(arguments.name)
     writable(arguments.json, _own(arguments.name))
     designed = curve.load(device, simulating=_simulating(device))
     with _status(f"{device.name}: simulating ..."):

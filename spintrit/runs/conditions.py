@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from golden import checks
+from golden import checks, device
 from golden.config import ArrayConfig
 from golden.device import curve
-from golden.device import junction as device
 from golden.device.nonideal import NonIdealities
 from golden.matrix.interface import Bank
 from golden.pulse import tablefile

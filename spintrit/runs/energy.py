@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from golden import checks, jsonfile
+from golden import checks, device, jsonfile
 from golden.config import ArrayConfig
-from golden.device import junction as device
 from golden.device.junction import Device
 from golden.energy import costs as cost_table
 from golden.energy import model, usage

@@ -10,7 +10,7 @@ import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 
-from golden.array import frames as protocol
+from golden.array import frames
 from golden.array.controller import Answer, GoldenController, Words
 from golden.array.frames import OVERHEAD, TRAILER, Cause
 from golden.config import ArrayConfig
@@ -95,7 +95,7 @@ class Scoreboard:
         if self.timed and answer.cycles is not None:
             spent = cycle - frame.start + 1
             assert spent == answer.cycles, f"{where}: expected {answer.cycles} cycles, got {spent}"
-        self.causes.append(Cause(protocol.field(TRAILER, "cause", words[-1])))
+        self.causes.append(Cause(frames.field(TRAILER, "cause", words[-1])))
 
     def finish(self, *, expected: int) -> None:
         """``expected`` answers have come, and no frame is left without one."""
@@ -170,16 +170,16 @@ class ArrayBench:
         for _ in range(cycles):
             await RisingEdge(self.dut.clk)
 
-    async def run(self, frames: list[Words]) -> list[Cause]:
+    async def run(self, sent: list[Words]) -> list[Cause]:
         """Send frames back to back; returns the cause in each trailer."""
         done = len(self.scoreboard.causes)
-        for frame in frames:
+        for frame in sent:
             self.send(frame)
-        while len(self.scoreboard.causes) < done + len(frames):
+        while len(self.scoreboard.causes) < done + len(sent):
             await RisingEdge(self.dut.clk)
             assert self.cycle - self._busy < _LONGEST_PAUSE, (
                 f"{self.config}: nothing moves; "
-                f"{len(self.scoreboard.causes) - done} of {len(frames)} frames answered"
+                f"{len(self.scoreboard.causes) - done} of {len(sent)} frames answered"
             )
         return self.scoreboard.causes[done:]
 

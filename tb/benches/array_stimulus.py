@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from golden.array import frames as protocol
-from golden.array import lfsr
+from golden.array import frames, lfsr
 from golden.array.controller import Words
 from golden.array.frames import HEADER, Cause, Op
 from golden.codes import ILLEGAL
@@ -25,12 +24,12 @@ class Stimulus:
 
     def prologue(self) -> list[Words]:
         """Frames after which nothing is left of what was before a reset."""
-        cols, frames = self.config.cols, [self.table(), self.status()]
+        cols, rest = self.config.cols, [self.table(), self.status()]
         if not self.config.variant_bits:
-            return [self.program(0, cols), *frames]
+            return [self.program(0, cols), *rest]
         # PROGRAM reaches every cell while none is stuck.
         free, some = (self.variants(0, cols, end) for end in (1, self.config.variants))
-        return [free, self.program(0, cols), some, *frames]
+        return [free, self.program(0, cols), some, *rest]
 
     def epilogue(self) -> list[Words]:
         """Frames that show the whole state."""
@@ -39,16 +38,16 @@ class Stimulus:
 
     def sequence(self, count: int) -> list[Words]:
         """``count`` sound frames between prologue and epilogue, every command among them."""
-        known = protocol.known(self.config)
+        known = frames.known(self.config)
         often = self.rng.choice([*known, Op.UPDATE, Op.UPDATE], max(0, count - len(known)))
         ops = [*known, *often]
         self.rng.shuffle(ops)
-        frames = [self.sound(Op(op)) for op in ops]
-        return [*self.prologue(), *frames, *self.epilogue()]
+        body = [self.sound(Op(op)) for op in ops]
+        return [*self.prologue(), *body, *self.epilogue()]
 
     def header(self, op: int, **fields: int) -> int:
         """A header word."""
-        return protocol.control(HEADER, op=op, **fields)
+        return frames.control(HEADER, op=op, **fields)
 
     def status(self) -> Words:
         """STATUS."""
@@ -58,21 +57,21 @@ class Stimulus:
         """PROGRAM of random bits."""
         shape = (count, self.config.rows, self.config.cells)
         bits = self.rng.integers(0, 2, shape, np.uint8)
-        return protocol.to_integers(protocol.program_frame(self.config, bits, first))
+        return frames.to_integers(frames.program_frame(self.config, bits, first))
 
     def read(self, first: int, count: int) -> Words:
         """READ."""
-        return protocol.to_integers(protocol.read_frame(self.config, first, count))
+        return frames.to_integers(frames.read_frame(self.config, first, count))
 
     def variants(self, first: int, count: int, end: int) -> Words:
         """VARIANTS, indices below ``end``."""
         shape = (count, self.config.rows, self.config.cells)
         indices = self.rng.integers(0, end, shape)
-        return protocol.to_integers(protocol.variants_frame(self.config, indices, first))
+        return frames.to_integers(frames.variants_frame(self.config, indices, first))
 
     def table(self) -> Words:
         """LOAD_TABLE, all rows, most probabilities neither 0 nor 1."""
-        return self._rows(0, protocol.table_rows(self.config), certain=True)
+        return self._rows(0, frames.table_rows(self.config), certain=True)
 
     def _rows(self, first: int, count: int, *, certain: bool = False) -> Words:
         """LOAD_TABLE at random; all full pulses certain, or not."""
@@ -84,7 +83,7 @@ class Stimulus:
         thresholds[code == 0] = ticks[code == 0] = 0
         if certain:
             thresholds[code == config.codes - 1] = 1 << config.draw_bits
-        return protocol.to_integers(protocol.table_frame(config, thresholds, ticks, first))
+        return frames.to_integers(frames.table_frame(config, thresholds, ticks, first))
 
     def _range(self, size: int, unit: int = 1) -> tuple[int, int]:
         """First and count of a part of ``size``; often the whole."""
@@ -105,14 +104,14 @@ class Stimulus:
     def _forward(self, batch: int) -> Words:
         u = self.rng.integers(-1, 2, (int(self.rng.integers(1, batch + 1)), self.config.rows))
         first, count = self._range(self.config.cols, self.config.columns_per_cycle)
-        return protocol.to_integers(protocol.forward_frame(self.config, u, first, count))
+        return frames.to_integers(frames.forward_frame(self.config, u, first, count))
 
     def _backward(self, batch: int) -> Words:
         limit = self.config.max_error
         first, count = self._range(self.config.cols, self.config.columns_per_cycle)
         d = self.rng.integers(-limit - 1, limit + 1, (int(self.rng.integers(1, batch + 1)), count))
         d[self.rng.random(d.shape) < 0.1] = -limit - 1
-        return protocol.to_integers(protocol.backward_frame(self.config, d, first))
+        return frames.to_integers(frames.backward_frame(self.config, d, first))
 
     def _update(self, _: int) -> Words:
         config, rng = self.config, self.rng
@@ -122,17 +121,17 @@ class Stimulus:
         kappa = rng.integers(0, config.max_kappa + 1, shape) * (rng.random(shape) < 0.4)
         code = rng.integers(0, config.codes, shape)
         blind = bool(rng.integers(2))
-        frame = protocol.update_frame(config, kappa * sign, code * sign, first, blind)
-        return protocol.to_integers(frame)
+        frame = frames.update_frame(config, kappa * sign, code * sign, first, blind)
+        return frames.to_integers(frame)
 
     def _load_table(self, _: int) -> Words:
-        return self._rows(*self._range(protocol.table_rows(self.config)))
+        return self._rows(*self._range(frames.table_rows(self.config)))
 
     def _seed(self, _: int) -> Words:
         seed = int(self.rng.integers(1 << 32))
-        states = lfsr.stream_states(seed, 0, protocol.generators(self.config))
+        states = lfsr.stream_states(seed, 0, frames.generators(self.config))
         shape = (self.config.rows, self.config.cells)
-        return protocol.to_integers(protocol.seed_frame(self.config, states.reshape(shape)))
+        return frames.to_integers(frames.seed_frame(self.config, states.reshape(shape)))
 
     def _generators(self, _: int) -> Words:
         return [self.header(Op.GENERATORS)]
@@ -141,7 +140,7 @@ class Stimulus:
         return self.variants(*self._range(self.config.cols), self.config.variants)
 
     def _age(self, _: int) -> Words:
-        return protocol.to_integers(protocol.age_frame(self.config, *self._range(self.config.cols)))
+        return frames.to_integers(frames.age_frame(self.config, *self._range(self.config.cols)))
 
     def _counters(self, _: int) -> Words:
         return [self.header(Op.COUNTERS)]
@@ -151,7 +150,7 @@ class Stimulus:
         yield from self.empty()
         yield from ((Cause.OPCODE, frame) for frame in self._unknown())
         yield from ((Cause.RANGE, frame) for frame in self._out_of_range())
-        known = set(protocol.known(self.config))
+        known = set(frames.known(self.config))
         for op in sorted(known & {Op.PROGRAM, Op.UPDATE, Op.LOAD_TABLE, Op.SEED, Op.VARIANTS}):
             frame = self.sound(op)
             yield Cause.SHORT, frame[:1]
@@ -174,7 +173,7 @@ class Stimulus:
     def empty(self) -> Iterator[tuple[Cause, Words]]:
         """Every command that takes a range without a column or row, every one that takes data words
         without one."""
-        known, cols = protocol.known(self.config), self.config.cols
+        known, cols = frames.known(self.config), self.config.cols
         rangeless = (Op.STATUS, Op.SEED, Op.GENERATORS, Op.COUNTERS)
         dataless = (Op.STATUS, Op.READ, Op.GENERATORS, Op.AGE, Op.COUNTERS)
         for op in known:
@@ -186,7 +185,7 @@ class Stimulus:
                 yield Cause.SHORT, [self.header(op, count=self.config.columns_per_cycle)]
 
     def _unknown(self) -> Iterator[Words]:
-        known = protocol.known(self.config)
+        known = frames.known(self.config)
         for op in sorted(set(range(1 << HEADER["op"][1])) - set(known)):
             yield [self.header(op, first=0, count=1), *[0] * int(self.rng.integers(3))]
         reserved = [*range(5, 16), *range(48, 64)]
@@ -209,18 +208,18 @@ class Stimulus:
         if unit > 1:
             yield [self.header(Op.FORWARD, first=1, count=unit), 0]
             yield [self.header(Op.BACKWARD, first=0, count=unit - 1), 0]
-        yield [self.header(Op.LOAD_TABLE, first=1, count=protocol.table_rows(self.config)), 0]
+        yield [self.header(Op.LOAD_TABLE, first=1, count=frames.table_rows(self.config)), 0]
 
     def _illegal_trit(self) -> Words:
         codes = np.tile(self.rng.integers(0, 4, self.config.rows), (2, 1))
         codes[1, self.rng.integers(self.config.rows)] = ILLEGAL
         header = self.header(Op.FORWARD, count=self.config.cols)
         planes = np.stack([codes & 1, codes >> 1], axis=1)
-        return protocol.to_integers(protocol.frame(self.config, header, planes))
+        return frames.to_integers(frames.frame(self.config, header, planes))
 
     def _bad_values(self) -> Iterator[Words]:
         config, rng = self.config, self.rng
-        pulse = protocol.pulse_bits(config)
+        pulse = frames.pulse_bits(config)
         for kappa in range(config.max_kappa + 1, 4):
             row = int(rng.integers(config.rows))
             bits = (int(rng.integers(2)) << 2 | kappa) << config.code_bits
@@ -229,14 +228,12 @@ class Stimulus:
         first = int(rng.integers(config.variants)) * config.codes
         for code_0 in ([0, 1, 0, 0], [scale, 0, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1 << 15]):
             rows = np.array([code_0])
-            yield protocol.to_integers(
-                protocol.table_frame(config, rows[:, :2], rows[:, 2:], first)
-            )
+            yield frames.to_integers(frames.table_frame(config, rows[:, :2], rows[:, 2:], first))
         ageing = config.variants * config.codes
-        for first in (config.codes - 2, ageing, protocol.table_rows(config) - 2):
+        for first in (config.codes - 2, ageing, frames.table_rows(config) - 2):
             bad = rng.integers(0, scale + 1, (2, 2))
             bad[rng.integers(2), rng.integers(2)] = rng.integers(scale + 1, 2 * scale)
-            yield protocol.to_integers(protocol.table_frame(config, bad, bad % 7, first))
+            yield frames.to_integers(frames.table_frame(config, bad, bad % 7, first))
 
     def noise(self) -> Words:
         """A frame of anything: most headers near a sound one, data words at random."""
@@ -244,6 +241,6 @@ class Stimulus:
         op, blind = int(rng.integers(len(Op) + 1)), int(rng.integers(4) == 0)
         first, count = (int(x) for x in rng.integers(0, config.cols + 1, 2))
         header = self.header(op, first=first // 2, count=max(1, count // 2), blind=blind)
-        width = protocol.data_bits(config)
+        width = frames.data_bits(config)
         words = [int.from_bytes(rng.bytes(-(-width // 8)), "little") for _ in range(count)]
         return [header, *(word & ((1 << width) - 1) for word in words)]

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden import device
 from golden.array.analog import converted
 from golden.config import MOST_ADC_BITS
-from golden.device import junction as device
 from golden.device.nonideal import NonIdealities
 from golden.energy.costs import NAMES
 from golden.energy.costs import load as load_costs

@@ -36,10 +36,9 @@ from frame_decoder import (  # fmt: skip
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden.array import frames as protocol
 from golden.array.controller import GoldenController
 from golden.array.driver import ArrayDriver
-from golden.array.frames import TRAILER, Cause
+from golden.array.frames import TRAILER, Cause, control, read_frame
 from golden.array.golden import GoldenArray
 from golden.array.lfsr import stream_states
 from golden.array.lockstep import LockstepArray
@@ -303,7 +302,7 @@ def test_a_driver_hears_of_a_fault_and_goes_on():
 
 def test_a_longer_answer_than_the_driver_expects_is_an_error():
     device = GoldenController(CONFIGS[0])
-    frame = protocol.read_frame(CONFIGS[0], 0, 2)
+    frame = read_frame(CONFIGS[0], 0, 2)
     with pytest.raises(RuntimeError, match=r"answered with 2 results, not at most 1$"):
         device.command(frame, 1)
 
@@ -355,5 +354,5 @@ def test_the_page_of_the_hardware_prints_what_it_says():
 
 
 def test_trailer_fields_are_those_of_the_protocol():
-    word = protocol.control(TRAILER, cause=5, op=9, switched=0xFFFFFFFF)
+    word = control(TRAILER, cause=5, op=9, switched=0xFFFFFFFF)
     assert trailer_fields(word) == {"cause": 5, "op": 9, "switched": 0xFFFFFFFF}

@@ -15,9 +15,9 @@ import pytest
 from commands import spintrit
 from worked_activity import ACTIVITY, TERNARY
 
+from golden import device
 from golden.codes import P_TO_AP
 from golden.device import curve, macrospin
-from golden.device import junction as device
 from golden.device.junction import DIRECTIONS
 from golden.pulse import tablefile
 from golden.pulse.table import tanh_table

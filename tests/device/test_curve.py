@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fokker_planck import probability as fokker_planck
 
+from golden import device
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import curve, levels, macrospin, switching
-from golden.device import junction as device
 from golden.device.junction import DIRECTIONS
 
 DEFAULT, RETENTION = device.load("default"), device.load("retention")
@@ -201,8 +201,8 @@ def test_keeping_writes_what_loading_reads(monkeypatch, tmp_path):
         curve, "calibrated", lambda junction, trials: dataclasses.replace(made, device=junction)
     )
     monkeypatch.setattr(curve.resources, "files", lambda _: tmp_path)
-    monkeypatch.setattr(device, "names", lambda: ("default",))
-    monkeypatch.setattr(device, "load", lambda _: DEFAULT)
+    monkeypatch.setattr(curve.junction, "names", lambda: ("default",))
+    monkeypatch.setattr(curve.junction, "load", lambda _: DEFAULT)
     curve._kept.cache_clear()
     try:
         assert curve._kept() == {}

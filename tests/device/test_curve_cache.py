@@ -9,9 +9,8 @@ import sys
 
 import pytest
 
-from golden import cache
+from golden import cache, device
 from golden.device import curve
-from golden.device import junction as device
 
 CALIBRATED = curve.calibrated
 OWN = dataclasses.replace(device.load("default"), v_write_v=1.5, t_write_s=0.8e-9, damping=0.011)

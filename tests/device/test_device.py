@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from golden import device
 from golden.codes import AP_TO_P, P_TO_AP
-from golden.device import junction as device
 from golden.device.junction import Device
 
 DEFAULT = device.load("default")

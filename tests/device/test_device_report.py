@@ -8,7 +8,7 @@ import math
 import pytest
 from rich.console import Console
 
-from golden.device import junction as device
+from golden import device
 from golden.units import duration
 from spintrit.report import device as device_report
 

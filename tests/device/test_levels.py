@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from fokker_planck import probability as fokker_planck
 
+from golden import device
 from golden.codes import AP_TO_P, P_TO_AP
 from golden.device import curve, levels, macrospin, switching
-from golden.device import junction as device
 from golden.device.junction import DIRECTIONS
 
 DEFAULT, RETENTION, STOCHASTIC = map(device.load, ("default", "retention", "stochastic"))

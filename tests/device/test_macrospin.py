@@ -13,8 +13,8 @@ from fokker_planck import probability as fokker_planck
 from scipy.integrate import dblquad, solve_ivp
 from scipy.stats import fisher_exact
 
+from golden import device
 from golden.codes import AP_TO_P, P_TO_AP
-from golden.device import junction as device
 from golden.device import macrospin
 from golden.device.macrospin import Macrospin
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
+from golden import device
 from golden.codes import AP_TO_P, P_TO_AP
-from golden.device import junction as device
 from golden.device import switching
 from golden.device.junction import DIRECTIONS
 from golden.device.switching import Drive

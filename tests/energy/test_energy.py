@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from worked_activity import BACKWARD, UPDATE, counts
 
+from golden import device
 from golden.array.activity import bits_set
 from golden.config import ArrayConfig
-from golden.device import junction as device
 from golden.device.junction import Device
 from golden.energy import costs, model
 from golden.energy.costs import Costs

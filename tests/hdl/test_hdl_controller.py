@@ -10,7 +10,7 @@ import pytest
 from hdl_sim import converse, integers, play, random_word, simulate
 from hdl_twin import Twin, header, planes
 
-from golden.array import frames as protocol
+from golden.array import frames
 from golden.array.controller import GoldenController
 from golden.array.frames import HEADER, TRAILER, Cause, Op
 from golden.config import ArrayConfig
@@ -41,11 +41,11 @@ def table(thresholds):
 
 
 def table_frame(config, table):
-    return integers(protocol.table_frame(config, table.thresholds, table.ticks, 0))
+    return integers(frames.table_frame(config, table.thresholds, table.ticks, 0))
 
 
 def junk(config, rng, count):
-    return [random_word(rng, protocol.data_bits(config)) for _ in range(count)]
+    return [random_word(rng, frames.data_bits(config)) for _ in range(count)]
 
 
 def nothing_done(twin, name, frame, cause):
@@ -57,16 +57,16 @@ def nothing_done(twin, name, frame, cause):
 
 def opcode(twin, rng):
     config = twin.config
-    for op in set(range(16)) - set(protocol.known(config)):
+    for op in set(range(16)) - set(frames.known(config)):
         frame = [header(op, count=1), *junk(config, rng, op % 4)]
         yield nothing_done(twin, f"op {op}", frame, Cause.OPCODE)
     used = sum(((1 << width) - 1) << low for low, width in HEADER.values())
     if config.cells == 1:
         used &= ~header(0, blind=1)
-    reserved = [bit for bit in range(protocol.CONTROL_BITS) if not used >> bit & 1]
+    reserved = [bit for bit in range(frames.CONTROL_BITS) if not used >> bit & 1]
     assert len(reserved) == 27 + (config.cells == 1)
     for bit in reserved:
-        op = Op(int(rng.choice(protocol.known(config))))
+        op = Op(int(rng.choice(frames.known(config))))
         frame = [header(op, count=1) | 1 << bit, *junk(config, rng, int(rng.integers(3)))]
         yield nothing_done(twin, f"{op.name} with bit {bit}", frame, Cause.OPCODE)
 
@@ -83,7 +83,7 @@ def ranges(twin, rng):
     beyond = [(0, rows + 1), (rows, 1), (rows - 1, 2)]
     bad[Op.LOAD_TABLE] = [(0, 0), *beyond, (0xFFFF, 1), (0xFFF8, 8)]
     for op, spans in bad.items():
-        if op not in protocol.known(config):
+        if op not in frames.known(config):
             continue
         for i, (first, count) in enumerate(spans):
             frame = [header(op, first, count), *junk(config, rng, i % 3)]
@@ -93,19 +93,19 @@ def ranges(twin, rng):
 def short(twin, rng):
     config, golden = twin.config, twin.golden
     cols = config.cols
-    for op in protocol.known(config):
+    for op in frames.known(config):
         if op not in DATALESS_OPS:
             frame = [header(op, count=cols - cols % config.columns_per_cycle)]
             yield nothing_done(twin, f"{op.name} without data", frame, Cause.SHORT)
     for done in range(1, cols):
         cells = twin.cells(rng, cols)
-        frame = integers(protocol.program_frame(config, cells, 0))[: done + 1]
+        frame = integers(frames.program_frame(config, cells, 0))[: done + 1]
         golden.program(cells[:done])
         yield twin.exchange(f"PROGRAM {done}", frame, cause=Cause.SHORT)
 
         kappa, code = twin.pulses(rng, cols - 1)
         if done < cols - 1:
-            frame = integers(protocol.update_frame(config, kappa, code, 1, False))[: done + 1]
+            frame = integers(frames.update_frame(config, kappa, code, 1, False))[: done + 1]
             switched = golden.update(kappa[:done], code[:done], 1)
             name = f"UPDATE {done}"
             yield twin.exchange(name, frame, switched=switched, cause=Cause.SHORT)
@@ -114,7 +114,7 @@ def short(twin, rng):
     for whole in range(3):
         for part in range(1, groups):
             d = rng.integers(-128, 128, (whole + 1, cols))
-            frame = integers(protocol.backward_frame(config, d, 0))
+            frame = integers(frames.backward_frame(config, d, 0))
             frame = frame[: 1 + whole * groups + part]
             results = twin.errors(d[:whole], 0) if whole else ()
             # The vector that is cut short counts as far as it goes.
@@ -142,7 +142,7 @@ def long(twin, rng):
     config = twin.config
     for extra in (1, 2, 9):
         words = junk(config, rng, extra)
-        for op in set(DATALESS_OPS) & set(protocol.known(config)):
+        for op in set(DATALESS_OPS) & set(frames.known(config)):
             yield nothing_done(twin, op.name, [header(op, count=1), *words], Cause.LONG)
         exchanges = (
             lambda: twin.program(twin.cells(rng, 2), 1),
@@ -155,7 +155,7 @@ def long(twin, rng):
             before = copy.deepcopy(twin.controller)
             done = make()
             twin.controller = before  # it is to hear the longer frame alone
-            switched = protocol.field(TRAILER, "switched", done.answer[0])
+            switched = frames.field(TRAILER, "switched", done.answer[0])
             frame = done.frame + words
             yield twin.exchange(done.name, frame, switched=switched, cause=Cause.LONG)
 
@@ -178,13 +178,13 @@ def trits(twin, rng):
 
 def values(twin, rng):
     config, golden = twin.config, twin.golden
-    width = protocol.pulse_bits(config)
+    width = frames.pulse_bits(config)
     for large in range(config.max_kappa + 1, 4):
         for row in range(config.rows):
             for place in range(2):
                 kappa, code = twin.pulses(rng, 2)
                 kappa[place, row] = config.max_kappa * (1 if code[place, row] >= 0 else -1)
-                frame = integers(protocol.update_frame(config, kappa, code, 1, False))
+                frame = integers(frames.update_frame(config, kappa, code, 1, False))
                 field = row * width + config.code_bits
                 frame[1 + place] += large - config.max_kappa << field
                 assert frame[1 + place] >> field & 3 == large
@@ -262,10 +262,10 @@ def test_a_generator_of_zero_stays_zero_and_is_no_error(synapse):
     config = CONFIGS[synapse]
     twin, rng = Twin(config), np.random.default_rng(9)
     dialogue = []
-    for place in [*range(protocol.generators(config)), None]:
+    for place in [*range(frames.generators(config)), None]:
         states = rng.integers(1, 1 << 62, (config.rows, config.cells)).astype(np.uint64)
         states.ravel()[place] = 0
-        frame = integers(protocol.seed_frame(config, states))
+        frame = integers(frames.seed_frame(config, states))
         assert twin.led(frame[1:]) == states.ravel().tolist()
         dialogue.append(twin.exchange(f"zero {place}", frame, steps=64))
         after = states.ravel().tolist()
@@ -332,7 +332,7 @@ def test_one_frame_with_two_causes_tells_the_first():
     dialogue = twin.prepare(rng)
     kappa, code = twin.pulses(rng, 2)
     kappa[0, 0], code[0, 0] = 2, 0
-    frame = integers(protocol.update_frame(twin.config, kappa, code, 1, False))
+    frame = integers(frames.update_frame(twin.config, kappa, code, 1, False))
     frame[1] |= 3 << twin.config.code_bits
     switched = twin.golden.update(kappa, code, 1)
     frame += junk(twin.config, rng, 2)
@@ -351,15 +351,15 @@ def test_nonsense_gets_one_answer_a_frame(synapse):
     # What counters show depends on all that was.
     config = dataclasses.replace(CONFIGS[synapse], counters=False)
     rng = np.random.default_rng(6)
-    frames = []
+    sent = []
     for _ in range(150):
         small = int(rng.integers(3)) > 0
         span = rng.integers(0, config.cols + 1 if small else 1 << 16, 2).tolist()
         word = header(
             int(rng.integers(0, len(Op) if small else 16)), *span, blind=int(rng.integers(2))
         )
-        frames.append([word, *junk(config, rng, int(rng.integers(0, 12)))])
-        frames.append([header(Op.STATUS)])
+        sent.append([word, *junk(config, rng, int(rng.integers(0, 12)))])
+        sent.append([header(Op.STATUS)])
     twin = Twin(config)
     free = np.zeros((config.cols, config.rows, config.cells), int)
     dialogue = [twin.load_variants(free)] if config.variant_bits else []
@@ -367,13 +367,13 @@ def test_nonsense_gets_one_answer_a_frame(synapse):
     top = ArrayTop(config)
 
     async def testbench(ctx):
-        record = await converse(ctx, top, frames, gaps=0.2, waits=0.2, seed=1)
+        record = await converse(ctx, top, sent, gaps=0.2, waits=0.2, seed=1)
         controller = GoldenController(config)
-        for frame, answer in zip(frames, record.answers, strict=True):
-            assert protocol.field(TRAILER, "op", answer[-1]) == frame[0] & 15
+        for frame, answer in zip(sent, record.answers, strict=True):
+            assert frames.field(TRAILER, "op", answer[-1]) == frame[0] & 15
             expected = controller.answer(frame)
             assert answer == expected.words, expected.what
-        causes = {protocol.field(TRAILER, "cause", answer[-1]) for answer in record.answers[1::2]}
+        causes = {frames.field(TRAILER, "cause", answer[-1]) for answer in record.answers[1::2]}
         assert causes >= {Cause.NONE, Cause.OPCODE, Cause.RANGE, Cause.SHORT, Cause.LONG}
         record = await converse(ctx, top, [exchange.frame for exchange in dialogue])
         assert record.answers == [exchange.answer for exchange in dialogue]

@@ -7,8 +7,7 @@ from amaranth.hdl import ResetInserter, Signal
 from hdl_sim import check, converse, integers, simulate
 from hdl_twin import Twin, header
 
-from golden.array import frames as protocol
-from golden.array.frames import Op
+from golden.array.frames import Op, age_frame, backward_frame, read_frame, update_frame
 from golden.config import ArrayConfig
 from hdl.array.array_top import ArrayTop
 
@@ -20,15 +19,15 @@ def frames(twin, rng):
     """Of each kind that could leave something behind; all rows of all columns take part."""
     limit = twin.config.max_error
     ones = np.ones((twin.config.cols, twin.config.rows), int)
-    update = integers(protocol.update_frame(twin.config, 2 * ones, 7 * ones, 0, False))
-    bad = integers(protocol.update_frame(twin.config, ones, ones, 0, False))
+    update = integers(update_frame(twin.config, 2 * ones, 7 * ones, 0, False))
+    bad = integers(update_frame(twin.config, ones, ones, 0, False))
     bad[1] |= 3 << twin.config.code_bits
     d = np.full((3, twin.config.cols), -limit)
     return {
-        "BACKWARD": integers(protocol.backward_frame(twin.config, d, 0)),
+        "BACKWARD": integers(backward_frame(twin.config, d, 0)),
         "UPDATE": update,
-        "AGE": integers(protocol.age_frame(twin.config, 0, twin.config.cols)),
-        "READ": integers(protocol.read_frame(twin.config, 0, twin.config.cols)),
+        "AGE": integers(age_frame(twin.config, 0, twin.config.cols)),
+        "READ": integers(read_frame(twin.config, 0, twin.config.cols)),
         "GENERATORS": [header(Op.GENERATORS)],
         "SEED": twin.seed(int(rng.integers(1000))).frame[:4],
         "COUNTERS": [header(Op.COUNTERS)],

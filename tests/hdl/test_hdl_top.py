@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Module
 from hdl_sim import converse, play, simulate
 from hdl_twin import Twin
 
-from golden.array import frames as protocol
+from golden.array.frames import OVERHEAD
 from golden.config import ArrayConfig
 from golden.pulse.table import tanh_table
 from hdl.array.activity import Activity
@@ -128,7 +128,7 @@ def test_cycles_by_hand():
         assert twin.controller.cycles == sum(steps + 19 for _, steps in commands)
 
     simulate(top, testbench)
-    assert protocol.OVERHEAD == 19
+    assert OVERHEAD == 19
 
 
 def test_results_that_wait_stop_the_frame_behind_them():

@@ -11,7 +11,7 @@ import numpy as np
 from amaranth.hdl import Cat
 from amaranth.sim import Simulator
 
-from golden.array import frames as protocol
+from golden.array.frames import OVERHEAD
 
 CLOCK_S = 1e-6
 PATIENCE = 400  # cycles without a word in or out, of which all commands here take fewer
@@ -143,7 +143,7 @@ def check(record, exchanges, *, timed=False):
             assert record.causes[k] == exchange.cause, where
         if timed and exchange.steps is not None:
             steps = exchange.steps
-            assert record.ended[k] - record.accepted[k] + 1 == steps + protocol.OVERHEAD, where
+            assert record.ended[k] - record.accepted[k] + 1 == steps + OVERHEAD, where
             if k + 1 < len(exchanges):
                 assert record.accepted[k + 1] - record.accepted[k] == steps + NEXT_HEADER, where
 

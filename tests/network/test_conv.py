@@ -16,10 +16,9 @@ from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.matrix.tiled import ArrayBank
 from golden.matrix.whole_bank import WholeBank
-from golden.network import notation as spec
 from golden.network.layers import squared_hinge
 from golden.network.network import Network
-from golden.network.notation import Block
+from golden.network.notation import Block, parse
 from golden.network.synapse_layers import Conv
 from golden.pulse.table import tanh_table
 
@@ -167,7 +166,7 @@ def test_errors_and_weight_gradients_are_exact_in_the_quantised_errors(data, mak
     [((5, 4, 2), "3C2p1-MP2-4C2", 9), ((4, 5, 1), "2C3p1-MP2-3FC", 9), ((3, 3, 2), "3C3", 6)],
 )
 def test_network_gradients_against_finite_differences(shape, notation, pairs):
-    assert check_gradients(shape, spec.parse(notation)) == pairs
+    assert check_gradients(shape, parse(notation)) == pairs
 
 
 def cycles(net):
@@ -179,7 +178,7 @@ def cycles(net):
 def test_a_network_on_tiles_is_one_on_whole_matrices(synapse, limit):
     config = ArrayConfig(rows=8, cols=4, code_bits=3, synapse=synapse)
     rng = np.random.default_rng(5)
-    blocks = spec.parse("5C3p1-MP2-6C2-7FC")
+    blocks = parse("5C3p1-MP2-6C2-7FC")
     nets = [
         Network(bank, (7, 6, 2), blocks, 3, limit=limit) for bank in (arrays(config), whole(config))
     ]

@@ -13,9 +13,9 @@ from golden.backend.pooling import pool, unpool  # noqa: E402
 from golden.config import ArrayConfig  # noqa: E402
 from golden.data import Split  # noqa: E402
 from golden.matrix.whole_bank import WholeBank  # noqa: E402
-from golden.network import notation as spec  # noqa: E402
 from golden.network.layers import squared_hinge  # noqa: E402
 from golden.network.network import Network  # noqa: E402
+from golden.network.notation import parse  # noqa: E402
 from golden.network.optim import OPTIMISERS  # noqa: E402
 from golden.pulse.table import tanh_table  # noqa: E402
 from golden.train.trainer import CHECKPOINT  # noqa: E402
@@ -28,7 +28,7 @@ SHAPE = (7, 6, 2)
 
 def network(where, limit=1, config=ARRAY, notation=NOTATION, shape=SHAPE, **options):
     bank = WholeBank(config, tanh_table(config), 1, backend=where)
-    net = Network(bank, shape, spec.parse(notation), 3, limit=limit, **options)
+    net = Network(bank, shape, parse(notation), 3, limit=limit, **options)
     net.initialise(np.random.default_rng(2), 0.5)
     return net
 

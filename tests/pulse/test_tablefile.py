@@ -8,9 +8,9 @@ import math
 import numpy as np
 import pytest
 
+from golden import device
 from golden.config import ArrayConfig
 from golden.device import curve
-from golden.device import junction as device
 from golden.pulse import design, tablefile
 from golden.pulse.table import ProbabilityTable, tanh_table
 from golden.pulse.tablefile import TableFile
