@@ -41,6 +41,10 @@ class AcceleratorCore(wiring.Component):
 
     Ordering: the host has the memories and tiles while no program runs, the engines while one runs.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     host : In(host_port)

@@ -47,6 +47,10 @@ class ActivationUnit(wiring.Component):
     Ordering: one column waits while another is processed. ``done`` must come before a third is
     ``ready``.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     instruction : In; batch : In(16)

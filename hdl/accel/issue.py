@@ -47,6 +47,10 @@ class Issue(wiring.Component):
     Stalls: ``hold`` keeps a column's first step back. In UPDATE and BACKWARD the last step of a
     column or word waits until the lanes of the one before have left.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     instruction : In; batch : In(16)

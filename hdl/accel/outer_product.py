@@ -30,6 +30,10 @@ class OuterProduct(wiring.Component):
 
     Ordering: columns must end at least R cycles apart; ``hdl.accel.issue.Issue`` ensures it.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     instruction : In

@@ -50,6 +50,10 @@ class Packets(wiring.Component):
     Ordering: a packet is accepted when the answer to the last one is out. Results of a program go
     out only while no packet is under way.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     i, o : In, Out(stream of 32-bit words with ``last``)

@@ -32,6 +32,10 @@ class Sequencer(wiring.Component):
 
     Ordering: one instruction at a time.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     start : In(1)

@@ -37,6 +37,10 @@ class ThresholdUnit(wiring.Component):
     and 8 the learnt offset: each product is used one calculation later. The scale of a score layer
     is valid ``THRESHOLD_BITS`` cycles after calculation 8.
 
+    Parameters
+    ----------
+    config : AcceleratorConfig
+
     Members
     -------
     instruction : In
