@@ -1,5 +1,5 @@
 """What computes the arrays of a network: numpy, or PyTorch on a CPU or GPU."""
 
-from golden.backend.numpy import BACKENDS, NUMPY, Backend, Numpy, load, namespace
+from golden.backend.numpy import BACKENDS, NUMPY, Backend, Numpy, Tensor, load, namespace
 
-__all__ = ["BACKENDS", "NUMPY", "Backend", "Numpy", "load", "namespace"]
+__all__ = ["BACKENDS", "NUMPY", "Backend", "Numpy", "Tensor", "load", "namespace"]

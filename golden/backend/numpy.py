@@ -5,7 +5,7 @@ standard share; ``namespace`` finds them. Here is what the standard lacks. Rando
 drawn by numpy's generators whatever the back end: thinning leaves few of them.
 """
 
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -15,8 +15,11 @@ from golden.backend import pooling
 
 BACKENDS = ("numpy", "torch", "cuda")
 
+Tensor: TypeAlias = Any
+"""An array of a back end: numpy's or PyTorch's."""
 
-def namespace(x: Any) -> Any:
+
+def namespace(x: Tensor) -> Any:
     """The module of array functions for ``x``."""
     if isinstance(x, np.ndarray):
         return np
@@ -30,28 +33,28 @@ class Backend(Protocol):
 
     name: str
 
-    def array(self, x: np.ndarray) -> Any:
+    def array(self, x: np.ndarray) -> Tensor:
         """``x`` as an array of the back end, of the same type."""
 
-    def host(self, x: Any) -> np.ndarray:
+    def host(self, x: Tensor) -> np.ndarray:
         """An array of the back end as numpy's."""
 
-    def take(self, x: Any, at: np.ndarray) -> np.ndarray:
+    def take(self, x: Tensor, at: np.ndarray) -> np.ndarray:
         """The entries of ``x`` at flat indices, in numpy."""
 
-    def nonzero(self, x: Any) -> np.ndarray:
+    def nonzero(self, x: Tensor) -> np.ndarray:
         """Flat indices of the entries of ``x`` that are not 0, in numpy."""
 
-    def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
+    def put(self, x: Tensor, at: np.ndarray, values: np.ndarray) -> None:
         """Write ``values`` to flat indices of ``x``."""
 
-    def extremes(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    def extremes(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         """Least and largest entry of each row of x (n, m), float64 in numpy."""
 
-    def pool(self, x: Any, side: int) -> tuple[Any, Any]:
+    def pool(self, x: Tensor, side: int) -> tuple[Tensor, Tensor]:
         """Max pooling, and what ``unpool`` wants; see ``golden.backend.pooling.pool``."""
 
-    def unpool(self, y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
+    def unpool(self, y: Tensor, best: Tensor, shape: tuple[int, ...], side: int) -> Tensor:
         """See ``golden.backend.pooling.unpool``."""
 
 

@@ -1,9 +1,8 @@
 """The PyTorch back end, on the CPU or a GPU."""
 
-from typing import Any
-
 import numpy as np
 
+from golden.backend.numpy import Tensor
 from golden.extras import install
 
 try:
@@ -34,39 +33,39 @@ class Torch:
             raise ValueError("backend must be numpy or torch here, not cuda: PyTorch sees no GPU")
         self.name, self._device = "torch" if device == "cpu" else device, torch.device(device)
 
-    def array(self, x: np.ndarray) -> Any:
+    def array(self, x: np.ndarray) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(x)).to(self._device)
 
-    def host(self, x: Any) -> np.ndarray:
+    def host(self, x: Tensor) -> np.ndarray:
         host: np.ndarray = x.detach().cpu().numpy()
         return host
 
-    def take(self, x: Any, at: np.ndarray) -> np.ndarray:
+    def take(self, x: Tensor, at: np.ndarray) -> np.ndarray:
         return self.host(x.reshape(-1)[self.array(at)])
 
-    def nonzero(self, x: Any) -> np.ndarray:
+    def nonzero(self, x: Tensor) -> np.ndarray:
         return self.host(torch.nonzero(x.reshape(-1))[:, 0])
 
-    def put(self, x: Any, at: np.ndarray, values: np.ndarray) -> None:
+    def put(self, x: Tensor, at: np.ndarray, values: np.ndarray) -> None:
         x.view(-1)[self.array(at)] = self.array(values)
 
-    def extremes(self, x: Any) -> tuple[np.ndarray, np.ndarray]:
+    def extremes(self, x: Tensor) -> tuple[np.ndarray, np.ndarray]:
         least, most = torch.aminmax(x, dim=1)
         return self.host(least).astype(np.float64), self.host(most).astype(np.float64)
 
-    def pool(self, x: Any, side: int) -> tuple[Any, Any]:
+    def pool(self, x: Tensor, side: int) -> tuple[Tensor, Tensor]:
         largest, best = torch.nn.functional.max_pool2d(
             _channels_first(x), side, return_indices=True
         )
         return largest.permute(0, 2, 3, 1), best
 
-    def unpool(self, y: Any, best: Any, shape: tuple[int, ...], side: int) -> Any:
+    def unpool(self, y: Tensor, best: Tensor, shape: tuple[int, ...], side: int) -> Tensor:
         x = y.new_empty(shape).permute(0, 3, 1, 2)
         sides = [side, side], [side, side], [0, 0], [1, 1], False
         x = torch.ops.aten.max_pool2d_with_indices_backward(_channels_first(y), x, *sides, best)
         return x.permute(0, 2, 3, 1)
 
-    def convolve(self, x: Any, weights: Any, kernel: int, padding: int) -> Any:
+    def convolve(self, x: Tensor, weights: Tensor, kernel: int, padding: int) -> Tensor:
         """Sums (batch, height, width, n_out) of images with weights (n_out, kernel^2 channels)."""
         sums = torch.nn.functional.conv2d(
             _channels_first(x), _filters(weights, kernel), padding=padding
@@ -74,8 +73,8 @@ class Torch:
         return sums.permute(0, 2, 3, 1)
 
     def convolve_back(
-        self, d: Any, x: Any, weights: Any, kernel: int, padding: int, *, errors: bool
-    ) -> tuple[Any, Any]:
+        self, d: Tensor, x: Tensor, weights: Tensor, kernel: int, padding: int, *, errors: bool
+    ) -> tuple[Tensor, Tensor]:
         """Errors at the images x, if asked for, and the sum of d times patches of x, (n_out,
         kernel^2 channels), from errors d at the sums."""
         errors_x, total, _ = torch.ops.aten.convolution_backward(
@@ -86,9 +85,9 @@ class Torch:
         return errors_x.permute(0, 2, 3, 1) if errors else None, total
 
 
-def _channels_first(x: Any) -> Any:
+def _channels_first(x: Tensor) -> Tensor:
     return x.permute(0, 3, 1, 2)
 
 
-def _filters(weights: Any, kernel: int) -> Any:
+def _filters(weights: Tensor, kernel: int) -> Tensor:
     return weights.reshape(weights.shape[0], kernel, kernel, -1).permute(0, 3, 1, 2)

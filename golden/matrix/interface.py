@@ -4,12 +4,12 @@ Matrices in arrays, whole matrices and those of an accelerator follow them.
 """
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
 from golden.array.protocols import CellArray
-from golden.backend import Backend
+from golden.backend import Backend, Tensor
 from golden.config import ArrayConfig
 from golden.matrix.reads import Reads
 from golden.pulse.table import GXNOR_M, ProbabilityTable
@@ -43,15 +43,15 @@ class Matrix(Protocol):
 class HostMatrix(Matrix, Protocol):
     """A matrix that the host reads and pulses, with integers or arrays of a back end."""
 
-    def forward(self, u: Any, limit: int = 1) -> Any:
+    def forward(self, u: Tensor, limit: int = 1) -> Tensor:
         """Sums (batch, n_out) of inputs u (batch, n_in) in [-limit, limit]."""
 
-    def backward(self, d: Any) -> Any:
+    def backward(self, d: Tensor) -> Tensor:
         """Errors (batch, n_in) of errors d (batch, n_out)."""
 
     def change(
         self,
-        change: Any,
+        change: Tensor,
         table: ProbabilityTable,
         rng: np.random.Generator,
         steepness: float = GXNOR_M,

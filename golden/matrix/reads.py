@@ -1,11 +1,10 @@
 """Reads of a matrix's cells, whatever its place in arrays."""
 
-from typing import Any
-
 import numpy as np
 
 from golden.array.activity import bits_set
 from golden.array.frames import Op
+from golden.backend import Tensor
 from golden.config import ArrayConfig
 
 
@@ -33,7 +32,7 @@ class Reads:
         self._rows += rows
         self._columns += columns
 
-    def count(self, op: Op, drives: Any) -> None:
+    def count(self, op: Op, drives: Tensor) -> None:
         """Count a read by ``drives``, whole numbers: inputs (batch, n_in) in FORWARD, errors
         (batch, n_out) in BACKWARD."""
         if op is Op.FORWARD:

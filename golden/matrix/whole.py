@@ -10,7 +10,6 @@ in ``config``.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from golden import checks
 from golden.array import cell
 from golden.array.activity import Counters
 from golden.array.frames import Op
-from golden.backend import NUMPY, Backend, namespace
+from golden.backend import NUMPY, Backend, Tensor, namespace
 from golden.codes import cell_weights
 from golden.config import ArrayConfig
 from golden.matrix import thinning
@@ -86,7 +85,7 @@ class WholeMatrix:
         self._least = np.zeros(0, np.float32)
         self._half = -(-self.n_out // 2)
         self._packed: np.ndarray | None = None
-        self.weights: Any = None
+        self.weights: Tensor = None
         self._weigh()
 
     def load_table(self, table: ProbabilityTable) -> None:
@@ -118,7 +117,7 @@ class WholeMatrix:
         """Cell bits, (n_out, n_in, cells), bool."""
         return self._bits.reshape(self.shape).copy()
 
-    def forward(self, u: Any, limit: int = 1) -> Any:
+    def forward(self, u: Tensor, limit: int = 1) -> Tensor:
         """Sums (batch, n_out) of integers u (batch, n_in) in [-limit, limit]; both float arrays of
         the back end."""
         limit = checks.integer("limit", limit, 1, 127)
@@ -135,7 +134,7 @@ class WholeMatrix:
         np.subtract(both, high, out=sums[:, : self._half])
         return sums
 
-    def backward(self, d: Any) -> Any:
+    def backward(self, d: Tensor) -> Tensor:
         """Errors (batch, n_in) of errors d (batch, n_out); both float arrays of the back end."""
         self.counted(Op.BACKWARD, len(d), lambda: self.backend.host(d))
         xp = namespace(d)
@@ -145,7 +144,7 @@ class WholeMatrix:
 
     def change(
         self,
-        change: Any,
+        change: Tensor,
         table: ProbabilityTable,
         rng: np.random.Generator,
         steepness: float = GXNOR_M,
@@ -194,8 +193,8 @@ class WholeMatrix:
 
     def change_by(
         self,
-        d: Any,
-        u: Any,
+        d: Tensor,
+        u: Tensor,
         limit: int,
         table: ProbabilityTable,
         rng: np.random.Generator,
@@ -323,7 +322,7 @@ class WholeMatrix:
         cells = thinning.candidates(bound, self._bits.size, self._rng)
         least = highest if bound[0] <= thinning.DENSE else 1 << config.draw_bits
         draws = thinning.draws(np.full(len(cells), least), 1, config.draw_bits, self._rng)[:, 0]
-        own: Any = 0 if self._variants is None else self._variants.reshape(-1)[cells]
+        own: Tensor = 0 if self._variants is None else self._variants.reshape(-1)[cells]
         state = self._bits.reshape(-1)[cells].view(np.uint8)
         flips = np.zeros(self._bits.size, bool)
         flips[cells] = draws < thresholds[own, state]

@@ -8,13 +8,12 @@ Networks 100, 2018, and its published code.
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
-from golden.backend import NUMPY, Backend, namespace
+from golden.backend import NUMPY, Backend, Tensor, namespace
 
 MOST_SIZE = 100.0  # largest threshold r and window a of an activation
 BN_EPSILON = 1e-4  # GXNOR's published code
@@ -76,16 +75,16 @@ class BatchNorm(Layer):
     ):
         self.name, self._spread = name, checks.choice("spread", spread, SPREADS)
 
-        def filled(value: float) -> Any:
+        def filled(value: float) -> Tensor:
             return backend.array(np.full(n, value, dtype))
 
         self.parameters = {"gamma": filled(1), "beta": filled(0)}
         self.statistics = {"mean": filled(0), "variance": filled(1)}
-        self.gradients: dict[str, Any] = {}
-        self._normal: Any = np.zeros((0, n), dtype)
-        self._inverse: Any = np.ones(n, dtype)
+        self.gradients: dict[str, Tensor] = {}
+        self._normal: Tensor = np.zeros((0, n), dtype)
+        self._inverse: Tensor = np.ones(n, dtype)
 
-    def forward(self, x: Any, *, train: bool) -> Any:
+    def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Normalised values (..., n), with the batch's statistics or the running ones."""
         xp, shape = namespace(x), x.shape
         x = x.reshape(-1, shape[-1])
@@ -110,7 +109,7 @@ class BatchNorm(Layer):
         y += self.parameters["beta"]
         return y.reshape(shape)
 
-    def backward(self, gradient: Any) -> Any:
+    def backward(self, gradient: Tensor) -> Tensor:
         """Gradient at x, including the part through the batch's mean and variance."""
         xp, shape = namespace(gradient), gradient.shape
         gradient = gradient.reshape(-1, shape[-1])
@@ -143,9 +142,9 @@ class Activation(Layer):
 
     def __init__(self, threshold: float, window: float):
         self.threshold, self.window = threshold, window
-        self._inside: Any = np.zeros((0, 0), bool)
+        self._inside: Tensor = np.zeros((0, 0), bool)
 
-    def forward(self, x: Any, *, train: bool) -> Any:
+    def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Trits (..., n), in the type of x."""
         xp = namespace(x)
         if train:
@@ -156,14 +155,14 @@ class Activation(Layer):
         up -= xp.astype(x < -self.threshold, x.dtype)
         return up
 
-    def backward(self, gradient: Any) -> Any:
+    def backward(self, gradient: Tensor) -> Tensor:
         """The gradient times the window's height within the window, 0 outside."""
         near = gradient * namespace(gradient).astype(self._inside, gradient.dtype)
         near *= 1 / (2 * self.window)
         return near
 
 
-def squared_hinge(scores: Any, labels: np.ndarray) -> tuple[float, Any]:
+def squared_hinge(scores: Tensor, labels: np.ndarray) -> tuple[float, Tensor]:
     """Mean of max(0, 1 - t s)^2 over batch and classes, t = +1 for the label's class, else -1.
 
     Source: GXNOR's published code.

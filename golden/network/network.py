@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
-from golden.backend import Backend
+from golden.backend import Backend, Tensor
 from golden.matrix.interface import HostBank
 from golden.matrix.whole import WholeMatrix
 from golden.matrix.whole_bank import WholeBank
@@ -92,7 +92,7 @@ class Network(SynapseNetwork):
             self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend, spread))
             self.layers += [self.synapse_layers[-1], self.norms[-1]]
 
-    def forward(self, u: np.ndarray, *, train: bool = False) -> Any:
+    def forward(self, u: np.ndarray, *, train: bool = False) -> Tensor:
         """Scores (batch, classes) of integers u (batch, *shape), an array of the back end."""
         limit = self.synapse_layers[0].limit
         u = checks.integers("u", u, (None, *self.shapes[0]), -limit, limit)
@@ -141,7 +141,7 @@ class Network(SynapseNetwork):
             raise ValueError("learner must be a Learner for a network that trains, not None")
         return self.learner
 
-    def backward(self, gradient: Any) -> None:
+    def backward(self, gradient: Tensor) -> None:
         """Propagate the gradient at the scores of the last training ``forward``.
 
         The first layer's errors are not needed, so its array is not read.

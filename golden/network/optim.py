@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
-from golden.backend import namespace
+from golden.backend import Tensor, namespace
 
 LEAST_RATE = 1e-12  # least learning rate
 MOST_DEAD_ZONE = 6.0  # largest k of ``Gradient``
@@ -72,7 +72,7 @@ class Optimiser(ABC):
                 if checks.finite(key, value, len(shape)).shape != shape:
                     raise ValueError(f"{key} must have shape {shape}, not {value.shape}")
 
-    def step(self, name: str, gradient: Any, learning_rate: float) -> Any:
+    def step(self, name: str, gradient: Tensor, learning_rate: float) -> Tensor:
         """The change to add to parameter ``name``, in the gradient's shape and type."""
         if f"{name}.steps" not in self.state:
             self.state[f"{name}.steps"] = np.zeros((), np.int64)
@@ -84,7 +84,9 @@ class Optimiser(ABC):
         return self._step(gradient, learning_rate, int(count), *buffers)
 
     @abstractmethod
-    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any: ...
+    def _step(
+        self, gradient: Tensor, learning_rate: float, count: int, *buffers: Tensor
+    ) -> Tensor: ...
 
 
 class Adam(Optimiser):
@@ -97,7 +99,7 @@ class Adam(Optimiser):
     BUFFERS = ("m", "v")
     BETA2, EPSILON = 0.999, 1e-8
 
-    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+    def _step(self, gradient: Tensor, learning_rate: float, count: int, *buffers: Tensor) -> Tensor:
         m, v = buffers
         xp = namespace(gradient)
         change = gradient - m
@@ -125,7 +127,7 @@ class Momentum(Optimiser):
 
     BUFFERS = ("m",)
 
-    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+    def _step(self, gradient: Tensor, learning_rate: float, count: int, *buffers: Tensor) -> Tensor:
         (m,) = buffers
         m += (1 - self.momentum) * (gradient - m)
         xp = namespace(m)
@@ -148,7 +150,7 @@ class Gradient(Optimiser):
     distributed g of mean m e this ratio is about exp(2 k m). No source.
     """
 
-    def _step(self, gradient: Any, learning_rate: float, count: int, *buffers: Any) -> Any:
+    def _step(self, gradient: Tensor, learning_rate: float, count: int, *buffers: Tensor) -> Tensor:
         return _per_rms(gradient, learning_rate) * gradient
 
     @staticmethod
@@ -156,7 +158,7 @@ class Gradient(Optimiser):
         """Ratio of step and gradient, -lr / e, from e^2 in the gradient's unit squared."""
         return -learning_rate / mean_square**0.5 if mean_square > 0 else 0.0
 
-    def thresholded(self, total: Any, mean_square: float, learning_rate: float) -> Any:
+    def thresholded(self, total: Tensor, mean_square: float, learning_rate: float) -> Tensor:
         """Step of weights with the dead zone, from g and e^2 in the same unit."""
         xp = namespace(total)
         k = self.dead_zone
@@ -175,7 +177,7 @@ def tail_rms(k: float) -> float:
     return float((2 * ((1 + k * k) * beyond - k * density)) ** 0.5)
 
 
-def _per_rms(x: Any, learning_rate: float) -> float:
+def _per_rms(x: Tensor, learning_rate: float) -> float:
     """-lr / rms(x); 0 if all is 0."""
     xp = namespace(x)
     if xp is np and x.dtype == np.float32:

@@ -2,14 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
 from golden.array.frames import Op
-from golden.backend import NUMPY, Backend, namespace
+from golden.backend import NUMPY, Backend, Tensor, namespace
 from golden.matrix.interface import HostMatrix
 from golden.matrix.whole import WholeMatrix
 from golden.network.layers import Layer
@@ -45,21 +44,21 @@ class SynapseLayer(Layer):
         self._integers = not hasattr(matrix, "backend")
         self._scale = 0.0
 
-    def _sums(self, u: Any) -> Any:
+    def _sums(self, u: Tensor) -> Tensor:
         """Sums (n, n_out) of inputs (n, n_in)."""
         if self._integers:
             return self.matrix.forward(u.astype(np.int8), self.limit).astype(self.dtype)
         return self.matrix.forward(u, self.limit)
 
-    def _errors(self, d: Any) -> Any:
+    def _errors(self, d: Tensor) -> Tensor:
         """Unscaled errors (n, n_in) of d (n, n_out), whole numbers of any type."""
         return self.matrix.backward(d.astype(np.int32) if self._integers else d)
 
-    def _scaled(self, errors: Any) -> Any:
+    def _scaled(self, errors: Tensor) -> Tensor:
         xp = namespace(errors)
         return xp.astype(errors * self._scale, getattr(xp, self.dtype.name))
 
-    def _quantised(self, gradient: Any, shape: tuple[int, ...]) -> Any:
+    def _quantised(self, gradient: Tensor, shape: tuple[int, ...]) -> Tensor:
         """d, whole numbers of ``dtype``, from the gradient at the sums; keeps the scale.
 
         Raises
@@ -84,13 +83,13 @@ class SynapseLayer(Layer):
         scaled = xp.round(xp.astype(gradient, xp.float64) / self._scale)
         return xp.astype(xp.clip(scaled, -limit, limit), kind)
 
-    def _product(self, d: Any, u: Any) -> Any:
+    def _product(self, d: Tensor, u: Tensor) -> Tensor:
         """d^T u, exact: float32 if all sums of integers fit its mantissa, else float64."""
         xp = namespace(d)
         exact = self._exact(d)
         return xp.astype(d, exact, copy=False).T @ xp.astype(u, exact, copy=False)
 
-    def _exact(self, d: Any) -> Any:
+    def _exact(self, d: Tensor) -> Tensor:
         """The type in which sums of d (..., n_out) times inputs are exact."""
         xp = namespace(d)
         largest = d.size // d.shape[-1] if xp is np else d.numel() // d.shape[-1]
@@ -101,7 +100,7 @@ class SynapseLayer(Layer):
         return xp.float32 if largest < 1 << 24 else xp.float64
 
     @abstractmethod
-    def keep(self, gradient: Any) -> None:
+    def keep(self, gradient: Tensor) -> None:
         """Quantise and keep the gradient at the outputs, without reading the array.
 
         Raises
@@ -112,7 +111,7 @@ class SynapseLayer(Layer):
         """
 
     @abstractmethod
-    def total(self) -> Any:
+    def total(self) -> Tensor:
         """d^T u of the batch, exact whole numbers, (n_out, n_in)."""
 
     @abstractmethod
@@ -122,13 +121,13 @@ class SynapseLayer(Layer):
         It is sum_b |d_b|^2 |u_b|^2 / (n_out n_in): the norms of the batch's vectors are enough.
         """
 
-    def _spread(self, d: Any, norms: Any) -> float:
+    def _spread(self, d: Tensor, norms: Tensor) -> float:
         """``spread`` from d (n, n_out) and the squared norms of the inputs, (n,)."""
         xp = namespace(d)
         total = float(xp.sum(xp.vecdot(d, d) * norms))
         return total / (self.matrix.n_in * self.matrix.n_out)
 
-    def gradient(self) -> Any:
+    def gradient(self) -> Tensor:
         """Loss gradient at the weights, d^T u times the scale: (n_out, n_in)."""
         total = self.total()
         xp = namespace(total)
@@ -141,26 +140,26 @@ class Dense(SynapseLayer):
 
     def __init__(self, matrix: HostMatrix, dtype: DTypeLike = np.float32, limit: int = 1):
         super().__init__(matrix, dtype, limit)
-        self._u: Any = np.zeros((0, matrix.n_in), np.int8)
-        self._d: Any = np.zeros((0, matrix.n_out), self.dtype)
+        self._u: Tensor = np.zeros((0, matrix.n_in), np.int8)
+        self._d: Tensor = np.zeros((0, matrix.n_out), self.dtype)
         self._shape: tuple[int, ...] = (0, matrix.n_in)
 
-    def forward(self, x: Any, *, train: bool) -> Any:
+    def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Sums s (batch, n_out) of inputs (batch, ...)."""
         u = x.reshape(len(x), -1) if x.ndim > 2 else x
         if train:
             self._u, self._shape = u, tuple(x.shape)
         return self._sums(u)
 
-    def keep(self, gradient: Any) -> None:
+    def keep(self, gradient: Tensor) -> None:
         self._d = self._quantised(gradient, (len(self._u), self.matrix.n_out))
 
-    def backward(self, gradient: Any) -> Any:
+    def backward(self, gradient: Tensor) -> Tensor:
         """Keep the gradient and propagate it: e in the inputs' shape."""
         self.keep(gradient)
         return self._scaled(self._errors(self._d)).reshape(self._shape)
 
-    def total(self) -> Any:
+    def total(self) -> Tensor:
         return self._product(self._d, self._u)
 
     def spread(self) -> float:
@@ -168,7 +167,7 @@ class Dense(SynapseLayer):
         u = xp.astype(self._u, self._d.dtype, copy=False)
         return self._spread(self._d, xp.vecdot(u, u))
 
-    def factors(self) -> tuple[Any, Any]:
+    def factors(self) -> tuple[Tensor, Tensor]:
         """d (batch, n_out) and u (batch, n_in) of ``total``."""
         return self._d, self._u
 
@@ -203,15 +202,15 @@ class Conv(SynapseLayer):
         self.pool = checks.integer("pool", pool, 1)
         # A back end may have a convolution. Numpy and arrays use patches.
         own = hasattr(self.backend, "convolve") and self._whole
-        self._convolver: Any = self.backend if own else None
-        self._x: Any = None
-        self._patches: Any = None
-        self._total: Any = None
-        self._d: Any = None
-        self._best: Any = None
+        self._convolver: Tensor = self.backend if own else None
+        self._x: Tensor = None
+        self._patches: Tensor = None
+        self._total: Tensor = None
+        self._d: Tensor = None
+        self._best: Tensor = None
         self._shape: tuple[int, ...] = ()
 
-    def forward(self, x: Any, *, train: bool) -> Any:
+    def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Pooled sums (batch, height, width, n_out) of images (batch, y, x, channels)."""
         patches = None
         if self._convolver:
@@ -232,27 +231,27 @@ class Conv(SynapseLayer):
         return pooled
 
     @property
-    def _weights(self) -> Any:
+    def _weights(self) -> Tensor:
         assert self._whole
         return self._whole.weights
 
-    def _host_patches(self, x: Any) -> np.ndarray:
+    def _host_patches(self, x: Tensor) -> np.ndarray:
         patches = NUMPY.unfold(self.backend.host(x), self.kernel, self.padding)
         return patches.reshape(-1, self.matrix.n_in)
 
-    def _count(self, op: Op, sums: Any, drives: Callable[[], np.ndarray], limit: int) -> None:
+    def _count(self, op: Op, sums: Tensor, drives: Callable[[], np.ndarray], limit: int) -> None:
         batch, height, width, _ = sums.shape
         assert self._whole
         self._whole.counted(op, batch * height * width, drives, limit)
 
-    def keep(self, gradient: Any) -> None:
+    def keep(self, gradient: Tensor) -> None:
         batch, height, width, n_out = self._shape
         shape = (batch, height // self.pool, width // self.pool, n_out)
         self._d = self._quantised(gradient, shape)
         if self.pool > 1:
             self._d = self.backend.unpool(self._d, self._best, self._shape, self.pool)
 
-    def backward(self, gradient: Any) -> Any:
+    def backward(self, gradient: Tensor) -> Tensor:
         """Keep the gradient and propagate it: e in the images' shape."""
         self.keep(gradient)
         if self._convolver:
@@ -264,7 +263,7 @@ class Conv(SynapseLayer):
         shape = tuple(self._x.shape)
         return self._scaled(NUMPY.fold(errors, shape, self.kernel, self.padding))
 
-    def total(self) -> Any:
+    def total(self) -> Tensor:
         if self._convolver:
             if self._total is None:
                 self._transposed(errors=False)
@@ -284,7 +283,7 @@ class Conv(SynapseLayer):
         patches = xp.astype(patches, d.dtype, copy=False)
         return self._spread(d, xp.vecdot(patches, patches))
 
-    def _transposed(self, *, errors: bool) -> Any:
+    def _transposed(self, *, errors: bool) -> Tensor:
         """Unscaled errors at the images, if asked for; keeps ``total``."""
         exact = self._exact(self._d)
         xp = namespace(self._d)
