@@ -7,7 +7,7 @@ A host target holds the synapses in arrays or whole matrices, and the host compu
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from golden import backend, checks
 from golden.array.golden import GoldenArray
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from golden.accel.interface import Accelerator
 
 Equip = Callable[[CellArray, int], None]
+Part = TypeVar("Part")  # an array or an accelerator
 
 
 class Target(ABC):
@@ -117,7 +118,7 @@ class Target(ABC):
         """The RTL of an array or accelerator that this target made, or None."""
         return None
 
-    def counted(self, part: Any) -> Any:
+    def counted(self, part: Part) -> Part:
         """The side of an array or accelerator whose counters are read without comparing."""
         return part
 
@@ -297,7 +298,7 @@ class OnChip(Target):
     def rtl(self, part: Any) -> Any:
         return self.on.rtl(part)
 
-    def counted(self, part: Any) -> Any:
+    def counted(self, part: Part) -> Part:
         return self.on.counted(part)
 
     def close(self) -> None:

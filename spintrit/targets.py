@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from golden.accel.transport import Transport
 from golden.array.golden import GoldenArray
@@ -13,7 +13,7 @@ from golden.config import ArrayConfig
 from golden.matrix.tiled import ArrayBank
 from golden.network.notation import Block
 from golden.pulse.table import ProbabilityTable
-from golden.targets import Equip, Golden, HostTarget, OnChip, Target, Whole
+from golden.targets import Equip, Golden, HostTarget, OnChip, Part, Target, Whole
 
 if TYPE_CHECKING:
     from golden.accel.config import AcceleratorConfig
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 ARRAYS = ("golden", "fast", "rtl", "both")
 SERIAL = "serial:"  # before the name of a board's port
+
+
+class _Pair(Protocol[Part]):
+    """Two arrays, or two accelerators, in lock step."""
+
+    reference: Part
+    other: Part
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,8 @@ class Lockstep(_Simulated):
     def rtl(self, part: Any) -> Any:
         return part.other
 
-    def counted(self, part: Any) -> Any:
-        return part.reference
+    def counted(self, part: Part) -> Part:
+        return cast("_Pair[Part]", part).reference
 
 
 @dataclass(frozen=True)
