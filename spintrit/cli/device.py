@@ -27,16 +27,17 @@ from spintrit.fitting.repeats import TOLERANCE
 from spintrit.outputs import PICTURES, in_folder, writable
 
 PLOT_TRIALS = 1024
-_NAME = "a device by name (spintrit device list), or a .toml file"
+_NAME = "a built-in device (spintrit device list), or a .toml file"
+_SEED = "seed of the simulation [1]"
 
 
 def add(commands: Any) -> None:
     """Add both commands to the top parser's."""
     group = commands.add_parser(
         "device",
-        help="junctions: parameters, switching, tables, fits to measurements",
-        description="Junctions: parameters, switching probability, tables for the array, fits to "
-        "measurements, checks against simulation.",
+        help="junctions: parameters, switching probability, tables, fits to measurements",
+        description="Magnetic tunnel junctions: parameters, switching probability, probability "
+        "tables, fits to measurements, checks against simulation.",
     ).add_subparsers(metavar="COMMAND", required=True)
     _add_list_and_show(group)
     _add_plot(group)
@@ -47,50 +48,52 @@ def add(commands: Any) -> None:
 
 
 def _add_list_and_show(group: Any) -> None:
-    text = "the devices that come with spintrit"
-    listing = group.add_parser("list", help=text, description=f"List {text}.")
-    add_json(listing, "their parameters and figures, in SI units, null for infinity,")
+    listing = group.add_parser(
+        "list", help="list the built-in devices", description="List the built-in devices."
+    )
+    add_json(listing, "their parameters and figures (SI units; null: infinity)")
     listing.set_defaults(act=_list)
 
     show = group.add_parser(
         "show",
-        help="parameters of a device, and what follows from them",
-        description="Show the parameters of a device with their units, and what follows from them.",
+        help="show a device's parameters and derived figures",
+        description="Show a device's parameters and derived figures with their units.",
     )
     show.add_argument("name", metavar="NAME", help=_NAME)
-    add_json(show, "parameters and figures, in SI units, null for infinity,")
+    add_json(show, "parameters and figures (SI units; null: infinity)")
     show.set_defaults(act=_show)
 
 
 def _add_plot(group: Any) -> None:
     plot = group.add_parser(
         "plot",
-        help="picture of switching probability and pulse coders",
-        description="Draw a device's switching probability against pulse length and voltage (the "
-        "curve, the closed formula, a simulation) and what the pulse coders make of it.",
+        help="draw switching probability and pulse coders",
+        description="Draw a device's switching probability against pulse length and voltage: "
+        "curve, closed formula and simulation. Draw the probabilities under each pulse coder.",
     )
     plot.add_argument("name", metavar="NAME", help=_NAME)
     add_picture(plot, short=True, required=True)
     plot.add_argument(
         "--trials", type=int, default=PLOT_TRIALS, metavar="N",
-        help=f"simulated trials a point [{PLOT_TRIALS}]",
+        help=f"simulated trials per point [{PLOT_TRIALS}]",
     )  # fmt: skip
-    plot.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
+    plot.add_argument("--seed", type=int, default=1, metavar="N", help=_SEED)
     plot.set_defaults(act=_plot)
 
 
 def _add_table(group: Any) -> None:
     table = group.add_parser(
         "table",
-        help="make the probability table of a device",
-        description="Make the probability table of a device: a pulse length and a switching "
-        "probability for each code and direction.",
+        help="make a device's probability table",
+        description="Make a device's probability table: pulse length and switching probability "
+        "for each pulse code and direction.",
     )
     table.add_argument("name", metavar="NAME", help=_NAME)
-    add_out(table, "the table file", "FILE")
+    add_out(table, "table file to write", "FILE")
     table.add_argument(
         "--model", choices=curve.MODELS, default=curve.MODELS[0],
-        help=f"curve held to simulation, or the closed formula alone [{curve.MODELS[0]}]",
+        help="macrospin: curve fitted to a macrospin simulation; formula: closed formula "
+        f"[{curve.MODELS[0]}]",
     )  # fmt: skip
     _add_coder(table, "the device's")
     add_json(table, "the table file")
@@ -100,45 +103,45 @@ def _add_table(group: Any) -> None:
 def _add_fit(group: Any) -> None:
     fit = group.add_parser(
         "fit",
-        help="fit measured switching, and make its table",
-        description="Fit the switching probabilities in a CSV file (columns direction, voltage_v, "
-        "pulse_s, and switched and trials, or probability; with other units as in 'pulse (ns)'), "
-        "and make a table from the fit.",
+        help="fit measured switching probabilities; make a table from the fit",
+        description="Fit measured switching probabilities; with -o, make a probability table from "
+        "the fit. Columns of the CSV file: direction, voltage_v, pulse_s, and either switched and "
+        "trials, or probability. Other units stand in the header, as in 'pulse (ns)'.",
     )
-    fit.add_argument("file", type=path, metavar="FILE.csv", help="the measurement")
-    add_out(fit, "make this table file", "TABLE.json")
+    fit.add_argument("file", type=path, metavar="FILE.csv", help="measured data")
+    add_out(fit, "table file to write", "TABLE.json")
     add_picture(fit, short=False)
     add_json(fit, "the fit's summary")
     fit.add_argument(
         "--device", metavar="NAME",
-        help=f"keep a device in the table file, for reads, ageing and energy: {_NAME}",
+        help=f"device to store in the table file, for reads, ageing and energy: {_NAME}",
     )  # fmt: skip
     for what in ("voltage", "length"):
         fit.add_argument(
             f"--{what}-tolerance", type=float, default=TOLERANCE, metavar="X",
-            help=f"{what}s that differ by less than this share are one [{TOLERANCE}]",
+            help=f"treat {what}s as equal if their relative difference is below X [{TOLERANCE}]",
         )  # fmt: skip
-    _add_coder(fit, "the highest/longest measured in both directions", "table, with -o")
+    _add_coder(fit, "the highest/longest measured in both directions", "table (with -o)")
     fit.set_defaults(act=_fit)
 
 
 def _add_check(group: Any) -> None:
     check = group.add_parser(
         "check",
-        help="hold a device's curve and its simulation to account",
-        description="Compare the curve that tables are made from with a fresh simulation, at the "
-        "write voltage and over the plane of voltage and length. Compare the closed formula, too, "
-        "and the simulation at rest with the Boltzmann distribution and with itself at half the "
-        "time step. Exit status 1 if a figure is out of its bound. Takes about half a minute for "
-        "the default device, longer for longer pulses.",
+        help="check a device's switching curve against simulation",
+        description="Compare a device's switching curve and the closed formula with a new "
+        "simulation, at the write voltage and over a grid of voltages and lengths. Compare the "
+        "simulation without a pulse with the Boltzmann distribution, and with a simulation at half "
+        "the time step. The exit status is 1 if a figure exceeds its bound. The check takes about "
+        "half a minute for the default device, longer for longer pulses.",
     )
     check.add_argument("name", metavar="NAME", help=_NAME)
     check.add_argument(
         "--trials", type=int, default=devicecheck.TRIALS, metavar="N",
-        help="simulated trials a direction; a quarter of that at other voltages "
+        help="simulated trials per direction at the write voltage; N / 4 at other voltages "
         f"[{devicecheck.TRIALS}]",
     )  # fmt: skip
-    check.add_argument("--seed", type=int, default=1, metavar="N", help="of the simulation [1]")
+    check.add_argument("--seed", type=int, default=1, metavar="N", help=_SEED)
     add_json(check)
     check.set_defaults(act=_check)
 
@@ -147,18 +150,22 @@ def _add_energy(commands: Any) -> None:
     energy = commands.add_parser(
         "energy",
         help="energy, efficiency and speed of a finished run",
-        description="Tell what the training in RUNFOLDER took: energy by phase and part, "
-        "operations a second and watt beside the published figures, time by converter sharing.",
+        description="Report the energy of a training by phase and part, its efficiency "
+        "(operations per second and watt) next to published figures, and its time for each "
+        "number of converters.",
     )
-    energy.add_argument("folder", type=path, metavar="RUNFOLDER", help="of a finished run")
+    energy.add_argument("folder", type=path, metavar="RUNFOLDER", help="folder of a finished run")
     energy.add_argument(
-        "--costs", type=path, metavar="FILE.toml", help="costs that replace those in golden/costs"
+        "--costs",
+        type=path,
+        metavar="FILE.toml",
+        help="costs that replace those of golden/energy/costs.toml",
     )
     energy.add_argument(
         "--adc-bits",
         type=int,
         metavar="N",
-        help="of a column converter [the run's, or enough for exact sums]",
+        help="resolution of the column converters, bits [the run's, or enough for exact sums]",
     )
     add_json(energy, "all figures")
     add_picture(energy, short=True)
@@ -168,9 +175,9 @@ def _add_energy(commands: Any) -> None:
 def _add_coder(parser: argparse.ArgumentParser, pulse: str, title: str = "table") -> None:
     group = parser.add_argument_group(title)
     add_fields(group, CoderConfig, CODER_HELP)
-    group.add_argument("--voltage", type=float, metavar="V", help=f"of the pulses [{pulse}]")
+    group.add_argument("--voltage", type=float, metavar="V", help=f"pulse voltage, volt [{pulse}]")
     group.add_argument(
-        "--full-s", type=float, metavar="T", help=f"length of the full pulse, seconds [{pulse}]"
+        "--full-s", type=float, metavar="T", help=f"full pulse length, seconds [{pulse}]"
     )
     add_fields(group, ArrayConfig, ARRAY_HELP, only=("code_bits", "draw_bits"))
 
@@ -180,7 +187,7 @@ def _coding(arguments: argparse.Namespace) -> tuple[CoderConfig, ArrayConfig]:
 
 
 def _own(name: str) -> list[str]:
-    """The file that a device's name is, if it is one."""
+    """The TOML file that ``name`` names, or nothing for a built-in device."""
     return [name] if name.endswith(".toml") else []
 
 
@@ -209,7 +216,7 @@ def _show(arguments: argparse.Namespace) -> int:
 
 
 def _status(text: str) -> Any:
-    """A line on a terminal while something takes long, on standard error as --json uses output."""
+    """A status line for long work. It goes to standard error; --json uses standard output."""
     from spintrit.report.console import Console
 
     return Console(stderr=True).status(text)

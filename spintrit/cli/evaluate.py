@@ -29,16 +29,16 @@ def add(commands: Any) -> None:
     """Add the commands to the top parser's."""
     evaluate = commands.add_parser(
         "eval",
-        help="classify samples by a trained network, also in RTL",
-        description="Classify samples by the network that train left in RUN. In RTL its scores "
-        "must be the golden model's, bit for bit; the exit status is 1 if they are not.",
+        help="test a trained network: accuracy, also in RTL and under other conditions",
+        description="Classify samples with the trained network in RUN. RTL scores are compared "
+        "with the golden model's bit by bit; the exit status is 1 if they differ.",
     )
     _add_run(evaluate)
     evaluate.add_argument(
         "--array", choices=ARRAYS, default="",
-        help="what holds the synapses: numpy arrays, whole matrices, the RTL, whose scores are "
-        "compared with the golden model's, or RTL and golden in lock step, which compares all sums "
-        "[fast; golden if the run's reads are analog]",
+        help="golden: numpy, bit-exact with the RTL; fast: numpy, statistical; rtl: Verilator, "
+        "scores compared with golden; both: Verilator, all sums compared with golden [fast; golden "
+        "if the run's reads are analog]",
     )  # fmt: skip
     add_backend(evaluate)
     add_data(evaluate)
@@ -49,20 +49,18 @@ def add(commands: Any) -> None:
         "--first", type=int, default=0, metavar="N", help="first sample of the part [0]"
     )
     evaluate.add_argument(
-        "--count", type=int, metavar="N", help="samples from there on [all]"
+        "--count", type=int, metavar="N", help="number of samples [all from --first on]"
     )  # fmt: skip
-    evaluate.add_argument(
-        "--confusion", action="store_true", help="print how often which class was taken for which"
-    )
+    evaluate.add_argument("--confusion", action="store_true", help="print the confusion matrix")
     evaluate.add_argument(
         "--predictions", type=path, metavar="FILE",
-        help="write a CSV line for each sample: index, label, predicted class, scores",
+        help="CSV file to write, a line per sample: index, label, predicted class, scores",
     )  # fmt: skip
     add_json(evaluate)
     group = evaluate.add_argument_group(
         "conditions",
-        "Cells stay as training left them: no option here changes how they were written. "
-        "Converters and wires need --array golden.",
+        "Conditions of the test. They do not change how training wrote the cells. Converters and "
+        "wires need --array golden.",
     )
     own = [name for name in FIELDS if name not in STUCK]
     add_fields(group, NonIdealities, EVAL_HELP, own, own="the run's")
@@ -71,38 +69,38 @@ def add(commands: Any) -> None:
         "--reads",
         type=float,
         metavar="N",
-        help=f"{EVAL_HELP['reads']}; none of those of eval does [0]",
+        help=f"{EVAL_HELP['reads']} [0]",
     )
     group.add_argument(
         "--device", default="", metavar="NAME",
-        help="device of reads and ageing, by name or a TOML file [the run's]",
+        help="device of reads and ageing, a name or a TOML file [the run's]",
     )  # fmt: skip
     group.add_argument(
         "--repeats", type=int, default=1, metavar="N",
-        help="draws of what is random: noise, flips, cells that get stuck, another spread [1]",
+        help="repetitions with new random draws of noise, flips, stuck cells and spread [1]",
     )  # fmt: skip
     group.add_argument(
         "--seed",
         type=int,
         metavar="N",
-        help="of the first draw, which the others follow [the run's]",
+        help="seed of the first repetition; the next ones count up [the run's]",
     )
     group.add_argument(
         "--sweep", nargs="+", metavar=("OPTION", "X"),
-        help="evaluate under each of the values X of one of these options, such as adc-bits 3 4 6",
+        help="test with each value X of one condition, as in --sweep adc-bits 3 4 6",
     )  # fmt: skip
-    add_picture(group, ", of the sweep", short=False)
+    add_picture(group, " (of the sweep)", short=False)
     evaluate.set_defaults(act=_eval)
 
     export = commands.add_parser(
         "export",
-        help="write a trained network's cells as memory files",
-        description="Write into DIR the weights and batch norms of the network that train left in "
-        "RUN (weights.npz), the cells of each array as a file for $readmemh and for generate "
-        "--init (array0.mem, ...), and what lies where (layout.json).",
+        help="write a trained network's weights and cells to files",
+        description="Write the trained network in RUN to files in DIR. weights.npz: weights and "
+        "batch norms. array0.mem, array1.mem, ...: cells of each array, for $readmemh and for "
+        "generate --init. layout.json: position of each weight in the arrays.",
     )
     _add_run(export)
-    add_out(export, "folder, made if missing", required=True)
+    add_out(export, "folder of the files; created if missing", required=True)
     export.set_defaults(act=_export)
 
 
@@ -110,11 +108,11 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=path, metavar="RUN", help="folder of a finished run")
     parser.add_argument(
         "--weights", choices=tuple(FILES), default="best",
-        help=f"of the epoch best on validation ({FILES['best']}) or of the last ({FILES['last']}) "
-        "[best]",
+        help=f"best: epoch with the best validation accuracy ({FILES['best']}); last: last epoch "
+        f"({FILES['last']}) [best]",
     )  # fmt: skip
-    parser.add_argument("--rows", type=int, metavar="N", help="of an array [the run's]")
-    parser.add_argument("--cols", type=int, metavar="N", help="of an array [the run's]")
+    parser.add_argument("--rows", type=int, metavar="N", help="rows of an array [the run's]")
+    parser.add_argument("--cols", type=int, metavar="N", help="columns of an array [the run's]")
 
 
 def _eval(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spintrit.cli.ip import shape_of
+from spintrit.cli.ip import CLASSES_HELP, INPUTS_HELP, shape_of
 from spintrit.cli.options import add_json, add_out, silent, write_json
 from spintrit.outputs import no_run, writable
 
@@ -16,30 +16,36 @@ def add(commands: Any) -> None:
     """Add the command to the top parser's."""
     fpga = commands.add_parser(
         "fpga",
-        help="make a board's bitstream",
-        description="Synthesise, place and route for a board, and leave in DIR its bitstream, its "
-        "pins, timing.txt and timing.json (clocks, resources, worst path) and summary.json "
-        "(settings, tools, how to put it on the board and to train). The memories have room for "
-        "the network and batch that are given. The exit status is 1 if the design does not fit or "
-        "is too slow; other settings or another --seed may help.",
+        help="make the bitstream of an FPGA board",
+        description="Synthesise, place and route a design for a board. Write into DIR: the "
+        "bitstream, the pins, timing.txt and timing.json (clocks, resources, worst path) and "
+        "summary.json (settings, tools, commands for programming and training). The exit status "
+        "is 1 if the design does not fit or is too slow; other settings or another --seed may "
+        "help.",
     )
     what = fpga.add_mutually_exclusive_group(required=True)
-    what.add_argument("--board", metavar="NAME", help=_CHIPS)
-    what.add_argument("--list", action="store_true", help="tell the boards, and make nothing")
-    add_out(fpga, "folder [build/fpga/NAME]")
-    fpga.add_argument("--seed", type=int, default=1, metavar="N", help="of placement [1]")
-    add_json(fpga, "summary.json, or with --list the boards,")
-    own = fpga.add_argument_group("instead of the board's own settings")
-    own.add_argument("--rows", type=int, metavar="N", help="lanes of the array")
-    own.add_argument("--clock", type=float, metavar="MHZ", help="of the design")
-    own.add_argument("--baud", type=int, metavar="N", help="bits a second on the serial line")
-    work = fpga.add_argument_group("what the memories have room for")
-    work.add_argument("--network", default="128FC", metavar="TEXT", help="hidden layers [128FC]")
-    work.add_argument(
-        "--inputs", default="64", metavar="SHAPE", help="inputs, as 64 or 28x28x1 [64]"
+    what.add_argument("--board", metavar="NAME", help=f"board: {_CHIPS}")
+    what.add_argument("--list", action="store_true", help="list the boards; build nothing")
+    add_out(fpga, "folder of the files [build/fpga/NAME]")
+    fpga.add_argument("--seed", type=int, default=1, metavar="N", help="seed of placement [1]")
+    add_json(fpga, "summary.json (with --list: the boards)")
+    own = fpga.add_argument_group("design")
+    own.add_argument("--rows", type=int, metavar="N", help="rows of the array [the board's]")
+    own.add_argument("--clock", type=float, metavar="MHZ", help="clock of the design [the board's]")
+    own.add_argument(
+        "--baud", type=int, metavar="N", help="bits per second on the serial line [the board's]"
     )
-    work.add_argument("--classes", type=int, default=10, metavar="N", help="outputs [10]")
-    work.add_argument("--batch", type=int, metavar="N", help="samples, of an accelerator [128]")
+    work = fpga.add_argument_group("memories sized for a network")
+    work.add_argument(
+        "--network", default="128FC", metavar="TEXT",
+        help="hidden layers such as 128FC, a name, or a TOML file [128FC]",
+    )  # fmt: skip
+    work.add_argument("--inputs", default="64", metavar="SHAPE", help=INPUTS_HELP)
+    work.add_argument("--classes", type=int, default=10, metavar="N", help=CLASSES_HELP)
+    work.add_argument(
+        "--batch", type=int, metavar="N",
+        help="boards with an accelerator only: samples per batch [128]",
+    )  # fmt: skip
     fpga.set_defaults(act=_fpga)
 
 
@@ -101,7 +107,7 @@ def _fpga(arguments: argparse.Namespace) -> int:
 
 
 def _hertz(mhz: float) -> int:
-    """A clock; raises ValueError if it is none that a board could have."""
+    """The clock in hertz; raises ValueError unless it is in 1 to 400 MHz."""
     if not 1 <= mhz <= 400:
         raise ValueError(f"clock must be between 1 and 400 MHz, not {mhz:g}")
     return round(mhz * 1e6)

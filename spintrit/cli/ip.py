@@ -10,41 +10,45 @@ from spintrit.cli.options import ARRAY_HELP, add_fields, add_out, fields
 from spintrit.outputs import no_run
 
 BLOCK_HELP = {
-    "tiles": "arrays that work side by side, a power of two",
-    "activation_words": "memory of inputs and activations, words of a trit a row",
-    "error_words": "memory of errors, words of a byte a row",
-    "positions": "samples times output pixels of a layer",
-    "threshold_words": "column groups of all layers",
-    "program_words": "of 32 bits",
+    "tiles": "arrays that work in parallel, a power of two",
+    "activation_words": "memory of inputs and activations, words of one trit per row",
+    "error_words": "memory of errors, words of one byte per row",
+    "positions": "memory of sums, samples times output pixels of the largest layer",
+    "threshold_words": "memory of thresholds, words of one threshold per tile",
+    "program_words": "memory of the program, words of 32 bits",
 }
+INPUTS_HELP = "shape of a sample, such as 64 or 28x28x1 [64]"
+CLASSES_HELP = "number of classes [10]"
 
 
 def add(commands: Any) -> None:
     """Add the command to the top parser's."""
     ip = commands.add_parser(
         "ip",
-        help="write the accelerator as an IP block",
-        description="Write into DIR the accelerator's Verilog, its C header, its registers and a "
-        "FuseSoC core file. With --network the memories are as large as that network and batch "
-        "need; otherwise as the options say.",
+        help="write the accelerator's Verilog with its C header and FuseSoC core file",
+        description="Write the accelerator's Verilog, its C header, its register list and a "
+        "FuseSoC core file into DIR. --network computes the sizes of the memories; without it the "
+        "options of the memories apply.",
     )
-    add_out(ip, "folder, made if missing", required=True)
-    ip.add_argument("--name", metavar="MODULE", help="top module [spintrit_accelerator]")
+    add_out(ip, "folder of the files; created if missing", required=True)
+    ip.add_argument("--name", metavar="MODULE", help="top module's name [spintrit_accelerator]")
     ip.add_argument(
         "--uart", type=int, default=0, metavar="N",
-        help="a serial line with N clock cycles a bit instead of AXI",
+        help="serial line with N clock cycles per bit instead of AXI; 0: AXI [0]",
     )  # fmt: skip
-    ip.add_argument("--network", metavar="TEXT", help="size the memories for this network, with")
-    ip.add_argument("--inputs", default="64", metavar="SHAPE", help="inputs, as 64 or 28x28x1 [64]")
-    ip.add_argument("--classes", type=int, default=10, metavar="N", help="outputs [10]")
-    ip.add_argument("--batch", type=int, default=200, metavar="N", help="samples [200]")
-    add_fields(
-        ip.add_argument_group("accelerator"), AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP)
+    work = ip.add_argument_group("memories sized for a network")
+    work.add_argument(
+        "--network", metavar="TEXT", help="hidden layers such as 128FC, a name, or a TOML file"
     )
+    work.add_argument("--inputs", default="64", metavar="SHAPE", help=INPUTS_HELP)
+    work.add_argument("--classes", type=int, default=10, metavar="N", help=CLASSES_HELP)
+    work.add_argument("--batch", type=int, default=200, metavar="N", help="samples per batch [200]")
+    sizes = ip.add_argument_group("accelerator; all but --tiles without --network")
+    add_fields(sizes, AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP))
     group, cols = ip.add_argument_group("array"), AcceleratorConfig().array.cols
     group.add_argument(
         "--cols", type=int, default=cols, metavar="N",
-        help=f"outputs of an array, one memory column each [{cols}]",
+        help=f"{ARRAY_HELP['cols']} [{cols}]",
     )  # fmt: skip
     fixed = ("cols", "columns_per_cycle", "error_bits")
     names = [f.name for f in dataclasses.fields(ArrayConfig) if f.name not in fixed]

@@ -26,8 +26,9 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     """The command line's parser; ``training`` has other defaults of ``spintrit train``."""
     top = Parser(
         prog="spintrit",
-        description="Train ternary networks inside an array of magnetic tunnel junctions: RTL and "
-        "golden model, bit for bit.",
+        description="Train ternary neural networks in arrays of magnetic tunnel junctions. The RTL "
+        "and the golden model agree bit by bit.",
+        epilog="spintrit COMMAND --help lists the options of a command.",
     )
     top.add_argument("--version", action="version", version=f"spintrit {__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
@@ -38,20 +39,20 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
     study.add(commands, parse, call)
     bench = commands.add_parser(
         "bench",
-        help="measure speed: golden model, compiled RTL, cocotb",
-        description="Measure, in one run and on one thread: golden training next to PyTorch's if "
-        "that is installed, the RTL library next to a bare Verilator loop, and cocotb.",
+        help="measure the speed of golden model, compiled RTL and cocotb",
+        description="Measure speed on one CPU thread. Golden training is compared with PyTorch (if "
+        "installed), the RTL library with a bare Verilator loop and with cocotb.",
     )
     bench.add_argument(
         "--quick", action="store_true",
-        help="shorter, and without cifar-vgg and cocotb",
+        help="shorter measurement, without cifar-vgg and cocotb",
     )  # fmt: skip
     add_json(bench, "all figures")
     bench.set_defaults(act=_bench)
     completion = commands.add_parser(
         "completion",
-        help="completion of options in a shell",
-        description="Print a script that completes commands and options in a shell, such as: "
+        help="print a script for shell completion",
+        description="Print a script for shell completion of commands and options. Use it as in: "
         "source <(spintrit completion bash).",
     )
     completion.add_argument("shell", choices=SHELLS, help=", ".join(SHELLS), metavar="SHELL")
@@ -61,13 +62,13 @@ def parser(training: dict[str, Any] | None = None) -> argparse.ArgumentParser:
 
 def _add_generate(commands: Any) -> None:
     generate = commands.add_parser(
-        "generate", help="write an array's Verilog", description="Write an array's Verilog."
+        "generate", help="write an array's Verilog", description="Write the Verilog of an array."
     )
-    add_out(generate, "the Verilog file", "FILE", required=True)
-    generate.add_argument("--name", metavar="MODULE", help="top module [spintrit_array]")
+    add_out(generate, "Verilog file to write", "FILE", required=True)
+    generate.add_argument("--name", metavar="MODULE", help="top module's name [spintrit_array]")
     generate.add_argument(
         "--init", type=path, metavar="FILE",
-        help="cells at power-up, a file that export wrote [all AP]",
+        help="cell states at power-up, a .mem file of spintrit export [all AP]",
     )  # fmt: skip
     add_fields(generate.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     generate.set_defaults(act=_generate)
@@ -90,8 +91,8 @@ def _generate(arguments: argparse.Namespace) -> int:
 
 
 def _bench(arguments: argparse.Namespace) -> int:
-    importlib.import_module("spintrit.bench.rates")  # a missing package is told here, in one line
-    # Thread counts are read when numpy is loaded, so in a process of its own.
+    importlib.import_module("spintrit.bench.rates")  # a missing package is one line here
+    # numpy reads thread counts when it is loaded; hence a process of its own.
     threads = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     words = ["--quick"] * arguments.quick
     words += [] if arguments.json is None else [f"--json={arguments.json}"]
@@ -135,14 +136,14 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def call(argv: Sequence[str] | None = None) -> int:
-    """Run a command, let errors pass; returns the exit status."""
+    """Run a command and return its exit status; errors are raised."""
     arguments = parse(argv)
     status: int = arguments.act(arguments)
     return status
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit status, see ``spintrit.cli.status``."""
+    """Run a command and return its exit status (see ``spintrit.cli.status``)."""
     words = list(sys.argv[1:] if argv is None else argv)
     return guarded(lambda: call(argv), lambda stop: _go_on(words, stop))
 

@@ -14,13 +14,13 @@ def add(commands: Any) -> None:
     """Add the command to the top parser's."""
     plot = commands.add_parser(
         "plot",
-        help="picture of a run's course, or of several runs together",
-        description="Draw what train and demo left in RUN, finished or not: accuracies, loss, flip "
-        "rate and the cell states of each layer; of several RUNs validation accuracy, loss, flip "
-        "rate and non-zero weights on common axes.",
+        help="draw the learning curves of one run, or of several runs",
+        description="Draw the learning curves of a run of train or demo, finished or not. "
+        "One RUN: accuracy, loss, flip rate and the cell states of each layer. Several RUNs: "
+        "validation accuracy, loss, flip rate and non-zero weights on common axes.",
     )
     plot.add_argument("runs", nargs="+", type=path, metavar="RUN", help="folder of a run")
-    add_picture(plot, f" [RUN/learning.png; of several RUNs {COMPARISON}]", short=True)
+    add_picture(plot, f" [RUN/learning.png; with several RUNs {COMPARISON}]", short=True)
     plot.set_defaults(act=_plot)
 
 

@@ -22,38 +22,42 @@ OUT, RESULTS = "build/studies", "build/results"
 
 
 def add(commands: Any, parse: Parse, call: Call) -> None:
-    """Add the command to the top parser's, whose ``parse`` and ``call`` take a job's options."""
+    """Add the command; ``parse`` and ``call`` of the top parser take a job's options."""
     study = commands.add_parser(
         "study",
-        help="run a study: many trainings, a table and a picture of their results",
-        description="Train every row of a study with every seed, one after the other, and put "
-        "tables and pictures into RESULTS. Finished runs are not repeated, and a stopped run "
-        "resumes. A TOML file describes your own studies (docs/studies.md). Studies: "
-        + "; ".join(f"{name}: {entry.title}" for name, entry in STUDIES.items())
-        + ".",
+        help="train all runs of a study; write tables and pictures of the results",
+        description="Train each row of a study with each seed, then write tables and pictures of\n"
+        "the results. Finished runs are not repeated; a stopped run resumes. A TOML file\n"
+        "describes your own studies (docs/studies.md).",
+        epilog="studies:\n"
+        + "\n".join(f"  {name:14} {entry.title}" for name, entry in STUDIES.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     study.add_argument(
-        "study", type=_named, metavar="STUDY", help=f"{', '.join(STUDIES)}, or a TOML file"
+        "study", type=_named, metavar="STUDY", help="a study of the list below, or a TOML file"
     )
     study.add_argument(
-        "--seeds", type=int, nargs="+", metavar="N", help="replace the study's own seeds"
+        "--seeds", type=int, nargs="+", metavar="N", help="seeds to train with [the study's]"
     )
     study.add_argument(
-        "--only", nargs="+", metavar="TEXT", help="only rows whose name holds one of these texts"
+        "--only",
+        nargs="+",
+        metavar="TEXT",
+        help="only rows whose name contains one of these texts",
     )
-    study.add_argument("--epochs", type=int, metavar="N", help="replace each row's own epochs")
+    study.add_argument("--epochs", type=int, metavar="N", help="epochs of all runs [each row's]")
     add_data(study)
-    study.add_argument("--dataset", metavar="NAME", help="replace the study's data set")
+    study.add_argument("--dataset", metavar="NAME", help="data set of all runs [the study's]")
     study.add_argument(
-        "--backend", choices=BACKENDS, help="what computes whole matrices [the study's own]"
+        "--backend", choices=BACKENDS, help="library for runs with --array fast [the study's]"
     )
-    add_out(study, f"folder of the runs [{OUT}; of FILE.toml {OUT}/FILE]")
+    add_out(study, f"folder of the runs [{OUT}; for FILE.toml {OUT}/FILE]")
     study.add_argument(
         "--results", type=path, metavar="DIR",
-        help=f"folder of tables and pictures [{RESULTS}; of FILE.toml {RESULTS}/FILE]",
+        help=f"folder of tables and pictures [{RESULTS}; for FILE.toml {RESULTS}/FILE]",
     )  # fmt: skip
-    study.add_argument("--list", action="store_true", help="only show the commands")
-    add_json(study, "the results, or with --list the runs,")
+    study.add_argument("--list", action="store_true", help="only print the commands of the runs")
+    add_json(study, "the results (with --list: the runs)")
     study.set_defaults(act=functools.partial(_study, parse=parse, call=call))
 
 

@@ -33,40 +33,41 @@ def add(commands: Any) -> None:
     """Add the command to the top parser's."""
     synth = commands.add_parser(
         "synth",
-        help="what an array takes of an FPGA, and its clock",
-        description="Synthesise a block for an FPGA, place and route it, and tell what it takes, "
-        "by component and by lane, its highest clock and the path that limits that. With --sweep "
-        "many arrays, each with one option that differs. The exit status is 1 if the block does "
-        "not fit.",
+        help="FPGA resources and highest clock of an array or the accelerator",
+        description="Synthesise, place and route a block for an FPGA. Report its resources (by "
+        "component and per lane), its highest clock and its critical path. The exit status is 1 if "
+        "the block does not fit.",
     )
     synth.add_argument(
         "--target", choices=tuple(TARGETS), default=TARGET,
-        help=f"the FPGA; generic is LUTs of four inputs without place and route [{TARGET}]",
+        help=f"FPGA; generic: four-input LUTs, no place and route [{TARGET}]",
     )  # fmt: skip
     synth.add_argument(
         "--block", choices=("array", "accelerator"), default="array",
-        help="an array with its controller, or the accelerator behind AXI [array]",
+        help="array: one array with its controller; accelerator: with an AXI port [array]",
     )  # fmt: skip
-    synth.add_argument("--seed", type=int, default=SEED, metavar="N", help=f"of placement [{SEED}]")
+    synth.add_argument(
+        "--seed", type=int, default=SEED, metavar="N", help=f"seed of placement [{SEED}]"
+    )
     synth.add_argument(
         "--clock", type=float, default=FREQ_MHZ, metavar="MHZ",
-        help=f"clock to aim at [{FREQ_MHZ:g}]",
+        help=f"target clock [{FREQ_MHZ:g}]",
     )  # fmt: skip
     synth.add_argument(
         "--place", default=True, action=argparse.BooleanOptionalAction,
-        help="place and route, for the clock [yes]",
+        help="place and route; --no-place: resources only, no clock [yes]",
     )  # fmt: skip
     add_out(synth, f"folder of report.json and the tools' files [{OUT}/BLOCK-TARGET]")
     synth.add_argument(
         "--sweep", action="store_true",
-        help="arrays around the one that is given, with other rows, columns a cycle, K and codes; "
-        "what is finished is not run again",
+        help="synthesise many arrays: vary rows, columns per cycle, draw bits and code bits, one "
+        "at a time; finished points are not repeated",
     )  # fmt: skip
     synth.add_argument(
         "--results", type=path, default=Path(OUT), metavar="DIR",
-        help=f"folder of a sweep's table and picture [{OUT}]",
+        help=f"folder of the sweep's table and picture [{OUT}]",
     )  # fmt: skip
-    add_json(synth, "the report, or the points of a sweep,")
+    add_json(synth, "the report (with --sweep: the points)")
     add_fields(synth.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
     accelerator = synth.add_argument_group("accelerator, with --block accelerator")
     add_fields(accelerator, AcceleratorConfig, BLOCK_HELP, tuple(BLOCK_HELP))

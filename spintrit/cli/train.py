@@ -12,7 +12,7 @@ from golden.data import DATASETS
 from golden.data.augment import AUGMENTS
 from golden.device.nonideal import NonIdealities
 from golden.network import notation
-from golden.pulse.design import IDEAL, CoderConfig
+from golden.pulse.design import CoderConfig
 from golden.targets import OnChip
 from golden.train import defaults
 from golden.train.cells import Cells
@@ -20,8 +20,10 @@ from golden.train.config import TrainConfig
 from spintrit.cli.options import (
     ARRAY_HELP,
     CODER_HELP,
-    NONIDEAL_HELP,
-    TRAIN_HELP,
+    JUNCTION_HELP,
+    LEARNING_HELP,
+    NETWORK_HELP,
+    READ_HELP,
     add_backend,
     add_data,
     add_fields,
@@ -41,38 +43,43 @@ TRAIN_FOLDER, DEMO_FOLDER = Path("build/train"), Path("build/demo")
 
 
 def add(commands: Any, training: dict[str, Any]) -> None:
-    """Add both commands to the top parser's; ``training`` has other defaults of train, or, with
-    "array" among them, those of a run that goes on."""
+    """Add both commands to the top parser's.
+
+    ``training`` holds other defaults of train. With "array" among them, they are all settings of
+    the run that goes on.
+    """
     _add_demo(commands, training if "array" in training else {})
     _add_train(commands, training)
 
 
-def _add_folder(parser: argparse.ArgumentParser, default: Path | None, told: str) -> None:
-    add_out(parser, f"folder [{told}]", default=default)
+def _add_folder(parser: Any, default: Path | None, shown: str) -> None:
+    add_out(parser, f"folder of the run [{shown}]", default=default)
     add_json(parser, "the run's summary")
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--resume", action="store_true", help="go on from DIR's last checkpoint")
-    earlier.add_argument("--overwrite", action="store_true", help="drop the run that DIR holds")
+    earlier.add_argument("--overwrite", action="store_true", help="replace the run in DIR")
 
 
 def _add_demo(commands: Any, resumed: dict[str, Any]) -> None:
     demo = commands.add_parser(
         "demo",
-        help="train on handwritten digits in RTL and golden model in lock step",
-        description="Train 64-128-10 on the 8x8 digits, on the RTL array and on the golden array "
-        "in lock step, comparing every value; leave summary.json, metrics.jsonl, weights.npz, "
-        "learning.png and the Verilog (without --on-chip) in DIR.",
+        help="train on handwritten digits; RTL and golden model in lock step",
+        description="Train a 64-128-10 network on 8x8 handwritten digits. The RTL array and the "
+        "golden array run in lock step, and every value is compared. Files in DIR: summary.json, "
+        "metrics.jsonl, weights.npz, learning.png and, without --on-chip, the Verilog.",
     )
-    demo.add_argument("--seed", type=int, default=0, metavar="N", help="of all randomness [0]")
+    demo.add_argument(
+        "--seed", type=int, default=0, metavar="N", help=f"{LEARNING_HELP['seed']} [0]"
+    )
     demo.add_argument(
         "--epochs", type=int, default=TrainConfig.epochs, metavar="N",
-        help=f"passes over the training data [{TrainConfig.epochs}]",
+        help=f"{LEARNING_HELP['epochs']} [{TrainConfig.epochs}]",
     )  # fmt: skip
     demo.add_argument(
         "--on-chip", action="store_true",
-        help="let the accelerator do all of the training, instead of arrays under the host",
+        help="train on the accelerator, without a host",
     )  # fmt: skip
-    _add_folder(demo, None, f"{DEMO_FOLDER}, {demo_folder(1, True)} and so on")
+    _add_folder(demo, None, f"{DEMO_FOLDER}; for example {demo_folder(1, True)}")
     own = {name: resumed[name] for name in ("seed", "epochs", "on_chip") if name in resumed}
     demo.set_defaults(act=_demo, **own)
 
@@ -80,73 +87,90 @@ def _add_demo(commands: Any, resumed: dict[str, Any]) -> None:
 def _add_train(commands: Any, training: dict[str, Any]) -> None:
     train = commands.add_parser(
         "train",
-        help="train any network on any array",
-        description="Train a network. A killed run goes on with --out DIR --resume, which takes "
-        "all other settings from there, and ends with the same bits; with more --epochs a finished "
-        "run goes on. A data set, a named network and --on-chip bring training settings of their "
-        "own (docs/training.md), which options replace.",
+        usage="%(prog)s [OPTION ...]",
+        help="train a network",
+        description="Train a network. A stopped run goes on with --out DIR --resume; DIR holds all "
+        "its other settings, and the result is the same bit by bit. A finished run goes on with "
+        "--resume and more --epochs. Data sets, named networks and --on-chip have their own "
+        "defaults of training settings (docs/training.md).",
     )
-    train.add_argument(
-        "--array", type=_array, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
-        help="what holds the synapses: numpy arrays, bit for bit the RTL's; whole matrices of the "
-        "same cells with draws of numpy's generators, for large networks; the RTL; RTL and golden "
-        "in lock step; with --on-chip an accelerator of these; an array, or with --on-chip an "
-        "accelerator, on a board [golden]",
-    )  # fmt: skip
-    train.add_argument(
-        "--on-chip", action="store_true",
-        help="let the accelerator do all of the training, by its own state-free rule; trits as "
-        "inputs, and other defaults of learning rates and dead zone",
-    )  # fmt: skip
-    train.add_argument(
-        "--tiles", type=int, metavar="N",
-        help="arrays of the accelerator that work side by side, a power of two [1]",
-    )  # fmt: skip
-    add_backend(train)
-    train.add_argument(
-        "--dataset", choices=tuple(DATASETS), default="digits", help="what is learnt [digits]"
-    )
-    add_data(train)
-    train.add_argument(
-        "--input-bits", type=int, default=0, metavar="N",
-        help="width of a signed input, 2 for trits; 0 is the data set's own [0]",
-    )  # fmt: skip
-    train.add_argument(
-        "--augment", choices=AUGMENTS, default="",
-        help="random moves and mirroring of training images [the data set's own]",
-    )  # fmt: skip
-    _add_folder(train, TRAIN_FOLDER, str(TRAIN_FOLDER))
-    train.add_argument(
-        "--init", type=path, metavar="RUN",
-        help="start from the cells and batch norms of a finished run with the same layers",
-    )  # fmt: skip
-    train.add_argument(
-        "--init-weights", choices=tuple(FILES), default="best",
-        help="of its epoch best on validation, or of its last [best]",
-    )  # fmt: skip
-    options = train.add_argument_group("training")
-    add_fields(options, TrainConfig, TRAIN_HELP)
-    options.add_argument(
-        "--width", type=float, default=1.0, metavar="X",
-        help="times as many outputs of each hidden layer [1.0]",
-    )  # fmt: skip
+    _add_target(train.add_argument_group("target"))
+    _add_samples(train.add_argument_group("data"))
+    _add_network(train.add_argument_group("network"))
+    add_fields(train.add_argument_group("learning"), TrainConfig, LEARNING_HELP, LEARNING_HELP)
+    _add_folder(train.add_argument_group("run"), TRAIN_FOLDER, str(TRAIN_FOLDER))
     add_fields(train.add_argument_group("array"), ArrayConfig, ARRAY_HELP)
-    cells = train.add_argument_group("cells")
-    cells.add_argument(
-        "--device", default="", metavar="NAME",
-        help=f"a device by name, a TOML file, or {IDEAL!r}: switching by tanh itself; with --table "
-        "the device of reads and ageing alone [default; the table's own with --table]",
-    )  # fmt: skip
-    cells.add_argument(
-        "--table", type=path, metavar="FILE", help="a table file, for the switching probabilities"
-    )
-    add_fields(train.add_argument_group("pulse coder"), CoderConfig, CODER_HELP)
-    add_fields(train.add_argument_group("non-idealities"), NonIdealities, NONIDEAL_HELP)
+    _add_junctions(train.add_argument_group("junctions and pulses"))
+    unlike = train.add_argument_group("non-idealities of junctions")
+    add_fields(unlike, NonIdealities, JUNCTION_HELP, JUNCTION_HELP)
+    reads = train.add_argument_group("converters and wires (--array golden only)")
+    add_fields(reads, NonIdealities, READ_HELP, READ_HELP)
     train.set_defaults(act=_train, **training)
 
 
+def _add_target(group: Any) -> None:
+    group.add_argument(
+        "--array", type=_array, default="golden", metavar="{" + ",".join(ARRAYS) + ",serial:PORT}",
+        help="golden: numpy, bit-exact with the RTL; fast: numpy, statistical, for large networks; "
+        "rtl: Verilator; both: RTL checked against golden; serial:PORT: a board [golden]",
+    )  # fmt: skip
+    group.add_argument(
+        "--on-chip", action="store_true",
+        help="train on the accelerator, without a host: ternary inputs, gradient optimiser",
+    )  # fmt: skip
+    group.add_argument(
+        "--tiles", type=int, metavar="N",
+        help="with --on-chip: arrays that work in parallel, a power of two [1]",
+    )  # fmt: skip
+    add_backend(group)
+
+
+def _add_samples(group: Any) -> None:
+    group.add_argument(
+        "--dataset", choices=tuple(DATASETS), default="digits", help="data set [digits]"
+    )
+    add_data(group)
+    group.add_argument(
+        "--input-bits", type=int, default=0, metavar="N",
+        help="width of a signed input, bits; 2: ternary inputs; 0: the data set's own [0]",
+    )  # fmt: skip
+    group.add_argument(
+        "--augment", choices=AUGMENTS, default="",
+        help="crop: shift training images at random; crop-flip: also mirror them [the data set's]",
+    )  # fmt: skip
+
+
+def _add_network(group: Any) -> None:
+    add_fields(group, TrainConfig, NETWORK_HELP, NETWORK_HELP)
+    group.add_argument(
+        "--width", type=float, default=1.0, metavar="X",
+        help="multiply the outputs of each hidden layer by X [1]",
+    )  # fmt: skip
+    group.add_argument(
+        "--init", type=path, metavar="RUN",
+        help="start from the cells and batch norms of a finished run with the same layers",
+    )  # fmt: skip
+    group.add_argument(
+        "--init-weights", choices=tuple(FILES), default="best",
+        help="with --init; best: epoch with the best validation accuracy; last: last epoch [best]",
+    )  # fmt: skip
+
+
+def _add_junctions(group: Any) -> None:
+    group.add_argument(
+        "--device", default="", metavar="NAME",
+        help="a built-in device (spintrit device list), a .toml file, or ideal: switching "
+        "probability tanh; with --table: for reads and ageing only [default; with --table: the "
+        "table's own]",
+    )  # fmt: skip
+    group.add_argument(
+        "--table", type=path, metavar="FILE", help="table file with the switching probabilities"
+    )
+    add_fields(group, CoderConfig, CODER_HELP)
+
+
 def _array(text: str) -> str:
-    """What --array names."""
+    """The checked value of --array."""
     try:
         return host_target(text).text
     except ValueError:
@@ -180,7 +204,7 @@ def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
 
 
 def demo_folder(seed: int, on_chip: bool) -> Path:
-    """The default folder of a demo: each seed and each kind has its own."""
+    """The default folder of a demo, one for each seed and kind."""
     name = f"{DEMO_FOLDER.name}{'-on-chip' * on_chip}{f'-seed{seed}' * bool(seed)}"
     return DEMO_FOLDER.with_name(name)
 
@@ -205,7 +229,7 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What ``spintrit train`` passes on: its options, checked, but for the run's folder."""
+    """The arguments of a run from the options of ``spintrit train``, without the run's folder."""
     from spintrit.runs.source import Source
 
     arguments.network = notation.scaled(notation.load(arguments.network)[0], arguments.width)
@@ -240,8 +264,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:
-    """Defaults that the command line asks for: all settings of the run that it resumes, or those
-    that suit its data set and network."""
+    """Defaults for this command line: the settings of the run to resume, or those of its data set
+    and network."""
     words = list(sys.argv[1:] if argv is None else argv)
     early = Parser(prog="spintrit", add_help=False, strict=False)
     early.add_argument("--network", default=TrainConfig.network)
