@@ -1,4 +1,4 @@
-"""Files and folders that a command is to write: checks before the work."""
+"""Checks of output files and folders before the work starts."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,7 +10,7 @@ STANDARD_OUTPUT = Path("-")
 
 
 def no_run(folder: Path) -> None:
-    """Refuse a folder that a run is in: other files would take the place of its own."""
+    """Refuse the folder of a run, whose files would be overwritten."""
     from golden.train.trainer import METRICS
     from spintrit.records import CONFIG
 
@@ -20,7 +20,7 @@ def no_run(folder: Path) -> None:
 
 
 def in_folder(path: Path) -> Path:
-    """``path``, with its folders made: on writing, that a refusal leaves nothing."""
+    """Create the folders of ``path`` and return it. Call it when writing, after all checks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     return path
 
@@ -28,8 +28,8 @@ def in_folder(path: Path) -> Path:
 def writable(
     path: Path | None, inputs: Iterable[str | Path | None] = (), suffixes: tuple[str, ...] = ()
 ) -> None:
-    """Refuse a path before the work that would go into it: one that cannot be written to, or one
-    of ``inputs`` (None counts for nothing), files that would be lost."""
+    """Refuse an output path that cannot be written, or that is one of ``inputs`` (None entries are
+    ignored), before any work is done."""
     if path in (None, STANDARD_OUTPUT):
         return
     if suffixes:

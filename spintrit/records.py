@@ -1,4 +1,4 @@
-"""What a run's folder tells of its course: metrics.jsonl and, once there is one, summary.json."""
+"""The records of a run: metrics.jsonl and, at its end, summary.json."""
 
 import math
 from dataclasses import dataclass, replace
@@ -23,11 +23,11 @@ class Run:
     Parameters
     ----------
     name : str
-        What legends call it.
+        Name in legends.
     metrics : list of dict
         The lines of metrics.jsonl, at least one.
     summary : dict
-        The content of summary.json, or nothing.
+        The content of summary.json; empty if there is none.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Run:
 
     @property
     def epochs(self) -> list[int]:
-        """Counted from 1."""
+        """Numbers of the epochs, from 1."""
         return [entry["epoch"] for entry in self.metrics]
 
     @property
@@ -46,7 +46,7 @@ class Run:
 
     @property
     def binary(self) -> bool:
-        """Whether every synapse is one junction, which knows no zero."""
+        """Whether a synapse is a single junction, which has no zero."""
         return all(set(states) == _BINARY for states in self.metrics[0]["populations"].values())
 
     @property
@@ -72,8 +72,8 @@ class Run:
 
     @property
     def tests(self) -> list[tuple[int, float]]:
-        """Epochs and accuracies on the test data: of the epoch chosen by validation, then of the
-        last one if that is another; a summary that tells of no choice means the last."""
+        """Epochs and test accuracies: first the epoch chosen by validation, then the last epoch if
+        it is another. Without a choice in the summary there is only the last."""
         last, chosen = self.epochs[-1], self.summary.get("chosen_epoch")
         pairs = [
             (chosen or last, self.summary.get("test_accuracy")),
@@ -95,7 +95,7 @@ def run_file(folder: Path, name: str) -> Path:
 def load_run(folder: Path) -> Run:
     """Read a run; its name is the folder's.
 
-    A last line without its end, which a run was killed over or is about to write, does not count.
+    An incomplete last line is ignored: the run was killed while it wrote it, or still writes it.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def load_run(folder: Path) -> Run:
 
 
 def load_runs(folders: list[Path]) -> list[Run]:
-    """Read runs; as much of the path before a folder as it takes makes names unique.
+    """Read runs; their names have as many parent folders as make them unique.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def load_runs(folders: list[Path]) -> list[Run]:
 
 
 def _parts(folder: Path) -> tuple[str, ...]:
-    """Of the path as it was given, links and all, unless that has no name at its end."""
+    """Parts of the path as given, with links; resolved if it ends without a name."""
     absolute = folder.absolute()
     return absolute.resolve().parts if ".." in absolute.parts else absolute.parts
 
@@ -161,7 +161,7 @@ def _names(folders: list[Path]) -> list[str]:
 
 
 def _check(entry: Any, earlier: list[dict[str, Any]]) -> None:
-    """Refuse a line that cannot be drawn below those ``earlier``."""
+    """Refuse a line that does not fit those ``earlier``."""
     needed = ("epoch", "loss", "train_accuracy", "val_accuracy", "cells_switched", "populations")
     for name in needed:
         if name not in entry:

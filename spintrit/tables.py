@@ -1,4 +1,4 @@
-"""Table files from a device's curve and from measured switching, with how they came about."""
+"""Table files from a device's curve or from measured switching, with their origin."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -145,8 +145,8 @@ def _positive(name: str, value: float) -> float:
 def _beyond(
     found: SwitchingFit, table: ProbabilityTable, voltage_v: float, gated: bool
 ) -> list[str]:
-    """Where a table's pulses are shorter or longer than those measured, a phrase a direction."""
-    told = []
+    """Pulses that are shorter or longer than the measured ones, one phrase per direction."""
+    phrases = []
     for name, direction in DIRECTIONS.items():
         used = table.pulse_s[1:, direction]
         if gated:  # all pulses are the full one; the table has their mean lengths
@@ -154,11 +154,11 @@ def _beyond(
         used = used[used > 0]
         if not found.covers(direction, used, voltage_v).all():
             low, high = found.curves[direction].reach_s(voltage_v)
-            told.append(
+            phrases.append(
                 f"{name} was measured from {si(low, 's')} to {si(high, 's')}, the table's pulses "
                 f"go from {si(used.min(), 's')} to {si(used.max(), 's')}"
             )
-    return told
+    return phrases
 
 
 def _file(

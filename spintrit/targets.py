@@ -87,7 +87,7 @@ class Rtl(_Simulated):
 
 @dataclass(frozen=True)
 class Lockstep(_Simulated):
-    """RTL and golden model in lock step: every value of one must be the other's."""
+    """RTL and golden model in lock step: all their values must be equal."""
 
     text = "both"
     compares = True
@@ -110,7 +110,7 @@ class Lockstep(_Simulated):
 
 @dataclass(frozen=True)
 class Board(HostTarget):
-    """The one array, or with ``OnChip`` the accelerator, on a board's serial line.
+    """The array, or with ``OnChip`` the accelerator, on a board's serial line.
 
     Parameters
     ----------
@@ -139,7 +139,7 @@ class Board(HostTarget):
         return ArrayBank(self._maker(), config, table, seed, equip)
 
     def accelerator(self, config: "AcceleratorConfig") -> "Accelerator":
-        """The board's accelerator; raises ValueError if it is another."""
+        """The board's accelerator; raises ValueError if its configuration differs."""
         found = self._accelerator(config.array)
         if found.config != config:
             raise ValueError(f"config must be the board's {found.config}, not {config}")
@@ -200,14 +200,14 @@ def line(port: str) -> Transport:
 
 
 def host_target(text: str, compute: str = "numpy") -> HostTarget:
-    """The target that the option ``--array`` calls ``text``, under the host.
+    """The target under the host that the option ``--array`` names.
 
     Parameters
     ----------
     text : str
         One of ``ARRAYS``, or "serial:PORT".
     compute : str
-        The option ``--backend``, of whole matrices alone.
+        The option ``--backend``; only for whole matrices.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The accelerator as files: Verilog, C header, register table, and what FuseSoC wants to know."""
+"""The accelerator's files: Verilog, C header, register table and FuseSoC core file."""
 
 from golden import registers
 from golden.accel.config import AcceleratorConfig
@@ -11,7 +11,7 @@ from synth.generate import checked_name, component_verilog, headed
 ACCELERATOR_NAME = "spintrit_accelerator"
 UART_ARRAY_NAME = "spintrit_uart_array"
 VERSION = "0.1.0"
-# Expressions are computed in full, and then cut to what their targets hold.
+# Expressions are computed in full width, then truncated to their targets.
 _ALLOWED = ("UNUSEDSIGNAL", "WIDTHEXPAND", "WIDTHTRUNC")
 
 # CAPI2, see https://fusesoc.readthedocs.io/en/stable/ref/capi2.html

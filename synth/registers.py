@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def generated() -> dict[Path, str]:
-    """The files that are made of the register table, and the text of each."""
+    """The generated files of the register table, with their texts."""
     return {
         ROOT / "docs" / "registers.md": registers.markdown(),
         ROOT / "synth" / "spintrit_regs.h": registers.c_header(),
@@ -16,7 +16,7 @@ def generated() -> dict[Path, str]:
 
 
 def main() -> None:
-    """Write them."""
+    """Write the generated files."""
     for path, text in generated().items():
         path.write_text(text)
         print(path.relative_to(ROOT))

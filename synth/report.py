@@ -1,4 +1,4 @@
-"""What a design takes of an FPGA and how fast it is: one JSON document."""
+"""The report on a design: FPGA resources and clock, as one JSON document."""
 
 import dataclasses
 import hashlib
@@ -32,7 +32,7 @@ def component(config: Config) -> wiring.Component:
     Raises
     ------
     TypeError
-        If ``config`` is of neither type.
+        If ``config`` is neither an ArrayConfig nor an AcceleratorConfig.
     """
     if isinstance(config, ArrayConfig):
         return ArrayTop(config)
@@ -40,18 +40,18 @@ def component(config: Config) -> wiring.Component:
 
 
 def versions(to: Target) -> dict[str, str]:
-    """Of the tools that a report for this target comes from.
+    """Versions of the tools for this target.
 
     Raises
     ------
     ToolError
-        If one is missing.
+        If a tool is missing.
     """
     amaranth = importlib.metadata.version("amaranth")
-    told = {"amaranth": f"Amaranth {amaranth}", "yosys": yosys.version()}
+    found = {"amaranth": f"Amaranth {amaranth}", "yosys": yosys.version()}
     if to.placer:
-        told["nextpnr"] = flow.placer_version(to)
-    return told
+        found["nextpnr"] = flow.placer_version(to)
+    return found
 
 
 def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) -> str:
@@ -60,7 +60,7 @@ def key(config: Config, name: str, *, seed: int, freq_mhz: float, placed: bool) 
     to = target(name)
     design = rtlil.convert(component(config), "top")
     own = [path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py"))]
-    plain = dataclasses.replace(to, changes=())  # functions tell their address; they are of ``own``
+    plain = dataclasses.replace(to, changes=())  # a function's repr has its address; see ``own``
     settings = (design, repr(plain), seed, freq_mhz, placed, sorted(versions(to).items()), own)
     return hashlib.sha256(repr(settings).encode()).hexdigest()
 
@@ -74,11 +74,11 @@ def report(
     Parameters
     ----------
     config : ArrayConfig or AcceleratorConfig
-        Of the array with its controller, or of the accelerator behind AXI.
+        The array with its controller, or the accelerator with its AXI port.
     name : str
-        Of a target.
+        Name of a target.
     folder : Path
-        For the tools' files.
+        Folder of the tools' files.
     seed, freq_mhz
         As for ``synth.flow.place``.
     placed : bool
@@ -89,14 +89,15 @@ def report(
     Returns
     -------
     dict
-        For JSON. ``lut4``, ``ff``, ``bram``, ``dsp``, ``memory_bits``, ``other`` as in
-        ``synth.targets.Area``, of the block without harness; ``fmax_mhz``, None where nothing is
-        placed, with ``path``; ``misfit``, why it does not fit, else None. Of an array also
-        ``dot_lut4_per_row``: of ``hdl.lib.dot.TernaryDot`` alone, a row; ``lane_lut4``: of
-        ``hdl.array.read_path.ReadPath`` and ``hdl.array.write_path.WritePath``, a row, which are
-        the dot products, row sums, generators, tables and switching; ``array_lut4_per_row``: all of
-        ``hdl.array.synapse_array.SynapseArray``, a row, both without activity counters;
-        ``products_per_s``, ``updates_per_s``: of FORWARD and UPDATE at that clock, a step a cycle.
+        For JSON. ``lut4``, ``ff``, ``bram``, ``dsp``, ``memory_bits``, ``other``: as in
+        ``synth.targets.Area``, for the block without harness. ``fmax_mhz`` and ``path``: clock and
+        critical path; None if nothing is placed. ``misfit``: the reason if it does not fit, else
+        None. An array has more entries, all without activity counters and per row.
+        ``dot_lut4_per_row``: ``hdl.lib.dot.TernaryDot`` alone. ``lane_lut4``:
+        ``hdl.array.read_path.ReadPath`` and ``hdl.array.write_path.WritePath``, which are the dot
+        products, row sums, generators, tables and switching. ``array_lut4_per_row``: all of
+        ``hdl.array.synapse_array.SynapseArray``. ``products_per_s``, ``updates_per_s``: rates of
+        FORWARD and UPDATE at that clock, one step per cycle.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def report(
 
 
 def _lanes(config: ArrayConfig, to: Target, folder: Path) -> Report:
-    """What a row takes, from blocks that are each synthesised by themselves."""
+    """LUTs per row, from blocks that are synthesised separately."""
     quiet = dataclasses.replace(config, counters=False)
     blocks: dict[str, wiring.Component] = {
         "dot": TernaryDot(length=config.rows),

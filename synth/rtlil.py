@@ -1,4 +1,4 @@
-"""Designs as RTLIL, which is what Yosys reads."""
+"""Designs as RTLIL, the input format of Yosys."""
 
 import contextlib
 import gc
@@ -9,7 +9,7 @@ from amaranth.lib import wiring
 
 
 def convert(component: wiring.Component, name: str) -> str:
-    """RTLIL of a component as module ``name``, its members the ports."""
+    """RTLIL of a component as module ``name``; its members become the ports."""
     with uncollected():
         text: str = rtlil.convert(component, name=name, emit_src=False)
     return text

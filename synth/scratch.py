@@ -1,4 +1,4 @@
-"""Folders to build in, which go away however the process ends, and what must end with it."""
+"""Temporary build folders, which are removed however the process ends."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""FPGAs that designs are synthesised for, and how their cells count."""
+"""FPGAs that designs are synthesised for, and the area of their cells."""
 
 import re
 from collections import Counter
@@ -17,18 +17,18 @@ Cells = Mapping[str, Mapping[str, Any]]  # of one module of a netlist
 
 @dataclass(frozen=True)
 class Area:
-    """What a netlist takes of its FPGA.
+    """FPGA resources of a netlist.
 
     Parameters
     ----------
     lut4 : int
-        Places of a LUT of four inputs that logic, carries and memories of LUTs occupy.
+        Four-input LUTs that logic, carries and LUT memories occupy.
     ff, bram, dsp : int
         Registers, memory blocks, multiplier blocks.
     memory_bits : int
-        Of memories that were left as they are, which only ``generic`` does.
+        Bits of memories that stay unmapped; only with target ``generic``.
     other : dict
-        Cells by type that the target's table does not know, and that count as nothing above.
+        Number of cells of each type that the target's table does not know; not counted above.
     """
 
     lut4: int = 0
@@ -43,7 +43,7 @@ class Area:
         return Area(**left, other=dict(Counter(self.other) - Counter(part.other)))
 
     def times(self, count: int) -> "Area":
-        """That of ``count`` of these."""
+        """Area of ``count`` such netlists."""
         sums = {name: getattr(self, name) * count for name in NUMBERS}
         return Area(**sums, other={name: n * count for name, n in self.other.items()})
 
@@ -57,23 +57,24 @@ class Target:
     title : str
         Device, package and speed grade.
     synthesis : str
-        Yosys script that flattens the hierarchy; ``{top}`` is filled in.
+        Yosys script that flattens the hierarchy; ``{top}`` is replaced.
     placer : str
         Name of nextpnr's package; empty if there is no place and route.
     arguments : tuple of str
-        Its options.
+        Options of nextpnr.
     logic : str
-        nextpnr's name of the cells that hold LUTs.
+        nextpnr's name of the cells with LUTs.
     luts : dict
-        LUTs of four inputs that a cell of each type occupies.
+        Four-input LUTs of a cell, by type.
     ffs, brams, dsps, free : str
-        Regular expressions of cell types; ``free`` ones take no place of their own.
+        Regular expressions of cell types; ``free`` cells occupy nothing.
     constraints : str
-        Text of the file that puts the harness's pins in place, where nextpnr asks for that.
+        Text of the file that places the harness's pins, if nextpnr needs it.
     carry : str
         Cell type of carries that share a LUT's place where that LUT has the same inputs.
     changes : tuple of callable
-        What a module of Yosys's JSON goes through, each in place; how many cells that changed.
+        Passes that change a module of Yosys' JSON in place; each returns the number of changed
+        cells.
     """
 
     name: str
@@ -92,7 +93,7 @@ class Target:
     changes: tuple[Callable[[dict[str, Any]], int], ...] = ()
 
     def area(self, cells: Cells) -> Area:
-        """Count the cells of one module of a netlist as Yosys writes it in JSON."""
+        """Count the cells of one module of Yosys' JSON."""
         types = Counter(cell["type"] for cell in cells.values())
         lone = lone_carries(cells, self.carry) if self.carry else 0
         sums = Counter(lut4=lone)
@@ -119,8 +120,8 @@ class Target:
 
 
 def lone_carries(cells: Cells, carry: str) -> int:
-    """iCE40's carries that no LUT shares its place with: such a LUT takes the carry's two operands
-    and its carry-in, at I1, I2 and I3."""
+    """iCE40 carries that share no place with a LUT: such a LUT has the carry's two operands and its
+    carry-in at I1, I2 and I3."""
 
     def inputs(cell: Mapping[str, Any], *ports: str) -> tuple[Any, ...]:
         return tuple(tuple(cell["connections"].get(port, ())) for port in ports)
@@ -140,7 +141,7 @@ def _ecp5(size: str) -> Target:
         title=f"Lattice LFE5U-{size[:-1]}F, CABGA381, speed grade 6",
         synthesis="synth_ecp5 -top {top}",
         placer="nextpnr-ecp5",
-        # Sooner done than the default placer on arrays of 64 rows.
+        # Faster than the default placer on arrays of 64 rows.
         arguments=(f"--{size}", "--package", "CABGA381", "--speed", "6", "--placer", "static",
                    "--lpf-allow-unconstrained"),
         logic="TRELLIS_COMB",

@@ -31,13 +31,13 @@ sys.exit({{call}})
 
 
 class ToolError(RuntimeError):
-    """A program that is needed is missing or has failed. The message is one line, but for a
-    compiler's own errors.
+    """A needed program is missing or has failed. The message is one line, except for a compiler's
+    own errors.
 
     Attributes
     ----------
     log : str
-        What the program had written.
+        The program's output.
     """
 
     def __init__(self, message: str, log: str = ""):
@@ -52,7 +52,7 @@ class MissingToolError(ToolError):
 def output(
     *command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run a program; returns its exit status and what it wrote, standard output and error.
+    """Run a program; returns its exit status and its output (standard output and error).
 
     The program gets a process group of its own. An exception, SIGTERM or SIGHUP ends the whole
     group, so that no compiler goes on alone.
@@ -78,7 +78,7 @@ def output(
 
 
 def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -> str:
-    """Run one of these programs; returns what it wrote.
+    """Run one of these programs; returns its output.
 
     WebAssembly builds see no file of /tmp but those in and below their working folder: give such
     files relative to ``cwd``.
@@ -86,10 +86,10 @@ def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -
     Parameters
     ----------
     name : str
-        For messages.
+        Name of the program in messages.
     imports, expression : str
-        Python: the import that tells whether the program is there, and the call, which gives the
-        exit status and finds ``arguments`` in ``sys.argv[1:]``.
+        Python code. The import fails if the program is missing. The call returns the exit status
+        and finds ``arguments`` in ``sys.argv[1:]``.
     cwd : Path
 
     Raises
@@ -97,7 +97,7 @@ def call(name: str, imports: str, expression: str, *arguments: str, cwd: Path) -
     MissingToolError
         If the import fails.
     ToolError
-        If the program does, with its first line that names an error.
+        If the program fails; the message is its first line that names an error.
     """
     program = _CHILD.format(imports=imports, call=expression)
     status, log = output(sys.executable, "-c", program, *arguments, cwd=cwd)

@@ -1,4 +1,4 @@
-"""Running Yosys: pyosys, or the WebAssembly build where that cannot be imported.
+"""Running Yosys: pyosys, or the WebAssembly build if pyosys cannot be imported.
 
 Both run in a child interpreter. A failing pass makes pyosys end its process (``log_error`` exits;
 there is no Python exception), the log goes to the process's own standard output, and names of
@@ -15,7 +15,7 @@ from synth.tools import EXTRA, MissingToolError, call
 
 @dataclass(frozen=True)
 class Engine:
-    """A package that holds Yosys: its name, its import, and the calls of a script and of its
+    """A package of Yosys: its name, its import, and the Python calls for a script and for the
     version."""
 
     name: str
@@ -71,10 +71,10 @@ def run(script: str, cwd: Path | None = None) -> str:
     Parameters
     ----------
     script : str
-        Commands, one a line, as in a .ys file.
+        Commands, one per line, as in a .ys file.
     cwd : Path, optional
-        Where relative file names of the script begin, and where it should keep its files: the
-        WebAssembly build sees no others of /tmp. By default a folder that is empty and goes away.
+        Working folder of the script and place of its files; the WebAssembly build sees no other
+        files of /tmp. By default an empty temporary folder.
 
     Raises
     ------

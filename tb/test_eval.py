@@ -63,13 +63,13 @@ def run_of(folder, network, array, shape, bits=2):
         arrays[f"{layer.name}.beta"] = rng.normal(0, 0.5, len(variance)).astype(np.float32)
     folder.mkdir()
     (folder / "best.npz").write_bytes(files.npz(arrays))
-    told = {
+    content = {
         "data": {"name": "mnist", "input_bits": bits, "shape": shape},
         "train_config": asdict(config),
         "array_config": asdict(array),
         "nonideal": asdict(NonIdealities()),
     }
-    (folder / "config.json").write_text(json.dumps(told))
+    (folder / "config.json").write_text(json.dumps(content))
     return folder
 
 

@@ -46,15 +46,15 @@ class Effort:
     Parameters
     ----------
     seconds : float
-        Of a rate, all rounds together.
+        Time for the measurement of one rate, all rounds together.
     rounds : int
-        Whose median counts.
+        Rounds of a rate; its result is their median.
     vectors : int
-        Of a FORWARD command.
+        Input vectors of a FORWARD command.
     all : bool
-        With the rows that take long: cifar-vgg at its full width, and cocotb.
+        Whether to measure the slow rows, too: cifar-vgg at its full width, and cocotb.
     duration : str
-        What all takes, for the user to know at the start.
+        Duration of the whole benchmark, as text that is printed at the start.
     """
 
     seconds: float
@@ -90,7 +90,7 @@ class Result:
     rows: list[list[Any]] = field(default_factory=list)
 
     def table(self) -> Table:
-        """For a terminal."""
+        """The result as a table for a terminal."""
         shown = Table(title=self.title)
         for name, form in self.columns.items():
             shown.add_column(name, justify="right" if form else "left")
@@ -102,7 +102,7 @@ class Result:
         return shown
 
     def as_json(self) -> dict[str, Any]:
-        """The same for programs."""
+        """The result for JSON."""
         names = list(self.columns)
         return {
             "title": self.title,
@@ -159,13 +159,13 @@ def _dense(has_torch: bool, effort: Effort) -> Result:
          "PyTorch fp32": "{:,.0f}", "PyTorch's optimiser": "", "ratio": "{:.2f}"},
     )  # fmt: skip
     for batch, optimiser, other, rates in DENSE_ROWS:
-        told = " to ".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
+        span = " to ".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
         ours = per_second(golden_step(*DENSE, batch, optimiser, rates=rates), batch, effort)
         theirs = None
         if has_torch:
             theirs = per_second(torch_step(*DENSE, batch, optimiser), batch, effort)
         found.rows.append(
-            [batch, f"{optimiser}, {told}", ours, theirs, other, theirs and ours / theirs]
+            [batch, f"{optimiser}, {span}", ours, theirs, other, theirs and ours / theirs]
         )
     return found
 

@@ -57,12 +57,12 @@ class SerialArray(FramedArray):
 
 
 def discover(transport: Transport) -> ArrayConfig:
-    """The configuration of the array at the other end.
+    """Read the configuration of the array at the other end.
 
     Raises
     ------
     ValueError
-        If it is none of ours, or of an interface that is not known here.
+        If the device is not an array of this project, or has an unknown interface version.
     RuntimeError
         If it does not answer.
     """
@@ -70,7 +70,7 @@ def discover(transport: Transport) -> ArrayConfig:
 
 
 def agree(asked: ArrayConfig, found: ArrayConfig) -> None:
-    """Raises ValueError if a board's array is not of the kind that was asked for."""
+    """Raises ValueError if a board's array is not of the requested kind."""
     for name in ("synapse", "code_bits", "draw_bits", "variant_bits"):
         wanted, has = getattr(asked, name), getattr(found, name)
         if wanted != has:
@@ -78,7 +78,7 @@ def agree(asked: ArrayConfig, found: ArrayConfig) -> None:
 
 
 class BoardArray:
-    """Makes the one array that a board has, for a bank of arrays.
+    """Factory of the single array of a board, for a bank of arrays.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ class BoardArray:
         self.config = discover(transport)
 
     def like(self, asked: ArrayConfig) -> ArrayConfig:
-        """The board's configuration, which counts; raises ValueError if its cells are not of the
-        kind that was asked for."""
+        """The board's configuration, which is used instead of the requested one; raises ValueError
+        if its cells are not of the requested kind."""
         agree(asked, self.config)
         return self.config
 

@@ -16,19 +16,19 @@ _LENGTHS = {"w": 0, "e": 0, "?": 0, "r": 4, "o": 4, "l": 4}
 
 
 class SerialTransport(Transport):
-    """Speaks the protocol of ``hdl.bus.uart``.
+    """The host's side of the protocol of ``hdl.bus.uart``.
 
-    The line has no flow control. What training needs is paced by its answers; commands to a tile
-    that take data and give results at once, FORWARD and BACKWARD, can overrun it.
+    The line has no flow control. The commands of training are paced by their answers. FORWARD and
+    BACKWARD to a tile take data and give results at the same time, and can overrun the line.
 
     Parameters
     ----------
     port : str
         Device of the serial line.
     baud : int
-        Bits a second; the accelerator's divisor is its clock over this.
+        Bits per second; the accelerator's divisor is its clock divided by ``baud``.
     patience : float
-        Seconds without a byte after which an answer, or the rest of one, is given up.
+        Timeout for an answer or the rest of one, seconds without a byte.
     program_patience : float
         Seconds to wait for the first byte of a program's results.
 
@@ -37,7 +37,7 @@ class SerialTransport(Transport):
     OSError
         If there is no such device, or it cannot be opened.
     TypeError, ValueError
-        If no line here has that ``baud``, or the device cannot.
+        If ``baud`` is not a standard rate, or the device does not support it.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class SerialTransport(Transport):
         self._packets: deque[np.ndarray] = deque()
 
     def close(self) -> None:
-        """Give the device back."""
+        """Close the device."""
         self._line.close()
 
     def write_register(self, address: int, value: int) -> None:

@@ -1,4 +1,4 @@
-"""The command line's parser: errors in one line, with what may have been meant."""
+"""The command line's parser: one-line errors with a suggestion."""
 
 import argparse
 import difflib
@@ -15,17 +15,17 @@ _NO_VALUE = re.compile(r"(--[\w-]+=|-\w=?)--")
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and which takes options in full only.
+    """A parser with one-line errors and without abbreviated options.
 
     Parameters
     ----------
     strict : bool
-        Whether unknown arguments are an error already in ``parse_known_args``.  A command then
-        refuses them itself and names its own options.
+        Whether ``parse_known_args`` refuses unknown arguments. A command then reports them itself,
+        with its own options.
     """
 
     def __init__(self, *arguments: Any, strict: bool = True, **options: Any):
-        # A network's settings depend on an option, which has to be written as it is.
+        # Default settings depend on --network, which has to be written in full.
         super().__init__(*arguments, **{"allow_abbrev": False} | options)
         self._strict = strict
         self._words: list[str] = []
@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: Any = None
     ) -> tuple[argparse.Namespace, list[str]]:
-        """As argparse's; ``--option=--`` is refused, whose value argparse drops."""
+        """As in argparse, but ``--option=--`` is refused: argparse drops such a value."""
         self._words = list(sys.argv[1:] if args is None else args)
         for word in self._words:
             name = word[:-2].rstrip("=")
@@ -49,8 +49,8 @@ class Parser(argparse.ArgumentParser):
         names = [word.partition("=")[0] for word in unknown if word.startswith("-")]
         hints = [_meant(name, self._option_string_actions) for name in names]
         hints += [suggestion(message), self._swallowed(message)]
-        told = " ".join(f"{message}{''.join(hints)}".split("\n"))
-        self.exit(2, f"{self.prog}: error: {told} (see {self.prog} --help)\n")
+        text = " ".join(f"{message}{''.join(hints)}".split("\n"))
+        self.exit(2, f"{self.prog}: error: {text} (see {self.prog} --help)\n")
 
     def _swallowed(self, message: str) -> str:
         """A hint where ``--json`` took the argument that is missing."""
@@ -63,7 +63,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def suggestion(message: str) -> str:
-    """The nearest of the choices that an error names, as the end of a message; or nothing."""
+    """The nearest of the choices in an error, as the end of a message; empty if none is near."""
     found = _CHOICES.search(message)
     if not found:
         return ""

@@ -30,14 +30,14 @@ MEANING = {
 def guarded(
     act: Callable[[], int], stopped: Callable[[KeyboardInterrupt], str] = lambda _: ""
 ) -> int:
-    """The exit status of ``act``; its errors are told in one line, and so is each InputWarning.
+    """The exit status of ``act``; errors and InputWarnings are printed as one line each.
 
     Parameters
     ----------
     act : callable
         Returns an exit status.
     stopped : callable, optional
-        What is told after Ctrl-C: how to go on.
+        Returns the end of the message after Ctrl-C: how to go on.
     """
     try:
         try:
@@ -63,15 +63,15 @@ def guarded(
         return REFUSED
     except KeyboardInterrupt as stop:
         _say(f"stopped{stopped(stop)}")
-        # Python ends by the signal, whatever status we return, if the interrupt has left an exec of
-        # text, as in an import. The next exec makes it forget that.
+        # If the interrupt has left an exec of text, as in an import, Python ends by the signal,
+        # whatever status we return. Another exec resets this.
         exec("")
         return INTERRUPTED
 
 
 @contextlib.contextmanager
 def _warnings_in_a_line() -> Iterator[None]:
-    """Show each InputWarning as a line on standard error, all other warnings as ever."""
+    """Print each InputWarning as a line on standard error; leave other warnings unchanged."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", InputWarning)
         other = warnings.showwarning
@@ -105,7 +105,7 @@ def _reader_gone() -> bool:
 
 
 def _drop_unwritable() -> None:
-    """Drop what standard output does not take; else Python fails over it when it ends."""
+    """Drop text that standard output does not accept; Python would fail over it at exit."""
     try:
         sys.stdout.flush()
     except OSError:

@@ -110,7 +110,7 @@ def _synth(arguments: argparse.Namespace) -> int:
 
 
 def _nothing_useless(arguments: argparse.Namespace) -> None:
-    """Refuse options that would do nothing."""
+    """Refuse options without effect."""
     idle: dict[str, tuple[Any, str]] = {}  # by option: its default, and what it needs
     if arguments.block != "accelerator":
         own = [field for field in dataclasses.fields(AcceleratorConfig) if field.name in BLOCK_HELP]
@@ -135,7 +135,7 @@ def _sweep(arguments: argparse.Namespace, array: ArrayConfig) -> int:
     no_run(arguments.results)
     writable(arguments.json, [arguments.results / synth_sweep.RESULTS])
     out, found = sys.stderr if silent(arguments) else sys.stdout, []
-    synth_sweep.recorded(arguments.results)  # if damaged, that is told before the hours to follow
+    synth_sweep.recorded(arguments.results)  # an error in this file shows before hours of work
     for point in synth_sweep.points(array):
         result = synth_sweep.run(
             point, arguments.target, arguments.results,

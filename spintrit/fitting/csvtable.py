@@ -47,7 +47,7 @@ class Table:
     Parameters
     ----------
     columns : dict of str to ndarray
-        By names of ``NAMES``: floats in SI units, and values of
+        By the names in ``NAMES``: floats in SI units, and values of
         ``golden.device.junction.DIRECTIONS``.
     titles : dict of str to str
         What the file calls each column.
@@ -146,7 +146,7 @@ def read(path: Path) -> Table:
 
 
 def _undecodable(path: Path) -> str:
-    """Where a file stops to be UTF-8."""
+    """The first position in a file that is not UTF-8."""
     content = path.read_bytes()
     try:
         content.decode()
@@ -162,10 +162,10 @@ def _read(path: Path, text: _Text) -> Table:
     first = next(lines, None)
     if first is None:
         raise ValueError(f"{path} is empty")
-    told = re.fullmatch(r'"?sep=(.)"?', first.strip())  # Excel's own way to name the separator
-    if told:
+    named = re.fullmatch(r'"?sep=(.)"?', first.strip())  # Excel's own way to name the separator
+    if named:
         first = next(lines, "")
-    separator = told[1] if told else next((mark for mark in ";\t," if mark in first), ",")
+    separator = named[1] if named else next((mark for mark in ";\t," if mark in first), ",")
     where = f"{path}, line {text.number}"
     rows = csv.reader(itertools.chain([first], lines), delimiter=separator)
     header = [cell.strip() for cell in next(rows, [])]
@@ -230,7 +230,7 @@ def _rows(
 
 
 def _check_marks(path: Path, marks: dict[str, tuple[int, str, str]]) -> None:
-    """Refuse numbers of which it is not sure where their fractions begin."""
+    """Refuse numbers with an ambiguous decimal mark."""
     if "unsure" in marks and "," not in marks:
         line, title, cell = marks["unsure"]
         raise ValueError(

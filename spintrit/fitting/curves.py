@@ -53,22 +53,22 @@ class FittedCurve:
     Parameters
     ----------
     name : str
-        Of the direction.
+        Name of the direction.
     model : Model
     coefficients : ndarray of shape (terms,), float
-        In nanoseconds and volts.
+        Coefficients of the linear predictor, in nanoseconds and volts.
     covariance : ndarray of shape (terms, terms), float
-        Of the coefficients, at dispersion 1.
+        Covariance of the coefficients, at dispersion 1.
     dispersion : float
         Pearson chi^2 / ``freedom``.
     freedom : int
-        Points less coefficients; with the rows that repeat a point, if they differ.
+        Degrees of freedom: points minus coefficients, plus those of repeated rows if they differ.
     voltage_tolerance : float
-        Relative difference below which voltages are one.
+        Relative difference below which voltages are equal.
     voltages_v, shortest_s, longest_s : ndarray of shape (voltages,), float
         Measured amplitudes, rising, and the ends of the lengths measured at each.
     facts : dict
-        The rest of the summary.
+        Other entries of the summary.
     """
 
     name: str
@@ -123,7 +123,7 @@ class FittedCurve:
         return np.where(pulse_s > 0, found, 0.0)
 
     def summary(self) -> dict[str, Any]:
-        """What JSON can hold; see ``SwitchingFit.summary``."""
+        """The summary for JSON; see ``SwitchingFit.summary``."""
         errors = self.widening * np.sqrt(np.diag(self.covariance))
         pairs = zip(self.model.names, self.coefficients.tolist(), errors.tolist(), strict=True)
         return {

@@ -53,9 +53,9 @@ class SwitchingFit:
     curves : dict of int to FittedCurve
         By direction, as in ``golden.device.junction.DIRECTIONS``.
     source : str
-        What was fitted.
+        Name of the measured data.
     assumed_trials : int or None
-        Trials a point where the measurement gives none.
+        Trials per point where the measurement gives none.
     spread : dict of str to float
         "voltage" and "length": largest relative difference between values that counted as one.
     """
@@ -118,7 +118,7 @@ class SwitchingFit:
         return usable
 
     def summary(self) -> dict[str, Any]:
-        """What was fitted and how well, as JSON can hold it.
+        """The fit and its quality, for JSON.
 
         By direction: family, link, form of the length and how it reads; coefficients with standard
         errors (widened as the bands are; nanoseconds and volts); dispersion, points, rows, trials

@@ -22,7 +22,7 @@ _NAMES = {code: name for name, code in DIRECTIONS.items()}
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """How often a junction switched, point by point; what the arrays hold is checked.
+    """Measured switching of a junction, point by point; all values are checked.
 
     The arrays given are rows. Rows of one direction whose voltages and lengths are one within the
     tolerances (see ``spintrit.fitting.repeats.group``) are pooled into one point, before anything
@@ -46,7 +46,7 @@ class Measured:
     source : str, optional
         What the points were read from.
     voltage_tolerance, length_tolerance : float, optional
-        Relative difference below which neighbouring values are one; 0 to 0.5.
+        Relative difference below which neighbouring values are equal; 0 to 0.5.
 
     Attributes
     ----------
@@ -117,7 +117,7 @@ class Measured:
         self._refuse_falls()
 
     def _pool(self) -> None:
-        """Put points in the place of rows."""
+        """Replace rows by points."""
         assert self.lines is not None  # set on construction
         known = self.trials is not None
         trials = self.trials if self.trials is not None else np.ones(len(self.lines), np.int64)

@@ -1,4 +1,4 @@
-"""Rows of a measurement that repeat a point: values that are one, rows pooled, rows compared."""
+"""Rows of a measurement that repeat a point: equal values are grouped, rows pooled and compared."""
 
 from dataclasses import dataclass
 
@@ -33,7 +33,7 @@ class Grouped:
 
 
 def group(values: np.ndarray, trials: np.ndarray, tolerance: float) -> Grouped:
-    """Find the values that are one.
+    """Group values that are equal within a tolerance.
 
     Neighbours that differ by less than ``tolerance`` (relative) are in one run. A run that spans up
     to ``WIDEST`` tolerances is a group. A wider one is cut at its widest gaps until no part spans
@@ -46,7 +46,7 @@ def group(values: np.ndarray, trials: np.ndarray, tolerance: float) -> Grouped:
     trials : ndarray of shape (rows,), integer
         Weights of the means.
     tolerance : float
-        Below ``ROUNDING`` it counts as that.
+        Relative difference; at least ``ROUNDING`` is used.
     """
     unique, index = np.unique(values, return_inverse=True)
     weights = np.bincount(index, trials)

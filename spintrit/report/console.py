@@ -10,7 +10,7 @@ from rich.text import Text
 
 
 class Console(rich.console.Console):
-    """A console that prints text as it is: what users name may look like markup or emoji.
+    """A console that prints text unchanged: users' names may look like markup or emoji.
 
     Parameters
     ----------
@@ -24,16 +24,16 @@ class Console(rich.console.Console):
         super().__init__(stderr=stderr, markup=False, emoji=False, **options)
 
     def status(self, status: Any, **options: Any) -> Status:
-        """A line that moves while something takes long."""
+        """A moving status line during long work."""
         return super().status(Text(status) if isinstance(status, str) else status, **options)
 
     def on_broken_pipe(self) -> None:
-        """Let it pass: the command line knows what to do."""
+        """Raise the error: the command line handles it."""
         raise BrokenPipeError
 
 
 def simulating(name: str, console: Console) -> Callable[[], AbstractContextManager[Any]]:
-    """What shows on ``console`` while ``golden.device.curve.load`` simulates device ``name``.
+    """The status on ``console`` while ``golden.device.curve.load`` simulates device ``name``.
 
     A line that moves on a terminal. Elsewhere the line is printed once, at the start.
     """

@@ -36,9 +36,9 @@ _UNITS = {
 }  # fmt: skip
 
 
-@np.errstate(all="ignore")  # of extreme devices: an infinity is told as such
+@np.errstate(all="ignore")  # extreme devices have infinities, which are shown as such
 def derived(device: Device) -> dict[str, Any]:
-    """What follows from a device's parameters; formulas only, nothing is simulated.
+    """Derived figures of a device: formulas only, no simulation.
 
     ``retention_s`` is the time until a share 1 - 1/e has switched without a current, within 1e-12
     and 1e40.
@@ -101,7 +101,7 @@ def _with_unit(name: str, value: Any) -> str:
 
 
 def show_list(devices: list[Device], console: Console) -> None:
-    """Print what distinguishes devices."""
+    """Print the main figures of several devices."""
     shown = Table("name", "geometry", "Delta", "Ic0", "I / Ic0", "retention", title="Devices")
     for column in shown.columns[2:]:
         column.justify = "right"
@@ -127,7 +127,7 @@ def _name(device: Device) -> str:
 
 
 def show(device: Device, console: Console) -> None:
-    """Print a device's parameters and what follows from them."""
+    """Print a device's parameters and derived figures."""
     console.print(f"{_name(device)}, {device.geometry}: {device.source}", highlight=False)
     given = Table("parameter", "", "value", title="Given")
     for name, value in asdict(device).items():
@@ -153,7 +153,7 @@ def _arrow(name: str) -> str:
 
 
 def show_table(file: TableFile, console: Console) -> None:
-    """Print a table code by code, and how far it is from tanh."""
+    """Print a table code by code, and its largest error against tanh."""
     table, made = file.table, file.provenance
     title = f"{made['coder']} coder, {made['voltage_v']:g} V, full pulse {si(made['full_s'], 's')}"
     mean = "mean length" if made["coder"] == "gated" else "length"
@@ -228,7 +228,7 @@ def show_check(figures: dict[str, Any], console: Console) -> None:
 
 
 def show_fit(summary: dict[str, Any], console: Console) -> None:
-    """Print what ``SwitchingFit.summary`` tells."""
+    """Print a summary of ``SwitchingFit.summary``."""
     for name, found in summary["directions"].items():
         shown = Table("coefficient", "value", "standard error", title=f"Fit, {_arrow(name)}")
         for column in shown.columns[1:]:
@@ -263,12 +263,12 @@ def show_fit(summary: dict[str, Any], console: Console) -> None:
 
 
 def _repeats(found: dict[str, Any]) -> list[str]:
-    """Whether rows that repeat a point differ."""
-    rows, told = found["rows"], found["repeats"]
-    if rows == found["points"] or told["dispersion"] is None:
+    """A sentence on the scatter of rows that repeat a point."""
+    repeats, freedom = found["repeats"], found["repeats"]["degrees_of_freedom"]
+    if found["rows"] == found["points"] or repeats["dispersion"] is None:
         return []
-    text = f"dispersion {told['dispersion']:.2f}, {told['degrees_of_freedom']} degrees of freedom"
-    if told["differ"]:
+    text = f"dispersion {repeats['dispersion']:.2f}, {freedom} degrees of freedom"
+    if repeats["differ"]:
         return [
             f"Rows that repeat a point differ by more than chance ({text}): the bands are those of "
             "their mean; a single session may lie outside"
@@ -278,8 +278,8 @@ def _repeats(found: dict[str, Any]) -> list[str]:
 
 def _runners_up(candidates: list[dict[str, Any]]) -> str:
     rest = [row for row in candidates[1:] if not row["refused"]][:3]
-    told = [
+    models = [
         f"{row['link']} in {' + '.join(row['predictors'])} (+{row['delta_aic']:.1f})"
         for row in rest
     ]
-    return "; ".join(told) or "none"
+    return "; ".join(models) or "none"

@@ -21,7 +21,7 @@ from spintrit.fitting.fit import SwitchingFit
 from spintrit.fitting.measured import Measured
 from spintrit.report.figures import save
 
-# Okabe and Ito's colours, which most colour-blind readers can tell apart.
+# Okabe and Ito's colours, which most colour-blind readers can distinguish.
 _COLOURS = {"AP_to_P": "#D55E00", "P_to_AP": "#0072B2"}
 _CODER_COLOURS = {"inverse": "#009E73", "linear": "#E69F00", "gated": "#CC79A7"}
 _SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -41,7 +41,7 @@ def draw(designed: Curve, path: Path, *, trials: int, seed: int) -> None:
     path : Path
         Ends in .png, .svg or .pdf.
     trials, seed : int
-        Of the simulated points.
+        Trials and seed of the simulated points.
     """
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(9.5, 7.2), layout="constrained")

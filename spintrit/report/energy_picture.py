@@ -11,7 +11,7 @@ from golden.units import scale, si
 from spintrit.report.energy import ACCOUNTINGS, PARTS, summed
 from spintrit.report.figures import save
 
-# Okabe and Ito's colours, which most colour-blind readers can tell apart, and a grey.
+# Okabe and Ito's colours, which most colour-blind readers can distinguish, and a grey.
 _COLOURS = {
     "cells": "#56B4E9",
     "idle": "#BBBBBB",
@@ -27,7 +27,7 @@ _LINES = ("-", "--", ":")
 
 
 def draw(report: dict[str, Any], path: Path) -> None:
-    """Write a picture of a report: energy a training sample by part, and against sparsity.
+    """Write a picture of a report: energy per training sample by part, and against sparsity.
 
     Raises
     ------

@@ -62,7 +62,7 @@ def _accuracy(result: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def sweep(result: dict[str, Any]) -> Table:
-    """The figures of ``spintrit.runs.sweep.sweep``, a line a point."""
+    """The figures of ``spintrit.runs.sweep.sweep``, one line per point."""
     shown = Table(
         title=Text(f"{result['dataset']}, {result['samples']:,} {result['part']} samples")
     )

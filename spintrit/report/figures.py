@@ -13,7 +13,7 @@ from golden.checks import InputWarning
 from golden.files import write_atomically
 from spintrit.outputs import PICTURES
 
-# Okabe and Ito's colours, which most colour-blind readers can tell apart.
+# Okabe and Ito's colours, which most colour-blind readers can distinguish.
 SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 # The same figure gives the same file: no date, and names of parts that do not change.

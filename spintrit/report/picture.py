@@ -1,4 +1,4 @@
-"""Pictures of runs: the course of one, and several on common axes."""
+"""Pictures of runs: learning curves of one run, or of several on common axes."""
 
 import math
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from spintrit.report.figures import SERIES, save
 
 _COLOURS = {"+1": "#D55E00", "0w": "#BBBBBB", "0s": "#666666", "-1": "#0072B2"}
 _NAMES = {"0w": "weak 0 (P, P)", "0s": "strong 0 (AP, AP)"}
-# By turns a thick line and a thin one with gaps: of two equal lines both show.
+# Thick lines and thin dashed lines alternate: two equal lines both show.
 _THICK = ("-", (0, (8, 2)), (0, (3, 1)))
 _THIN = ((0, (4, 4)), (0, (1, 2)), (0, (6, 2, 1, 2)))
 _STYLE = {

@@ -37,14 +37,14 @@ def page(entries: list[Entry], labels: dict[str, str], picture: str) -> str:
     for target in dict.fromkeys(entry["target"] for entry in entries):
         mine = [entry for entry in entries if entry["target"] == target]
         lines += ["", f"## {target}", "", f"{mine[0]['device']}."]
-        lines += [f"{', '.join(told)}." for told in _each(e["versions"].values() for e in mine)]
+        lines += [f"{', '.join(tools)}." for tools in _each(e["versions"].values() for e in mine)]
         lines += ["", "```console", *_each(map(command, mine)), "```", ""]
         lines += _table(mine, labels)
     return "\n".join(lines) + "\n"
 
 
 def command(entry: Entry) -> str:
-    """The command line of the sweep that an entry is of, which has one point for each value."""
+    """The command line of an entry's sweep, which has one point for each value."""
     config, default = entry["first"], vars(ArrayConfig())
     words = ["$ spintrit synth --sweep", f"--target {entry['target']}"]
     for name, value in config.items():
@@ -58,7 +58,7 @@ def command(entry: Entry) -> str:
 
 
 def _each(values: Iterable[Any]) -> list[Any]:
-    """Different ones, in order."""
+    """Distinct items, in order."""
     return list(dict.fromkeys(tuple(v) if not isinstance(v, str) else v for v in values))
 
 

@@ -19,7 +19,7 @@ _RATES = {"products_per_s": "products a second", "updates_per_s": "updates a sec
 
 
 def show(result: dict[str, Any], folder: Path) -> None:
-    """Print a report of ``synth.report.report``, and where the rest is."""
+    """Print a report of ``synth.report.report``, and the folder of its files."""
     console = Console()
     console.print(_figures(result))
     if result["parts"]:
@@ -59,7 +59,7 @@ def _figures(result: dict[str, Any]) -> Table:
 
 
 def _parts(result: dict[str, Any]) -> Table:
-    """What each kind of component takes."""
+    """Resources of each kind of component."""
     shown = Table(title="components, each synthesised by itself")
     shown.add_column("")
     for head in ("count", "LUT4 of one", "FF", "all LUT4", "without inner ones"):
@@ -81,7 +81,7 @@ def _parts(result: dict[str, Any]) -> Table:
 
 
 def _path(result: dict[str, Any]) -> Table:
-    """The path that limits the clock; ``~`` marks what was made from a signal."""
+    """The critical path; ``~`` marks a net that the tools made from a signal."""
     shown = Table(title="worst path, ns (~: made from that signal)")
     shown.add_column("signal", overflow="fold")
     for head in ("logic", "wires"):

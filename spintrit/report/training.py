@@ -35,7 +35,7 @@ _KINDS = {
 
 
 def table(summary: dict[str, Any], out: Path, console: Console | None = None) -> None:
-    """Print a summary's figures and where the rest is."""
+    """Print a summary's figures and the folder of the run's files."""
     rows, cols = (summary["array_config"][name] for name in ("rows", "cols"))
     count = summary["arrays"]
     arrays = f"{count} {'array' if count == 1 else 'arrays'} of {rows} x {cols}"
@@ -63,7 +63,7 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
 
 
 def _utilisation(summary: dict[str, Any]) -> Table:
-    """Where the accelerator's cycles went."""
+    """How the accelerator used its cycles."""
     counts = summary["accelerator"]
     shown = Table(title="clock cycles of the accelerator")
     for head in ("instruction", "all", "lanes at work", "share"):

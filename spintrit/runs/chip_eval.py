@@ -1,4 +1,4 @@
-"""What a network that was trained on chip makes of samples, on an accelerator of any kind."""
+"""Evaluation of a network that was trained on chip, on any kind of accelerator."""
 
 import time
 from collections.abc import Callable
@@ -33,10 +33,10 @@ def classify_on_chip(
     age: Callable[[Conditions, Bank], None] | None = None,
     seed: int = 0,
 ) -> tuple[dict[str, Any], np.ndarray]:
-    """Classify samples by a network that an accelerator has trained.
+    """Classify samples with a network that an accelerator has trained.
 
-    Beside RTL alone the golden model classifies, too, and must come to the same; in lock step all
-    results are compared as they come.
+    With target "rtl" the golden model classifies the samples, too, and its classes must be equal.
+    In lock step all results are compared at once.
 
     Parameters
     ----------
@@ -49,14 +49,14 @@ def classify_on_chip(
     around : Conditions, optional
         Makes cells that are unequal or stuck.
     age : callable, optional
-        Lets time and reads change the cells of a bank, before they are read.
+        Changes the cells of a bank by storage time and read disturb, before the first read.
     seed : int
-        Of what time does to them.
+        Seed of these changes.
 
     Returns
     -------
     dict
-        What was compared and spent, by name.
+        Comparisons and work, by name.
     ndarray of shape (samples,)
         Classes.
 

@@ -54,11 +54,11 @@ class EvalConditions:
     ----------
     trained : Trained
     settings : NonIdealities
-        What acts on the cells as they lie in the run's files, and on their reads.
+        Acts on the cells in the run's files and on their reads.
     changed : dict
         Conditions that are not the run's own, by name.
     reads : float
-        Of every cell, before the test.
+        Reads of every cell before the test.
     device : str
         Name or file of the device of reads and ageing; empty for the run's own.
     """
@@ -75,26 +75,26 @@ class EvalConditions:
         return bool(self.settings.retention_s or self.reads)
 
     def age(self, around: Conditions, bank: Bank) -> None:
-        """Let time and reads change the cells of ``bank``, whose conditions are ``around``."""
+        """Change the cells of ``bank`` by storage time and reads; ``around`` are its conditions."""
         around.store(bank)
         if self.reads:
             around.disturb(bank, self.reads)
 
     @property
     def stuck(self) -> bool:
-        """Whether more cells get stuck than those of the run."""
+        """Whether cells get stuck in addition to the run's."""
         return any(name in self.changed and getattr(self.settings, name) for name in STUCK)
 
     @property
     def plain(self) -> bool:
-        """Whether sums are exact and cells as the files tell."""
+        """Whether sums are exact and cells unchanged from the files."""
         return not (self.settings.analog or self.ageing or self.stuck)
 
     def own_cells(self, target: Target, array: ArrayConfig) -> bool:
-        """Whether unequal cells are the run's own: as many and as unequal as they were, in arrays
-        of ``target`` and ``array`` as in training."""
-        anew = self.stuck or any(name in self.changed for name in _SPREADS)
-        return not anew and self._same_layout(target, array)
+        """Whether the spread of cells is the run's own: the same settings, and in arrays of
+        ``target`` and ``array`` the same layout as in training."""
+        redrawn = self.stuck or any(name in self.changed for name in _SPREADS)
+        return not redrawn and self._same_layout(target, array)
 
     def _same_layout(self, target: Target, array: ArrayConfig) -> bool:
         trained = self.trained
@@ -112,10 +112,9 @@ class EvalConditions:
         return bool(self.ageing or self.stuck or noise or drawn)
 
     def build(self, target: Target, array: ArrayConfig, seed: int) -> Conditions:
-        """Arrays of these conditions.
+        """The conditions of the test's arrays.
 
-        The run's own cells keep the run's draws; cells that are drawn again, noise, and what time
-        does take ``seed``.
+        The run's own cells keep the run's draws. Redrawn cells, noise and ageing use ``seed``.
 
         Raises
         ------
@@ -137,7 +136,7 @@ class EvalConditions:
             )
         return Conditions(
             array, curve.formula(junction) if junction else None, settings, CoderConfig(),
-            # Nothing is written any more, so that any table will do.
+            # Nothing is written, so any table is good.
             table=None if settings.in_table else tanh_table(array),
             seed=self.trained.config.seed if own else seed, draws=seed,
         )  # fmt: skip
@@ -156,16 +155,16 @@ def conditions(
     ----------
     trained : Trained
     changes : dict, optional
-        By the names of ``FIELDS``.
+        Other values, by the names of ``FIELDS``.
     named : str
-        A device of reads and ageing, instead of the run's own.
+        Device of reads and ageing instead of the run's own.
     strict : bool
-        Whether what does nothing beside the other conditions is refused.
+        Whether to refuse a change that has no effect under the other conditions.
 
     Raises
     ------
     TypeError, ValueError
-        If a change is no condition, is out of its range, or does nothing beside the others.
+        If a change is unknown, out of range, or without effect under the other conditions.
     """
     changes, own = dict(changes or {}), trained.nonideal
     for name in changes:
@@ -237,7 +236,7 @@ def _acting(
 
 
 def _check_effect(given: Mapping[str, Any], *, analog: bool, ageing: bool, older: bool) -> None:
-    """Refuse conditions that change nothing beside the others."""
+    """Refuse conditions that have no effect under the others."""
     for name, needed in (
         ("resistance_spread", "converters, their noise or wires" * (not analog)),
         ("temperature_k", "converters, wires, retention_s or reads" * (not analog and not ageing)),

@@ -22,14 +22,14 @@ SPARSITY = tuple(i / 20 for i in range(21))  # shares of zero inputs of the curv
 
 
 def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None) -> dict[str, Any]:
-    """What a run's training took, by ``golden.energy.model``.
+    """Energy, efficiency and speed of a run's training, by ``golden.energy.model``.
 
     Parameters
     ----------
     folder : Path
-        Of a finished run: summary.json and table.json.
+        Folder of a finished run, with summary.json and table.json.
     costs : Path, optional
-        TOML file whose entries take the place of the default costs.
+        TOML file whose entries replace the default costs.
     adc_bits : int, optional
         Effective bits of a forward conversion; by default the run's, or enough for exact sums.
 
@@ -47,7 +47,7 @@ def report(folder: Path, costs: Path | None = None, adc_bits: int | None = None)
     ValueError
         If a file of the run is missing or lacks what is needed, naming it.
     TypeError, OSError
-        As the files' readers.
+        If a file cannot be read or has wrong values.
     """
     summary, array = _summary(folder / SUMMARY)
     samples, activity = summary["train_samples"], summary["activity"]

@@ -1,4 +1,4 @@
-"""What the network of a finished run makes of samples, on any kind of array."""
+"""Evaluation of the network of a finished run, on any kind of array."""
 
 import time
 from collections.abc import Iterator
@@ -32,15 +32,15 @@ _RTL_BATCH = {1: 16, 3: 1}  # by axes of a sample; few, so that progress shows
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What the samples came to under one draw of the conditions.
+    """Results of the samples under one draw of the conditions.
 
     Parameters
     ----------
     figures : dict
-        What was compared and spent, by name.
+        Comparisons and work, by name.
     classes : ndarray of shape (samples,)
     scores : ndarray of shape (samples, classes), optional
-        An accelerator tells none.
+        None from an accelerator.
     """
 
     figures: dict[str, Any]
@@ -55,23 +55,23 @@ class Evaluation:
     ----------
     trained : Trained
     target : HostTarget, optional
-        What holds the synapses; by default whole matrices, or golden arrays where reads are analog
-        or the run's own stuck cells lie in arrays.
+        By default whole matrices, or golden arrays if reads are analog or the run has stuck cells
+        in arrays.
     compute : str
-        Back end of whole matrices, where they are chosen by default.
+        Back end of whole matrices if ``target`` is not given.
     root : Path, optional
-        Where the data are, see ``golden.data.load``.
+        Folder of the data, see ``golden.data.load``.
     part : {"train", "val", "test"}
     first, count : int
         Samples of that part; a count of 0 stands for all from ``first`` on.
     rows, cols : int, optional
-        Of the arrays; the run's by default.
+        Size of the arrays; the run's by default.
 
     Attributes
     ----------
     labels : ndarray of shape (samples,)
     names : list of str
-        Of the classes.
+        Names of the classes.
 
     Raises
     ------
@@ -117,7 +117,7 @@ class Evaluation:
         count = checks.integer("count", count, 0, len(y) - first) or len(y) - first
         self._x, self.labels = x[first : first + count], y[first : first + count]
         self.names = list(split.names)
-        self.told: dict[str, Any] = {
+        self.description: dict[str, Any] = {
             "backend": compute,
             "dataset": split.name,
             "part": part,
@@ -129,12 +129,12 @@ class Evaluation:
         }
 
     def target_for(self, under: EvalConditions) -> HostTarget:
-        """What holds the synapses under these conditions.
+        """The target of the evaluation under these conditions.
 
         Raises
         ------
         ValueError
-            If it cannot.
+            If the target does not support the conditions.
         """
         trained, analog = self.trained, under.settings.analog
         target = self.target or self._suitable(under)
@@ -153,7 +153,7 @@ class Evaluation:
         return target
 
     def _suitable(self, under: EvalConditions) -> HostTarget:
-        """Whole matrices, where they can stand for the run's arrays."""
+        """Whole matrices if they can replace the run's arrays, else golden arrays."""
         trained = self.trained
         frozen = (
             under.ageing and not under.stuck and trained.nonideal.array(self.array).variant_bits
@@ -166,7 +166,7 @@ class Evaluation:
         return under.random(self.target_for(under), self.array)
 
     def classify(self, under: EvalConditions, seed: int) -> Outcome:
-        """Classify the samples once; ``seed`` is that of what is random.
+        """Classify the samples once; ``seed`` is the seed of random conditions.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Evaluation:
     def _by_host(
         self, target: HostTarget, under: EvalConditions, around: Conditions | None, seed: int
     ) -> Outcome:
-        """Classify by the matrices of ``target``."""
+        """Classify with the matrices of ``target``."""
         trained, console, x = self.trained, self.console, self._x
         config, equip = (around.config, around.equip) if around else (self.array, None)
         table = around.table if around else tanh_table(config)
@@ -249,8 +249,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Classify the samples, under random conditions ``repeats`` times.
 
-    On "rtl" the golden model computes the same scores, and they must be equal to the last bit; on
-    "both" every value is compared as the arrays return it.
+    With target "rtl" the golden model computes the same scores, and all bits must be equal. With
+    "both" every value that the arrays return is compared.
 
     Parameters
     ----------
@@ -258,18 +258,18 @@ def evaluate(
     under : EvalConditions, optional
         The run's own by default.
     repeats : int
-        Draws of what is random.
+        Draws of the random conditions.
     seed : int, optional
-        Of the first draw; the run's by default. The others follow it.
+        Seed of the first draw; the run's by default. The next draws count up.
     file : Path, optional
         A CSV file for the predictions, see ``spintrit.runs.predictions.text``.
 
     Returns
     -------
     dict
-        Accuracy, samples, confusion, and what was compared and spent, by name; ready for JSON. Of
-        random conditions also the seeds and accuracies of all draws; "accuracy" is their mean,
-        "accuracy_sd" their standard deviation, None of a single one.
+        For JSON: accuracy, samples, confusion, comparisons and work, by name. Random conditions
+        add the seeds and accuracies of all draws; "accuracy" is their mean and "accuracy_sd" their
+        standard deviation, None for a single draw.
 
     Raises
     ------
@@ -289,7 +289,7 @@ def evaluate(
     rights = [int(np.count_nonzero(each.classes == labels)) for each in every]
     accuracies = [right / len(labels) for right in rights]
     counts = sum(predictions.confusion(labels, each.classes, len(classes)) for each in every)
-    result = evaluation.told | every[0].figures | {"accuracy": float(np.mean(accuracies))}
+    result = evaluation.description | every[0].figures | {"accuracy": float(np.mean(accuracies))}
     result["seconds"] = round(sum(each.figures["seconds"] for each in every), 3)
     if random:
         result |= {"repeats": repeats, **_spread(accuracies), "seeds": list(seeds)}

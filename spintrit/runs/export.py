@@ -1,4 +1,4 @@
-"""A trained network's cells as memory files, and what lies where."""
+"""A trained network's cells as memory files, and their layout."""
 
 import json
 from dataclasses import asdict
@@ -23,7 +23,7 @@ FORMAT = "spintrit-layout-1"
 
 
 def mem_name(number: int) -> str:
-    """Of the file of array ``number``."""
+    """Name of the memory file of array ``number``."""
     return f"array{number}.mem"
 
 
@@ -35,7 +35,7 @@ def export(
     Parameters
     ----------
     rows, cols : int, optional
-        Of the arrays; the run's by default.
+        Size of the arrays; the run's by default.
 
     Returns
     -------

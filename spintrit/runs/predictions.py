@@ -1,4 +1,4 @@
-"""Predictions sample by sample, and how often which class was taken for which."""
+"""Predictions sample by sample, and the confusion matrix."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def confusion(labels: np.ndarray, classes: np.ndarray, count: int) -> np.ndarray:
-    """How many samples of each class (row) were given each class (column), (count, count)."""
+    """Samples by class (row) and predicted class (column), shape (count, count)."""
     return np.bincount(labels * count + classes, minlength=count * count).reshape(count, count)
 
 
@@ -29,7 +29,7 @@ def text(
         Seed, classes and scores of each draw. Seeds make a column of their own. An accelerator
         gives no scores.
     classes : sequence of str
-        Their names.
+        Names of the classes.
     """
     seeded, scored = draws[0][0] is not None, draws[0][2] is not None
     out = io.StringIO()

@@ -1,4 +1,4 @@
-"""One training run in one folder: the trainer with a progress bar, and what it came to."""
+"""One training run in one folder: the trainer with a progress bar, and the run's summary."""
 
 import contextlib
 import json
@@ -90,7 +90,7 @@ class _Shown:
 
 @dataclass(frozen=True)
 class _Prepared:
-    """All that a run needs before its folder is touched."""
+    """All inputs of a run, prepared before its folder is touched."""
 
     target: Target
     source: Source
@@ -117,7 +117,7 @@ def run(
     overwrite: bool = False,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Train on ``target`` and leave everything in the folder ``out``.
+    """Train on ``target`` and write all files into the folder ``out``.
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
@@ -138,7 +138,7 @@ def run(
         process runs in it, if a resumed run has other settings, or for any argument that the
         trainer refuses.
     golden.array.lockstep.Mismatch
-        If the RTL differs from the golden model; summary.json tells the difference.
+        If the RTL differs from the golden model; summary.json has the difference.
     OSError
         If the folder cannot be written.
     RuntimeError
@@ -176,7 +176,7 @@ def run(
 
 
 def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[str, Any]:
-    """Train in a folder that no other process works in."""
+    """Train in a folder that no other process uses."""
     target, config, start = job.target, job.config, None
     if job.init:
         begun = resume and (out / CHECKPOINT).exists()
@@ -228,7 +228,7 @@ def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[st
 
 
 def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
-    """What the run is, for config.json and summary.json."""
+    """Description of the run for config.json and summary.json."""
     target, split, config, bank = job.target, job.split, job.config, trainer.bank
     return {
         "array": target.text,
@@ -258,7 +258,7 @@ def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
 
 
 def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]:
-    """What the run came to."""
+    """Results of the run for summary.json."""
     return {
         **({"differences": 0} if job.target.compares else {}),
         "complete": True,
@@ -274,7 +274,7 @@ def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]
 
 
 def _difference(mismatch: Mismatch) -> dict[str, Any]:
-    """Where RTL and golden model differ first."""
+    """The first difference of RTL and golden model."""
     return {
         "differences": mismatch.count,
         "first_difference": {
@@ -288,7 +288,7 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _stoppable(out: Path) -> Iterator[None]:
-    """Tell who sees a Ctrl-C which run goes on."""
+    """Turn Ctrl-C into ``Stopped``, which names the run to resume."""
     try:
         yield
     except KeyboardInterrupt:
@@ -297,7 +297,7 @@ def _stoppable(out: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Keep other processes from a run's folder; raises ValueError if one is at work in it."""
+    """Lock a run's folder; raises ValueError if another process uses it."""
     try:
         with alone(out, wait=False):
             yield

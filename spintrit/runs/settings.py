@@ -1,4 +1,4 @@
-"""The settings of a run: what config.json keeps of them, and what --resume takes from there."""
+"""The settings of a run: stored in config.json, and read from there by --resume."""
 
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -22,21 +22,21 @@ if TYPE_CHECKING:  # the parser needs this file, and data sets more packages tha
 
 TABLE = "table.json"
 FILES = {"best": BEST, "last": WEIGHTS}
-# Settings that a run may go on with in another form: arrays of one kind have equal bits.
+# Settings that may change when a run resumes: these arrays have equal bits.
 _FREE = ("array", "backend", "data", "epochs")
 _END = ("chosen_epoch", "val_accuracy", "test_accuracy", "last_test_accuracy")
 
 
 @dataclass(frozen=True)
 class Init:
-    """The run that another starts from.
+    """The run whose weights another run starts from.
 
     Parameters
     ----------
     run : Path
-        Its folder.
+        Folder of the run.
     weights : {"best", "last"}
-        Of the epoch best on validation, or of the last.
+        Epoch with the best validation accuracy, or last epoch.
     """
 
     run: Path
@@ -85,7 +85,7 @@ def _is_file(name: object) -> bool:
 
 
 def read(out: Path) -> dict[str, Any]:
-    """What config.json in ``out`` holds; nothing if there is no such file.
+    """The content of config.json in ``out``; empty if there is no such file.
 
     Raises
     ------
@@ -95,74 +95,74 @@ def read(out: Path) -> dict[str, Any]:
     path = out / CONFIG
     if not path.is_file():
         return {}
-    told: dict[str, Any] = jsonfile.read(path)
-    jsonfile.entry(told, "settings", dict, str(path), {})
-    return told
+    config: dict[str, Any] = jsonfile.read(path)
+    jsonfile.entry(config, "settings", dict, str(path), {})
+    return config
 
 
 def resumed(out: Path) -> dict[str, Any]:
-    """The settings with which the run in ``out`` goes on, by the names of train's options; of a
-    folder that knows less, what it knows; nothing if there is no run.
+    """The settings to resume the run in ``out``, by the names of train's options. Folders of
+    earlier versions may give only some of them; the result is empty if there is no run.
 
     Raises
     ------
     ValueError
         If a file is damaged.
     """
-    told = read(out)
-    if not told:
+    config = read(out)
+    if not config:
         return {}
-    if "settings" in told:
-        kept: dict[str, Any] = told["settings"]
+    if "settings" in config:
+        kept: dict[str, Any] = config["settings"]
         return kept
     try:
-        return _from_parts(out, told)
+        return _from_parts(out, config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ValueError(f"{out / CONFIG} is damaged: {error}") from None
 
 
-def _from_parts(out: Path, told: dict[str, Any]) -> dict[str, Any]:
+def _from_parts(out: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Settings of a folder whose config.json does not list them."""
     identity = checkpoint.identity(out / CHECKPOINT) if (out / CHECKPOINT).exists() else {}
     array = {f.name: identity.get(f"array {f.name}") for f in fields(ArrayConfig)}
     known = {name: value for name, value in array.items() if value is not None}
-    table, named = told["table"], told["device"] in junction.names()
+    table, named = config["table"], config["device"] in junction.names()
     coded = {f.name: table[f.name] for f in fields(CoderConfig) if f.name in table}
     if coded.get("coder") not in CODERS:
         coded.pop("coder", None)
     if table.get("coder") == IDEAL:
         cells: dict[str, Any] = {"device": IDEAL, **coded}
     elif named and "coder" in coded:
-        cells = {"device": told["device"], **coded}
+        cells = {"device": config["device"], **coded}
     else:
         cells = {"device": "", "table": str(out / TABLE)}
-    on_chip = told.get("on_chip", False)
+    on_chip = config.get("on_chip", False)
     return {
-        "array": told["array"],
+        "array": config["array"],
         "on_chip": on_chip,
-        "tiles": told.get("tiles") if on_chip else None,
-        "backend": told["backend"],
-        "dataset": told["data"]["name"],
-        "input_bits": told["data"]["input_bits"],
-        "augment": told["data"]["augment"],
-        **told["train_config"],
-        **told["array_config"],
+        "tiles": config.get("tiles") if on_chip else None,
+        "backend": config["backend"],
+        "dataset": config["data"]["name"],
+        "input_bits": config["data"]["input_bits"],
+        "augment": config["data"]["augment"],
+        **config["train_config"],
+        **config["array_config"],
         **known,
         **cells,
-        **told["nonideal"],
+        **config["nonideal"],
     }
 
 
 def agree(out: Path, given: dict[str, Any]) -> None:
-    """Refuse settings ``given`` that are not those of the run in ``out``, which goes on.
+    """Refuse settings ``given`` that differ from those of the run in ``out``, which resumes.
 
     Raises
     ------
     ValueError
-        Naming setting and both values, if one differs that must not.
+        If a setting differs that must not; names the setting and both values.
     """
-    told = read(out)
-    for name, kept in told.get("settings", {}).items():
+    config = read(out)
+    for name, kept in config.get("settings", {}).items():
         mine = given.get(name, kept)
         if name == "epochs" and mine < kept:
             raise ValueError(
@@ -174,8 +174,8 @@ def agree(out: Path, given: dict[str, Any]) -> None:
 
 
 def own_files(out: Path, cells: Cells) -> Cells:
-    """``cells`` of a run that goes on: table and device from its own table.json, in the place of
-    files that may have changed or gone."""
+    """``cells`` of a run that resumes: table and device from its own table.json, since the original
+    files may have changed or gone."""
     if not (out / TABLE).is_file() or "settings" not in read(out):
         return cells
     if cells.table:
@@ -185,24 +185,24 @@ def own_files(out: Path, cells: Cells) -> Cells:
     return cells
 
 
-def start(init: Init, told: dict[str, Any], *, begun: bool, on_chip: bool) -> Start:
+def start(init: Init, config: dict[str, Any], *, begun: bool, on_chip: bool) -> Start:
     """The weights that a run starts from.
 
     Parameters
     ----------
-    told : dict
-        The content of the run's config.json, or nothing.
+    config : dict
+        The content of the run's config.json; empty if there is none.
     begun : bool
-        Whether there is a checkpoint to go on from: then the digest in ``told`` will do.
+        Whether there is a checkpoint to resume from: then the digest in ``config`` is enough.
     on_chip : bool
         Whether the run is on chip.
 
     Raises
     ------
     ValueError
-        If the weights are not to be had, are of the other kind, or have changed.
+        If the weights cannot be read, are of the other kind, or have changed.
     """
-    kept = told.get("start")
+    kept = config.get("start")
     if begun and kept:
         return Start(kept)
     from spintrit.runs.trained import load
@@ -220,15 +220,15 @@ def start(init: Init, told: dict[str, Any], *, begun: bool, on_chip: bool) -> St
     return found
 
 
-def earlier(out: Path, told: dict[str, Any], epochs: int) -> list[dict[str, Any]]:
-    """What a run came to when it ended after fewer than ``epochs`` epochs, by end.
+def earlier(out: Path, config: dict[str, Any], epochs: int) -> list[dict[str, Any]]:
+    """The earlier results of a run that ended after fewer than ``epochs`` epochs, by end.
 
     Parameters
     ----------
-    told : dict
-        The content of its config.json, or nothing.
+    config : dict
+        The content of its config.json; empty if there is none.
     """
-    ends = list(jsonfile.entry(told, "earlier", list, str(out / CONFIG), []))
+    ends = list(jsonfile.entry(config, "earlier", list, str(out / CONFIG), []))
     try:
         summary = jsonfile.read(out / SUMMARY)
         end = {"epochs": summary["train_config"]["epochs"]}

@@ -1,4 +1,4 @@
-"""The data set of a run, and of a run that goes on or is evaluated."""
+"""The data set of a run."""
 
 import warnings
 from dataclasses import dataclass, field, replace
@@ -16,7 +16,7 @@ from spintrit.report.console import Console
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the samples come from.
+    """Source of the samples.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ class Source:
     classes : tuple of str
     colour : bool
     digests : dict of str to str
-        What ``golden.data.Split.digest`` was for each part; empty if that is not known.
+        ``golden.data.Split.digest`` of each part; empty if not known.
     """
 
     dataset: str = "digits"
@@ -40,27 +40,27 @@ class Source:
     digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def like(cls, told: dict[str, Any]) -> "Source":
-        """The source of a run whose config.json has ``told`` of its data.
+    def like(cls, entry: dict[str, Any]) -> "Source":
+        """The source of a run, from ``entry``, the entry "data" of its config.json.
 
         Raises
         ------
         KeyError, TypeError, ValueError
             If it is damaged.
         """
-        bits = checks.integer("input_bits", told["input_bits"], *INPUT_BITS)
-        classes = told.get("classes", [])  # runs made by earlier versions have none
+        bits = checks.integer("input_bits", entry["input_bits"], *INPUT_BITS)
+        classes = entry.get("classes", [])  # runs made by earlier versions have none
         if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
             raise ValueError(f"classes must be a list of names, not {classes!r}")
         # Grey images in colour files were read as colour by earlier versions.
-        colour = list(told["shape"])[2:] == [3]
+        colour = list(entry["shape"])[2:] == [3]
         return cls(
-            dataset=told["name"], input_bits=bits, classes=tuple(classes), colour=colour,
-            digests=dict(told.get("digests", {})),
+            dataset=entry["name"], input_bits=bits, classes=tuple(classes), colour=colour,
+            digests=dict(entry.get("digests", {})),
         )  # fmt: skip
 
     def load(self, console: Console) -> Split:
-        """The data; downloads with a progress bar."""
+        """Load the data; downloads show a progress bar."""
         with Progress(
             TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
             TimeRemainingColumn(), console=console, transient=True,
@@ -78,8 +78,8 @@ class Source:
             )  # fmt: skip
 
     def compare(self, split: Split, part: str, run: Path) -> None:
-        """Warn if the samples of a part, or the names of the classes, may not be those of ``run``,
-        whose source this is."""
+        """Warn if the samples of a part or the names of the classes may differ from those of
+        ``run``, whose source this is."""
         if self.dataset == "images" and not self.classes:
             warnings.warn(
                 f"{run} keeps no class names: the folders of {split.name} are taken as its classes "
@@ -94,7 +94,7 @@ class Source:
 
 
 def resumed(source: Source, config: Path) -> Source:
-    """``source`` with the classes and channels of the run that is to go on."""
+    """``source`` with the classes and channels of the run to resume."""
     try:
         earlier = Source.like(jsonfile.read(config)["data"])
     except (OSError, KeyError, TypeError, ValueError):  # the checkpoint decides

@@ -1,4 +1,4 @@
-"""What a run has taken: time, activity and energy."""
+"""Time, activity and energy of a run."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from golden.train.trainer import Trainer
 
 
 def seconds(path: Path, epochs: int) -> list[float]:
-    """What the first ``epochs`` of a run took, from 0 on; of a lost file nothing is known."""
+    """Seconds of the first ``epochs`` epochs of a run; 0 if their file is lost."""
     try:
         kept = [float(value) for value in jsonfile.read(path, list)][: epochs + 1] or [0.0]
     except (OSError, ValueError, TypeError):

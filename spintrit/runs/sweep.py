@@ -28,7 +28,7 @@ def sweep(
     repeats: int = 1,
     seed: int | None = None,
 ) -> dict[str, Any]:
-    """Evaluate under each of ``values`` of the condition ``name``.
+    """Evaluate with each of ``values`` of the condition ``name``.
 
     All points are of one kind of array. Points without anything random are evaluated once.
 
@@ -45,13 +45,13 @@ def sweep(
     Returns
     -------
     dict
-        What the evaluation is of; "sweep", the name; "points", a list of figures by value.
+        The evaluation's description; "sweep": the name; "points": a list of figures by value.
 
     Raises
     ------
     ValueError
-        If a value is out of range or there twice, or ``repeats`` more than 1 where nothing is
-        random in any point.
+        If a value is out of range or given twice, or ``repeats`` is more than 1 and no point is
+        random.
     golden.array.lockstep.Mismatch, OSError, RuntimeError
         As ``spintrit.runs.evaluate.evaluate``.
     """
@@ -76,11 +76,11 @@ def sweep(
         found = evaluate(evaluation, under, repeats=repeats if drawn else 1, seed=seed)
         points.append({"value": value} | {key: found[key] for key in _POINT if key in found})
     others = changes | ({"device": named} if named else {})
-    return evaluation.told | {"conditions": others, "sweep": name, "points": points}
+    return evaluation.description | {"conditions": others, "sweep": name, "points": points}
 
 
 def _does_something(trained: Trained, each: Sequence[Mapping[str, Any]], named: str) -> None:
-    """Refuse conditions one of which does nothing in any point."""
+    """Refuse a condition that has no effect in any point."""
     refused = []
     for one in each:
         try:

@@ -1,4 +1,4 @@
-"""The network that a run has left in its folder."""
+"""The trained network in a run's folder."""
 
 import contextlib
 from collections.abc import Iterator
@@ -28,22 +28,22 @@ class Trained:
     Parameters
     ----------
     folder : Path
-        Of the run.
+        Folder of the run.
     which : {"best", "last"}
-        Whose weights: the epoch's that was best on validation, or the last one's.
+        Weights of the epoch with the best validation accuracy, or of the last epoch.
     source : Source
-        The data that it was trained on; where they lie is not kept.
+        The data of the training, without their folder.
     shape : tuple of int
-        Of an input.
+        Shape of an input.
     config : TrainConfig
     array : ArrayConfig
     nonideal : NonIdealities
     weights : dict of str to ndarray
         See ``golden.network.network.Network.weights``.
     target : HostTarget
-        What it was trained on, or the target of its accelerator.
+        Target of the training; on chip, the target of its accelerator.
     tiles : int
-        Of the accelerator that trained it; 0 is none, but a host.
+        Tiles of the accelerator that trained it; 0 if a host trained it.
     """
 
     folder: Path
@@ -59,12 +59,12 @@ class Trained:
 
     @property
     def limit(self) -> int:
-        """Of an input's magnitude."""
+        """Largest magnitude of an input."""
         return (1 << self.source.input_bits - 1) - 1
 
     @property
     def classes(self) -> int:
-        """Outputs of the last layer."""
+        """Number of outputs of the last layer."""
         return len(self.weights[_last(self.config)])
 
     def network(self, bank: HostBank) -> Network:
@@ -108,7 +108,7 @@ class Trained:
 
 
 def _last(config: TrainConfig) -> str:
-    """What a file of weights calls the last layer's cells."""
+    """Name of the last layer's cells in a file of weights."""
     return f"layer{len(notation.parse(config.network)) + 1}.cells"
 
 
@@ -132,7 +132,7 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 
 def load(folder: Path, which: str = "best") -> Trained:
-    """The network that a run left in ``folder``.
+    """Load the trained network in ``folder``.
 
     Raises
     ------
@@ -145,16 +145,16 @@ def load(folder: Path, which: str = "best") -> Trained:
     name = FILES[checks.choice("weights", which, tuple(FILES))]
     if not (folder / name).is_file():
         raise ValueError(f"{folder} holds no {name}: its run is not finished")
-    told = jsonfile.read(path)
+    content = jsonfile.read(path)
     try:
-        data = told["data"]
+        data = content["data"]
         source = Source.like(data)
         shape = tuple(checks.integer("shape", n, 1) for n in data["shape"])
-        config = TrainConfig(**told["train_config"])
-        array = ArrayConfig(**told["array_config"])
-        settings = NonIdealities(**told["nonideal"])
-        tiles = checks.integer("tiles", told.get("tiles", 0), 0)
-        target = host_target(str(told.get("array", "golden")))
+        config = TrainConfig(**content["train_config"])
+        array = ArrayConfig(**content["array_config"])
+        settings = NonIdealities(**content["nonideal"])
+        tiles = checks.integer("tiles", content.get("tiles", 0), 0)
+        target = host_target(str(content.get("array", "golden")))
     except KeyError as error:
         raise ValueError(f"{path} is damaged: {error} is missing") from None
     except (TypeError, ValueError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""What the arrays or the accelerator of a run have done, all processes of the run together."""
+"""The work of a run's arrays or accelerator, summed over all processes of the run."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ _COUNTS = "accelerator."  # before the names of an accelerator's own counters
 
 
 class Stopped(KeyboardInterrupt):
-    """Ctrl-C in a run whose folder ``out`` has all that it takes to go on."""
+    """Ctrl-C in a run that can resume from its folder ``out``."""
 
     def __init__(self, out: Path):
         super().__init__(str(out))
@@ -27,7 +27,7 @@ class Stopped(KeyboardInterrupt):
 
 
 class Work:
-    """The totals of a run, kept in a file by epoch so that a resumed run goes on with them.
+    """The totals of a run, stored in a file by epoch, so that a resumed run continues them.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Work:
         A list of totals, one for each epoch from 0 on.
     target : Target
     bank : Bank
-        Of the target's network.
+        The bank of the target's network.
     """
 
     def __init__(self, path: Path, target: Target, bank: Bank):
@@ -45,15 +45,15 @@ class Work:
         self._earlier: dict[str, float] = {}
 
     def start(self, epoch: int | None) -> None:
-        """Go on from the totals after ``epoch``, None for a new run; those of a lost file are not
-        known.
+        """Continue from the totals after ``epoch``; None for a new run. Totals of a lost file are
+        unknown.
 
-        What this process has done so far does not count then: it set up what was there already. A
-        board's counters run on from one run to the next, so those of a new run count from here.
+        Work that this process has done so far is not counted: it restored the earlier state. A
+        board's counters continue from run to run, so a new run counts from here.
         """
         try:
             now = self._now()
-        except (RuntimeError, OSError):  # training will tell
+        except (RuntimeError, OSError):  # training will raise it
             now = {}
         if epoch is None:
             self._path.unlink(missing_ok=True)
@@ -69,10 +69,9 @@ class Work:
         self._earlier = {name: -now[name] for name in now if name.startswith(_COUNTS)}
 
     def save(self, epoch: int) -> None:
-        """Keep the totals after ``epoch``; before its checkpoint is written, which may then be
-        resumed."""
+        """Store the totals after ``epoch``; call it before the epoch's checkpoint is written."""
         total = self._total()
-        if not total:  # numpy's arrays have nothing to tell
+        if not total:  # numpy's arrays count no work
             return
         self._epochs = [*self._epochs[:epoch], total]
         write_atomically(self._path, json.dumps(self._epochs).encode())
@@ -81,7 +80,7 @@ class Work:
         """The totals, by the names of a run's summary."""
         try:
             total = self._total()
-        except (RuntimeError, OSError):  # it is of no further use, which has been told
+        except (RuntimeError, OSError):  # it failed, and the error has been reported
             return {}
         summary: dict[str, Any] = {}
         if self._block:
@@ -116,7 +115,7 @@ class Work:
         return {name: value + self._earlier.get(name, 0) for name, value in self._now().items()}
 
     def _now(self) -> dict[str, float]:
-        """What has been done in this process."""
+        """The work of this process."""
         target, block, arrays = self._target, self._block, self._bank.arrays
         now: dict[str, float] = {}
         if block:
@@ -139,7 +138,7 @@ def compared(parts: Sequence[Any]) -> int:
 
 
 def rtl_work(target: Target, bank: Bank) -> tuple[int, float]:
-    """Cycles and seconds of the arrays' RTL so far; 0 of other arrays."""
+    """Cycles and seconds of the arrays' RTL so far; 0 for other arrays."""
     if not target.simulated:
         return 0, 0.0
     parts = [target.rtl(array) for array in bank.arrays]

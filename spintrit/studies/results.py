@@ -58,7 +58,7 @@ def write(folder: Path, studies: dict[str, Study] = STUDIES) -> None:
 
 
 def not_of_others(folder: Path) -> None:
-    """Refuse a folder that cannot take results, or with a page that no study wrote.
+    """Refuse a folder that cannot hold results, or whose page no study wrote.
 
     Raises
     ------
@@ -157,7 +157,7 @@ def figures(study: Study, entries: Entries) -> dict[str, Figure]:
 
 
 def _caption(entries: Entries) -> str:
-    """What the marks of a picture mean."""
+    """Legend of the marks in a picture."""
     runs: dict[str, int] = {}
     for entry in entries:
         runs[entry["row"]] = runs.get(entry["row"], 0) + 1

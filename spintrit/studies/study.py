@@ -1,4 +1,4 @@
-"""Studies: many training runs, one after the other, and the results they leave."""
+"""Studies: many training runs, one after the other, and their results."""
 
 import csv
 import hashlib
@@ -52,7 +52,7 @@ class Job:
 
     @property
     def command(self) -> str:
-        """What repeats the run, but for where data and the run's folder are."""
+        """The command that repeats the run, without the folders of data and run."""
         return f"spintrit train {self.options} --seed {self.seed}"
 
     @property
@@ -62,7 +62,7 @@ class Job:
 
     @property
     def identity(self) -> str:
-        """The command, and the digest of each file that it names: what a run was made by."""
+        """The command and the digest of each file that it names."""
         files = [Path(word) for word in shlex.split(self.options)]
         lines = [
             f"# {path} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
@@ -103,7 +103,7 @@ def apart(todo: list[Job]) -> None:
 
 
 def changed(job: Job, option: str, value: Any) -> Job:
-    """The same run with another value of ``option``, which is put last if it was not there."""
+    """The same run with another value of ``option``, which is appended if it was missing."""
     words = shlex.split(job.options)
     if option in words:
         words[words.index(option) + 1] = str(value)
@@ -158,7 +158,7 @@ def finished(folder: Path) -> dict[str, Any] | None:
 def run(
     todo: list[Job], out: Path, train: Callable[[list[str]], int], extra: list[str]
 ) -> list[dict[str, Any]]:
-    """Run what is not finished in ``out``, going on with what was begun by the same command.
+    """Train the runs that are not finished in ``out``; resume those that the same command began.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ def run(
     train : callable
         ``train(arguments)`` is ``spintrit.cli.main.call``; returns its exit status.
     extra : list of str
-        More options, which are not the study's: where data are.
+        Options outside the study: the folder of the data.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def record(
 
 
 def recorded(folder: Path) -> list[dict[str, Any]]:
-    """What accuracy.json in ``folder`` holds.
+    """The entries of accuracy.json in ``folder``.
 
     Raises
     ------

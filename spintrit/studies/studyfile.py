@@ -1,4 +1,4 @@
-"""Study files: which trainings a study consists of, read from TOML."""
+"""Study files: the trainings of a study, read from TOML."""
 
 import re
 import shlex
@@ -45,8 +45,8 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Study:
-    """Trainings that belong together; ``common`` options are those of all of them, and ``source``
-    is what ``spintrit study`` runs them by."""
+    """Trainings that belong together. ``common``: options of all of them; ``source``: the argument
+    of ``spintrit study`` that runs them."""
 
     name: str
     source: str

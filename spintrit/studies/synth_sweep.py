@@ -1,4 +1,4 @@
-"""Area and clock of many arrays, each with one parameter that differs from a first one."""
+"""Area and clock of many arrays; each differs from a first array in one parameter."""
 
 import dataclasses
 import io
@@ -53,7 +53,7 @@ class Point:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         config = self.config
         return "-".join(
             [f"{config.rows}x{config.cols}"]
@@ -79,7 +79,7 @@ def points(first: ArrayConfig) -> list[Point]:
 def run(
     point: Point, target: str, folder: Path, *, seed: int, freq_mhz: float, placed: bool
 ) -> Entry:
-    """A point's report, made unless ``folder`` holds that of the same design and tools.
+    """A point's report; reused if ``folder`` holds one of the same design and tools.
 
     Raises
     ------
@@ -101,13 +101,13 @@ def run(
         )
         kept["key"] = wanted
         write_atomically(path, (json.dumps(kept, indent=1) + "\n").encode())
-    told = {"sweep": point.sweep, "x": getattr(point.config, point.sweep)}
-    entry: Entry = told | {"first": dataclasses.asdict(point.first)} | kept
+    where = {"sweep": point.sweep, "x": getattr(point.config, point.sweep)}
+    entry: Entry = where | {"first": dataclasses.asdict(point.first)} | kept
     return entry
 
 
 def _read(path: Path) -> Any:
-    """What a file of JSON holds; None if there is none, or it is damaged."""
+    """The content of a JSON file; None if it is missing or damaged."""
     try:
         return jsonfile.read(path)
     except (FileNotFoundError, ValueError):
@@ -125,7 +125,7 @@ def line(entry: Entry) -> str:
 
 
 def record(entry: Entry, folder: Path) -> None:
-    """Put a point into synth.json, in the place of an earlier one of the same target, sweep and
+    """Put a point into synth.json. It replaces an earlier one of the same target, sweep and
     settings.
 
     Raises
@@ -173,7 +173,7 @@ def recorded(folder: Path) -> list[Entry]:
 
 
 def _check(point: Any) -> None:
-    """Refuse what cannot be sorted, listed and drawn."""
+    """Refuse an entry that cannot be sorted, listed or drawn."""
     if not isinstance(point, dict):
         raise ValueError(f"must be an object, not {type(point).__name__}")
     for name, kind in _KINDS.items():

@@ -1,4 +1,4 @@
-"""Netlists as Verilog that a simulator takes: what an FPGA's synthesis leaves, and cell models."""
+"""Netlists of FPGA synthesis as Verilog for simulators, with models of the cells."""
 
 import importlib.util
 import json
@@ -20,11 +20,11 @@ from synth.generate import TOP_NAME, FlatArray, headed
 from synth.targets import TARGETS, target
 from synth.tools import EXTRA, MissingToolError
 
-# Models by what a target's name begins with, Yosys' own and ours.
+# Models by the prefix of a target's name: Yosys' own and ours.
 _MODELS = {"ecp5": "ecp5/cells_sim.v", "ice40": "ice40/cells_sim.v"}
 _OURS = {"ecp5": ["dp16kd.v", "mult18x18d.v"], "ice40": []}
 MODELLED = tuple(name for name in TARGETS if name.startswith(tuple(_MODELS)))
-# What the models do, and loops that are none: bits of one name that feed one another.
+# Warnings of the models, and false loops: bits of one name that feed one another.
 _ALLOWED = "\n".join(
     f"/* verilator lint_off {name} */" for name in ("INITIALDLY", "MULTIDRIVEN", "UNOPTFLAT")
 )
@@ -36,12 +36,11 @@ _MODULE = re.compile(r"\bmodule\s+(\\?[^\s(#]+).*?\bendmodule\b", re.DOTALL)
 
 
 def netlist_verilog(config: ArrayConfig | AcceleratorConfig, name: str) -> str:
-    """Verilog of an array or an accelerator as it comes out of a target's synthesis, with models of
-    the cells.
+    """Verilog netlist of an array or an accelerator after a target's synthesis, with models of the
+    cells.
 
     Module and ports are those of ``synth.generate.array_verilog`` or, with AXI ports, of
-    ``synth.accelerator.accelerator_verilog``, so that whatever simulates the one can simulate the
-    other.
+    ``synth.accelerator.accelerator_verilog``: the same benches simulate RTL and netlist.
 
     Parameters
     ----------
@@ -64,8 +63,8 @@ def netlist_verilog(config: ArrayConfig | AcceleratorConfig, name: str) -> str:
 
 
 def component_netlist(component: wiring.Component, top: str, name: str) -> str:
-    """The netlist of a component alone, flat, as Verilog with the one module ``top``: by the script
-    and the changes that make what ``synth.flow`` places, where a frame of pins is around it.
+    """The flat netlist of a component without harness, as Verilog with the single module ``top``.
+    Script and passes are those of ``synth.flow``.
 
     Raises
     ------
@@ -99,13 +98,13 @@ def _written(made: flow.Synthesis) -> str:
 
 
 def apart(nets: Mapping[str, Any], cells: Collection[str]) -> dict[str, Any]:
-    """Nets with names that no cell has, as Yosys wants them; nextpnr takes those that
-    ``synth.passes.copies`` gives to nets of copies of copies."""
+    """Rename nets that have the name of a cell: Yosys refuses them, nextpnr does not.
+    ``synth.passes.copies`` makes such names for copies of copies."""
     return {f"{name}_net" if name in cells else name: net for name, net in nets.items()}
 
 
 def with_models(netlist: str, name: str) -> str:
-    """A netlist and the models of its target's cells that it uses, all in one text."""
+    """One text with a netlist and the models of the cells that it uses."""
     preamble, library = _library(_family(name))
     used: dict[str, str] = {}
     pending = [netlist]
@@ -118,7 +117,7 @@ def with_models(netlist: str, name: str) -> str:
 
 
 def _family(name: str) -> str:
-    """The target's family of cells; raises ValueError where they have no models."""
+    """The target's family of cells; raises ValueError if they have no models."""
     for family in _MODELS:
         if target(name).name.startswith(family):
             return family
@@ -141,13 +140,13 @@ def _library(family: str) -> tuple[str, dict[str, str]]:
 
 
 def _bare(path: Path) -> str:
-    """A file with what it includes, without comments, attributes and times."""
+    """A file and its includes, without comments, attributes and times."""
     text = _TIMES.sub("", _COMMENT.sub("", path.read_text()))
     return _INCLUDE.sub(lambda match: _bare(path.with_name(match[1])), text)
 
 
 def share() -> Path:
-    """The folder of the data files of Yosys, whichever package it comes from.
+    """The folder of Yosys' data files, from any of its packages.
 
     Raises
     ------

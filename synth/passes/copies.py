@@ -1,7 +1,7 @@
-"""Copies of an ECP5's registers and LUTs that feed much, each for what is near: Yosys makes none.
+"""Copies of an ECP5's registers and LUTs with a high fan-out. Yosys makes none.
 
-A signal for every row of an array has to reach all of the chip in a cycle; from a register for each
-few rows it has two cycles for that.
+A signal for every row of an array has to cross the chip in one cycle. With a register for each few
+rows it has two cycles.
 """
 
 from collections import Counter
@@ -19,16 +19,16 @@ Reader = tuple[str, str, int]  # a cell, its port, a bit of that
 
 
 def split(module: dict[str, Any], most: int = MOST) -> int:
-    """Copy each register and LUT of a module of a netlist, as Yosys writes it in JSON, that feeds
-    more than ``most`` inputs of cells; cells whose names are near get the same copy.
+    """Copy each register and LUT with a fan-out of more than ``most`` inputs of cells, in a module
+    of Yosys' JSON; cells with neighbouring names get the same copy.
 
-    Copies count as inputs of the cells before them, which may so be copied, too. What clears a
-    quarter of all registers is the reset, and stays one.
+    Copies count as inputs of the cells before them, which may then be copied, too. A signal that
+    clears a quarter of all registers is the reset, and is not copied.
 
     Returns
     -------
     int
-        How many cells have come.
+        Number of new cells.
     """
     cells, nets = module["cells"], module["netnames"]
     readers: dict[Any, set[Reader]] = {}
@@ -85,7 +85,7 @@ def split(module: dict[str, Any], most: int = MOST) -> int:
 
 
 def _load(readers: Collection[Reader]) -> float:
-    """How many inputs these count as."""
+    """The fan-out that these inputs count as."""
     controls = sum(port in CONTROLS for _, port, _ in readers)
     return len(readers) - controls + controls / SHARE
 

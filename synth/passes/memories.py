@@ -1,4 +1,4 @@
-"""Memories taken out of a design: what was connected to them becomes its ports."""
+"""Removal of memories from a design: their connections become its ports."""
 
 import re
 import tempfile
@@ -29,8 +29,8 @@ _WIDTHS = {"DATA": "WIDTH", "ADDR": "ABITS", "EN": "WIDTH"}
 
 
 def without_memories(verilog: str, top: str) -> str:
-    """Verilog without its memories; ports named after each carry what it read, and all that it was
-    given. The text itself if there are none.
+    """Verilog without its memories; the text itself if it has none. New ports, named after each
+    memory, carry the data that it read and all its inputs.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def without_memories(verilog: str, top: str) -> str:
 
 
 def _ports(body: str) -> list[tuple[str, int, str, str]]:
-    """A memory's connections: name, width, direction of the port that takes its place, signal."""
+    """A memory's connections: name, width, direction of the new port, signal."""
     parameters = {name: int(value) for name, value in _PARAMETER.findall(body)}
     found = []
     for port, signal in _CONNECTION.findall(body):

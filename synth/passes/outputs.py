@@ -1,7 +1,7 @@
-"""Registers behind an ECP5's block RAMs go into them, which Yosys does not do by itself.
+"""Move registers behind an ECP5's block RAMs into their output registers. Yosys does not.
 
-A block RAM gives its data 5.8 ns after the clock, and 1.0 ns after it out of its own register,
-which has the clock of the port that reads and an enable that its memory does not heed.
+Data are valid 5.8 ns after the clock without the output register, and 1.0 ns with it. The register
+has the clock of the read port, and an enable of its own.
 """
 
 from collections import Counter
@@ -14,15 +14,15 @@ Cell = dict[str, Any]
 
 
 def merge(module: dict[str, Any]) -> int:
-    """Move registers into the block RAMs of a module of a netlist as Yosys writes it in JSON.
+    """Move registers into the block RAMs of a module of Yosys' JSON.
 
-    Those behind a port go if each bit of its data that anything sees is seen by one register alone,
-    and the registers have the port's clock, one clock enable, no reset, and come up as 0.
+    The registers behind a port are moved if each used bit of its data feeds exactly one register,
+    and if they have the port's clock, one clock enable, no reset, and the initial value 0.
 
     Returns
     -------
     int
-        How many registers have gone.
+        Number of registers that were moved.
     """
     cells = module["cells"]
     readers: Counter[Any] = Counter()
@@ -48,7 +48,7 @@ def merge(module: dict[str, Any]) -> int:
 
 
 def _move(cells: dict[str, Cell], memory: Cell, halves: str, found: dict[str, str]) -> int:
-    """Move the registers ``found`` behind outputs into the memory, if they are of the kind."""
+    """Move the registers ``found`` behind outputs into the memory if they qualify."""
     read = halves[-1]
     kinds = {_kind(cells[name]) for name in found.values()}
     clock = ("CLK", _bit(memory, f"CLK{read}"))
@@ -65,7 +65,7 @@ def _move(cells: dict[str, Cell], memory: Cell, halves: str, found: dict[str, st
 
 
 def _kind(register: Cell) -> tuple[tuple[str, Any], Any] | None:
-    """A register's clock and enable; None if there is more to it."""
+    """A register's clock and enable; None if it has other controls."""
     parameters = register["parameters"]
     enabled = parameters["CEMUX"].strip()  # Yosys ends a string with a space if it looks like bits
     if enabled not in ("CE", "1") or parameters["REGSET"] != "RESET":

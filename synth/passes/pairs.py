@@ -1,14 +1,14 @@
-"""Two memories of one component in a block RAM of an ECP5, which Yosys gives one each.
+"""Put two memories of a component into one block RAM of an ECP5. Yosys uses one for each.
 
-A block RAM has two ports that both read and write, each by its own address. A memory that needs one
-of them, and half of the words, leaves the rest to its neighbour.
+A block RAM has two ports that read and write, each with its own address. Two memories fit if each
+needs one port and half of the words.
 """
 
 import re
 from typing import Any
 
 _MEMORY = "DP16KD"
-_TOP = "AD{}13"  # the address bit that tells the halves apart
+_TOP = "AD{}13"  # the address bit that selects the half
 _PARAMETERS = ("DATA_WIDTH_{}", "REGMODE_{}", "WRITEMODE_{}", "CSDECODE_{}")
 _SHARED = ("RESETMODE", "ASYNC_RESET_RELEASE", "GSR")
 _NUMBERS = re.compile(r"_\d+(\.\d+)*$")
@@ -17,15 +17,15 @@ Cell = dict[str, Any]
 
 
 def merge(module: dict[str, Any]) -> int:
-    """Put block RAMs of a module of a netlist, as Yosys writes it in JSON, into one by twos.
+    """Merge pairs of block RAMs in a module of Yosys' JSON.
 
-    Those go whose names differ in their last numbers alone, ``table_0`` and ``table_1``, if port B
-    is idle in both, half of the words are enough, and they come up as 0.
+    A pair has names that differ only in their last numbers, such as ``table_0`` and ``table_1``. In
+    both, port B is idle, half of the words are enough, and the initial values are 0.
 
     Returns
     -------
     int
-        How many block RAMs have gone.
+        Number of block RAMs that were saved.
     """
     cells, gone = module["cells"], 0
     waiting: dict[tuple[str, ...], str] = {}
@@ -43,7 +43,7 @@ def merge(module: dict[str, Any]) -> int:
 
 
 def _half(cell: Cell) -> bool:
-    """Whether port A and half of the words are all that is used of a memory that begins as 0."""
+    """Whether a memory uses only port A and half of the words, and starts as 0."""
     parameters, connections = cell["parameters"], cell["connections"]
     blank = all(
         set(value) <= set("0x") for name, value in parameters.items() if name.startswith("INITVAL")

@@ -1,7 +1,7 @@
-"""Tidy widths in RTLIL, as careful Verilog has them; no value changes.
+"""Make widths in RTLIL explicit, without a change of values.
 
-Amaranth leaves operands as narrow as their signals, which Verilog extends by the same rule, and
-gives every sum a carry that may have no reader. A linter cannot tell either from a mistake.
+Amaranth leaves operands as narrow as their signals, and Verilog extends them by the same rule.
+Amaranth also gives every sum a carry, which may have no reader. Linters take both for mistakes.
 """
 
 import re
@@ -19,8 +19,8 @@ _CONSTANT = re.compile(r"\d+'([01]+)")
 
 
 def tidy(rtlil: str) -> str:
-    """RTLIL text in which both operands of a comparison, and those and the result of a sum, are of
-    one width, and no unnamed wire is wider than what is used of it."""
+    """RTLIL text in which operands of comparisons, and operands and results of sums, have equal
+    widths, and no unnamed wire is wider than its used part."""
     return _MODULE.sub(lambda match: _trim(_module(match[0])), rtlil)
 
 
