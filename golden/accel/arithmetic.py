@@ -10,9 +10,11 @@ from golden.pulse.table import code_values
 
 
 class Bounds(NamedTuple):
-    """A column's thresholds and window, int64 of any one shape, ``FRACTION`` bits behind the point:
-    +1 above ``upper``, -1 below ``lower``; within the window if the distance from ``mean`` lies in
-    [``inner``, ``outer``]."""
+    """Thresholds and window of columns, int64, ``FRACTION`` bits behind the point.
+
+    The activation is +1 above ``upper`` and -1 below ``lower``. A sum is within the window if its
+    distance from ``mean`` is in [``inner``, ``outer``]. All fields have the same shape.
+    """
 
     mean: np.ndarray
     upper: np.ndarray
@@ -22,9 +24,9 @@ class Bounds(NamedTuple):
 
 
 def statistics(totals: np.ndarray, factor: int, shift: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and mean absolute deviation over axis 0, ``FRACTION`` bits behind the point, rounded
-    down; the deviation is at least the smallest number.
+    """Mean and mean absolute deviation over axis 0, ``FRACTION`` bits behind the point.
 
+    Both are rounded down; the deviation is at least 1, the smallest number.
     ``factor`` / 2^``shift`` is 2^FRACTION over the number of totals.
     """
     mean = totals.sum(axis=0) * factor >> shift
@@ -35,15 +37,19 @@ def statistics(totals: np.ndarray, factor: int, shift: int) -> tuple[np.ndarray,
 def bounds(
     mean: np.ndarray, spread: np.ndarray, offset: np.ndarray, r: int, inner: int, outer: int
 ) -> Bounds:
-    """Thresholds at ``r`` spreads from the mean less ``offset`` spreads, the window's bounds
-    likewise; 8 bits behind the point, of the offset ``OFFSET_FRACTION``."""
+    """Thresholds and window for a column's ``mean`` and ``spread``.
+
+    Their centre is the mean minus ``offset`` spreads; ``offset`` has ``OFFSET_FRACTION`` bits
+    behind the point. The thresholds are ``r`` spreads away from it, the window's bounds ``inner``
+    and ``outer`` spreads; these have 8 bits behind the point.
+    """
     reach = spread * r >> 8
     mean = mean - (spread * offset >> OFFSET_FRACTION)
     return Bounds(mean, mean + reach, mean - reach, spread * inner >> 8, spread * outer >> 8)
 
 
 def learnt(offset: np.ndarray, mean_error: np.ndarray, learn: int) -> np.ndarray:
-    """A column's offset after a step by its mean error, ``FRACTION`` bits behind the point."""
+    """A column's offset after a step by its mean error, which has ``FRACTION`` bits."""
     if not learn:
         return offset
     top = (1 << OFFSET_BITS - 1) - 1
@@ -69,7 +75,7 @@ def requantise(x: np.ndarray, shift: int) -> np.ndarray:
 def log2(x: int) -> int:
     """log2 of a positive integer, 8 bits behind the point, linear between powers of two.
 
-    At most 0.09 too low. Source: Mitchell, IRE Trans. Electronic Computers EC-11, 1962.
+    It is at most 0.09 too low. Source: Mitchell, IRE Trans. Electronic Computers EC-11, 1962.
     """
     lead = x.bit_length() - 1
     return lead << 8 | (x << 8 >> lead) & 0xFF
@@ -82,24 +88,30 @@ def rate(logarithm: int) -> tuple[int, int]:
 
 
 def levels(array: ArrayConfig) -> np.ndarray:
-    """Changes that the pulse codes stand for, ``CHANGE_FRACTION`` bits behind the point, (codes,)
-    int64; those of code 0 and of the full pulse are 0 and one step."""
+    """Changes of the pulse codes, ``CHANGE_FRACTION`` bits behind the point, (codes,) int64.
+
+    The change of code 0 is 0, that of the full pulse is one step.
+    """
     nu = np.concatenate(([0.0], code_values(array.codes), [1.0]))
     steps: np.ndarray = np.rint(nu * (1 << CHANGE_FRACTION)).astype(np.int64)
     return steps
 
 
 def split(size: np.ndarray, draws: np.ndarray, array: ArrayConfig) -> tuple[np.ndarray, np.ndarray]:
-    """Whole steps and pulse code of changes.
+    """Split changes into whole steps and pulse codes.
 
     Parameters
     ----------
     size : ndarray of int64
-        Steps, ``CHANGE_FRACTION`` bits behind the point, not negative.
+        Magnitudes in steps, ``CHANGE_FRACTION`` bits behind the point.
     draws : ndarray of the same shape
-        Random, of ``draw_bits`` bits: the code is the upper of two neighbours with the probability
-        that makes its expected level right.
+        Random numbers of ``draw_bits`` bits. They choose between the two neighbouring codes so that
+        the expected level is exact.
     array : ArrayConfig
+
+    Returns
+    -------
+    kappa, code : ndarray of the same shape
     """
     one = 1 << CHANGE_FRACTION
     size = np.minimum(size, array.max_kappa * one)

@@ -1,4 +1,4 @@
-"""The parameters of an accelerator, and the widths that follow from them."""
+"""The parameters of an accelerator, and widths derived from them."""
 
 from dataclasses import dataclass, field
 
@@ -6,16 +6,16 @@ from golden import checks
 from golden.config import ArrayConfig
 
 FRACTION = 8  # bits behind the point of means, spreads and thresholds
-TOTAL_BITS = 20  # of a sum over all row tiles, signed
-THRESHOLD_BITS = TOTAL_BITS + FRACTION  # of a stored threshold, signed
-OFFSET_BITS, OFFSET_FRACTION = 20, 16  # of a column's learnt offset, in spreads, signed
-SCORE_BITS, SCORE_FRACTION = 16, 5  # of a score, signed; one is 32
-SCALE_SHIFT = 20  # a score is (sum - mean) * scale >> this
+TOTAL_BITS = 20  # width of a sum over all words of inputs, signed
+THRESHOLD_BITS = TOTAL_BITS + FRACTION  # width of a stored threshold, signed
+OFFSET_BITS, OFFSET_FRACTION = 20, 16  # widths of a column's learnt offset, in spreads, signed
+SCORE_BITS, SCORE_FRACTION = 16, 5  # widths of a score, signed; one is 32
+SCALE_SHIFT = 20  # a score is (sum - mean) * scale >> SCALE_SHIFT
 ERROR_LIMIT = 127
-SLACK_LIMIT = 1023  # what the loss counts of a slack, at most
+SLACK_LIMIT = 1023  # largest slack in the loss
 AVERAGE_SHIFT = 3  # stored thresholds move by 1/8 of the difference to the batch's
 CHANGE_FRACTION = 18  # bits behind the point of a weight change
-STATES = 32  # words that an update keeps for each layer
+STATES = 32  # layers with a state of their updates
 MAX_POOL = 2
 MAX_TILES = 128
 NEAR, WHERE = 0, 1  # bits of a window word: within the window; place of the pool's maximum (two)
@@ -31,20 +31,21 @@ class AcceleratorConfig:
     Parameters
     ----------
     array : ArrayConfig
-        Of each tile: ``columns_per_cycle`` 1 and ``error_bits`` 8, since tiles work side by side.
+        Configuration of each tile: ``columns_per_cycle`` 1 and ``error_bits`` 8, since tiles work
+        side by side.
     tiles : int
-        Arrays that work in step: a power of two, at most ``array.rows`` and 128. Output i of a
-        layer lies in tile i mod tiles.
+        Arrays that work in parallel: a power of two, at most ``array.rows`` and 128. Output i of a
+        layer is in tile i mod tiles.
     activation_words : int
         Memory of inputs and activations, words of ``array.rows`` trits, 2 to 65535.
     error_words : int
         Memory of errors, words of ``array.rows`` bytes, 2 to 65535.
     positions : int
-        Sums of one column that are held: samples times output pixels, 2 to 65535.
+        Sums that are stored for a column: samples times output pixels, 2 to 65535.
     threshold_words : int
-        Words of a threshold for each tile, 2 to 65535.
+        Memory of thresholds, words of one threshold for each tile, 2 to 65535.
     program_words : int
-        32 bits each, 2 to 65535.
+        Memory of programs, words of 32 bits, 2 to 65535.
 
     Raises
     ------
@@ -83,18 +84,20 @@ class AcceleratorConfig:
 
     @property
     def sum_bits(self) -> int:
-        """Width of a column's sum of totals over all positions, signed."""
+        """Width of the sum of a column's totals over all positions, signed."""
         return TOTAL_BITS + self.positions.bit_length()
 
     @property
     def product_bits(self) -> int:
-        """Width of a lane's sum of error times input over all positions, signed."""
+        """Width of the sum of error times input in a lane over all positions, signed."""
         return self.array.error_bits + 2 + self.positions.bit_length()
 
     @property
     def error_part(self) -> int:
-        """Lanes of a word of errors that are written at once: a power of two, ``tiles`` at least,
-        of which there are few in a word."""
+        """Lanes of a word of errors that are written at once, a power of two.
+
+        It is at least ``tiles``, and so large that a word has at most 8 such parts.
+        """
         lanes = max(self.tiles, LEAST_PART)
         while self.array.rows > MOST_PARTS * lanes:
             lanes *= 2
@@ -102,5 +105,5 @@ class AcceleratorConfig:
 
     @property
     def error_parts(self) -> int:
-        """Parts of a word of errors, the last of which may have lanes to spare."""
+        """Parts of a word of errors; the last one may have unused lanes."""
         return -(-self.array.rows // self.error_part)

@@ -21,22 +21,22 @@ _ANSWERED = (PacketOp.READ, PacketOp.FRAME)
 class AcceleratorController(Transport):
     """The golden twin of an accelerator's registers and packets.
 
-    A program ends within the write that starts it, so that nothing is refused as ``BUSY`` and
-    there is nothing to stop.
+    A program ends within the write that starts it. Therefore no packet is refused as ``BUSY``, and
+    no running program can be stopped.
 
     Parameters
     ----------
     chip : GoldenAccelerator
-        The accelerator that does the work. It shows its memories, tiles and counts.
+        The accelerator. Its memories, tiles and counts may be read.
 
     Attributes
     ----------
     fault : Fault
         The first fault since it was last cleared.
     what : int
-        The first half of the packet, or the program word, of that fault.
+        The low half of the packet's first word, or the program word, of this fault.
     answers : deque of list of int
-        Answers that the host has not taken yet.
+        Answers that the host has not received yet.
 
     References
     ----------
@@ -90,7 +90,7 @@ class AcceleratorController(Transport):
         return sum(values.get(f"{name}.{f.name}", 0) << f.low for f in register.fields)
 
     def _register(self, address: int) -> Register:
-        """The register at a byte address, whose lowest two bits do not count."""
+        """The register at a byte address; the lowest two bits are ignored."""
         for register in REGISTERS:
             if register.address >> 2 == address >> 2:
                 return register
@@ -111,7 +111,7 @@ class AcceleratorController(Transport):
         self._written["IRQ_PENDING"] |= field.mask
 
     def _act(self, *, start: bool, stop: bool, clear: bool, reset_counters: bool) -> None:
-        """Bits of CONTROL."""
+        """Execute bits of CONTROL."""
         if clear:
             self.fault, self.what = Fault.NONE, 0
         if reset_counters:
@@ -161,7 +161,7 @@ class AcceleratorController(Transport):
                 self._answer(op, space, fault)
 
     def _packet_fault(self, op: int, space: int, rest: list[int]) -> Fault:
-        """The fault that is found before anything is done."""
+        """The fault that is found before execution."""
         config = self.chip.config
         if op not in (PacketOp.WRITE, *_ANSWERED):
             return Fault.PACKET
@@ -187,7 +187,7 @@ class AcceleratorController(Transport):
         self.answers.append([frames.control(HEADER, op=op, space=space, fault=fault), *data])
 
     def _write(self, space: Space, rest: list[int]) -> Fault:
-        """Write the complete words that were announced; the fault that is found then."""
+        """Write the complete words that were announced. Returns the fault, if any."""
         config, chip = self.chip.config, self.chip
         first, count = (frames.field(RANGE, name, rest[0]) for name in ("first", "count"))
         bits = packets.space_words(config)[space][1]
@@ -205,7 +205,7 @@ class AcceleratorController(Transport):
             for number, state in enumerate(values, first):
                 if state:
                     states[number] = state
-                else:  # it would stay zero for ever
+                else:  # zero would never change
                     fault = Fault.RANGE
             chip.set_generators(states)
         elif len(values):
@@ -223,7 +223,7 @@ class AcceleratorController(Transport):
         self._answer(PacketOp.READ, space, words=words)
 
     def _frame(self, number: int, parts: list[int]) -> None:
-        """A frame for a tile; the tile takes a word that is cut short for a whole one."""
+        """Answer a frame for a tile; a word that is cut short is padded with zeros."""
         array = self.chip.config.array
         what = frames.control(HEADER, op=PacketOp.FRAME, space=number)
         width = frames.data_bits(array)

@@ -1,4 +1,4 @@
-"""The accelerator as a Python object over a transport: simulated RTL, a board's serial line."""
+"""The driver of an accelerator behind a transport: simulated RTL, a board's serial line."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from golden.config import ArrayConfig
 from golden.registers import FAULT_TEXTS, FIXED, PARAMETERS, Fault, by_name
 
 _REGISTERS = by_name()
-_LONGEST = 0xFFFF - 2  # 32-bit words of a WRITE, its head apart
+_LONGEST = 0xFFFF - 2  # most 32-bit words of a WRITE, without its header
 
 
 def _control(transport: Transport, **bits: int) -> None:
@@ -27,7 +27,7 @@ def _control(transport: Transport, **bits: int) -> None:
 
 
 def _answer(transport: Transport, op: PacketOp) -> np.ndarray:
-    """The answer to a packet; results that another host did not take are passed over."""
+    """The answer to a packet; results that another host did not receive are skipped."""
     receive = transport.receive_results if op is PacketOp.RUN else transport.receive
     while True:
         words = receive()
@@ -39,7 +39,7 @@ def _answer(transport: Transport, op: PacketOp) -> np.ndarray:
 
 
 class TileArray(FramedArray):
-    """A tile of an accelerator by FRAME packets. Its cycles are those of the commands' formula."""
+    """A tile of an accelerator, driven by FRAME packets; its cycles follow the formula."""
 
     def __init__(self, config: ArrayConfig, transport: Transport, number: int):
         super().__init__(config)
@@ -73,12 +73,17 @@ class TileArray(FramedArray):
 
 
 class AcceleratorDriver(Accelerator):
-    """An accelerator at the other end of a ``transport``.
+    """An accelerator at the other end of a transport.
+
+    Parameters
+    ----------
+    config : AcceleratorConfig
+    transport : Transport
 
     Raises
     ------
     ValueError
-        If it is none, or one of another configuration; the register is named.
+        If there is no accelerator, or one of another configuration; the message names the register.
     RuntimeError
         If it does not answer.
     """
@@ -91,7 +96,7 @@ class AcceleratorDriver(Accelerator):
             found = self._field(register, field)
             if found != value:
                 raise ValueError(f"{register}.{field} must be {value}, not {found}")
-        if self._field("STATUS", "busy"):  # with what another host has started
+        if self._field("STATUS", "busy"):  # another host has started a program
             _control(self.transport, stop=1)
             self.transport.receive_results()
         _control(self.transport, clear=1, reset_counters=1)
@@ -108,7 +113,7 @@ class AcceleratorDriver(Accelerator):
         return Counts(**values)
 
     def status(self) -> tuple[Fault, int]:
-        """The first fault since it was last cleared, and where it was found."""
+        """The first fault since the last clear, and its place."""
         return Fault(self._field("STATUS", "cause")), self._field("STATUS", "what")
 
     def _read_register(self, name: str) -> int:
@@ -126,7 +131,7 @@ class AcceleratorDriver(Accelerator):
             raise RuntimeError(f"the accelerator refused {what:#06x}: {FAULT_TEXTS[fault]}")
 
     def _write(self, space: Space, values: np.ndarray, first: int) -> None:
-        # No longer than what every transport and a packet's own count can take.
+        # The length must fit every transport and the packet's count.
         most = _LONGEST // -(-packets.space_words(self.config)[space][1] // 32)
         for start in range(0, len(values), most):
             part = values[start : start + most]
@@ -167,7 +172,7 @@ def discover(transport: Transport) -> AcceleratorConfig:
     Raises
     ------
     ValueError
-        If it is none of ours, or of an interface that is not known here.
+        If it is no spintrit accelerator, or its interface version is unknown.
     RuntimeError
         If it does not answer.
     """
@@ -193,7 +198,7 @@ def discover(transport: Transport) -> AcceleratorConfig:
 
 
 def constants(config: AcceleratorConfig) -> dict[str, int]:
-    """What the constant registers of an accelerator read as, by "REGISTER.field"."""
+    """Values of an accelerator's constant registers, by "REGISTER.field"."""
     array = config.array
     return {
         "SHAPE.rows": array.rows,

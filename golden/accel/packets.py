@@ -1,7 +1,7 @@
 """Packets on the accelerator's streams: the one source for hardware and driver.
 
-A packet is a row of 32-bit words, the last marked. Its first word holds the operation, the space or
-tile that it is for and, in an answer, a fault (``golden.registers.Fault``).
+A packet is a sequence of 32-bit words; the last one is marked. Its first word holds the operation,
+the space or tile and, in an answer, a fault (``golden.registers.Fault``).
 
 ====== ====================================== ==================================================
 op     words behind the first                 answer: first word, then
@@ -14,9 +14,9 @@ RUN    (comes by itself when a program ends)  a word for each sample: class and 
                                               each
 ====== ====================================== ==================================================
 
-A word of a space or frame takes as many 32-bit words as its bits need, the lowest first. A packet
-that is refused is read to its end; a READ or FRAME is then answered by a first word alone, with the
-fault, and so is a program that fails. While a program runs every packet is refused.
+A word of a space or frame takes as many 32-bit words as its bits need, the lowest first. A refused
+packet is read to its end. The answer to a refused READ or FRAME, or to a program that fails, is a
+first word alone, with the fault. While a program runs every packet is refused.
 """
 
 from enum import IntEnum
@@ -31,7 +31,7 @@ from golden.codes import TRIT_BITS, trit_bit_planes
 
 HEADER = {"op": (0, 8), "space": (8, 8), "fault": (16, 8)}
 RANGE = {"first": (0, 16), "count": (16, 16)}
-THRESHOLD_WORD = 96  # of one tile: upper, whether the sign is turned in bit 31; lower; offset
+THRESHOLD_WORD = 96  # bits for a tile: upper, with "sign inverted" in bit 31; lower; offset
 TURNED = 31
 _MASK, _OFFSET_MASK = (1 << THRESHOLD_BITS) - 1, (1 << OFFSET_BITS) - 1
 
@@ -46,7 +46,7 @@ class PacketOp(IntEnum):
 
 
 def space_words(config: AcceleratorConfig) -> dict[Space, tuple[int, int]]:
-    """Of each space: words, and bits of a word."""
+    """Words of each space, and bits of a word."""
     rows, tiles = config.array.rows, config.tiles
     return {
         Space.PROGRAM: (config.program_words, 32),
@@ -83,7 +83,7 @@ def to_words(space: Space, values: np.ndarray, config: AcceleratorConfig) -> np.
 
 
 def from_words(space: Space, words: np.ndarray, config: AcceleratorConfig) -> np.ndarray:
-    """A space's values, as ``to_words`` takes them, of its words."""
+    """The values of a space from its words, the inverse of ``to_words``."""
     rows = config.array.rows
     if space is Space.ACTIVATIONS:
         bits = frames.from_words(words, 2, rows).astype(np.int8)
@@ -111,12 +111,12 @@ def from_words(space: Space, words: np.ndarray, config: AcceleratorConfig) -> np
 
 
 def _signed(x: np.ndarray, bits: int) -> np.ndarray:
-    """The low ``bits`` of x, two's complement."""
+    """The low ``bits`` of x as a two's complement number."""
     return (x & (1 << bits) - 1 ^ 1 << bits - 1) - (1 << bits - 1)
 
 
 def results_of(words: np.ndarray) -> np.ndarray:
-    """Class and score of each sample, (n, 2) int64: a word's low half, and the high one, signed."""
+    """Class and score of each sample, (n, 2) int64: a word's low half, and its signed high half."""
     label, score = words & 0xFFFF, (words >> 16).astype(np.uint16).view(np.int16)
     return np.stack([label.astype(np.int64), score.astype(np.int64)], axis=1)
 

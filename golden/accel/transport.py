@@ -1,4 +1,4 @@
-"""The transport between an accelerator and its driver, as both sides see it."""
+"""The transport between an accelerator and its driver."""
 
 from abc import ABC, abstractmethod
 
@@ -13,20 +13,20 @@ class Transport(ABC):
 
     @abstractmethod
     def write_register(self, address: int, value: int) -> None:
-        """Raises RuntimeError if the accelerator refuses it or does not answer."""
+        """Write a register; raises RuntimeError if it is refused or there is no answer."""
 
     @abstractmethod
     def read_register(self, address: int) -> int:
-        """Raises as ``write_register``."""
+        """Read a register; raises as ``write_register``."""
 
     @abstractmethod
     def send(self, words: np.ndarray) -> None:
-        """Send a packet, uint32; raises RuntimeError if it is not taken."""
+        """Send a packet, uint32; raises RuntimeError if it is not accepted."""
 
     @abstractmethod
     def receive(self) -> np.ndarray:
-        """The next packet, uint32; raises RuntimeError if none comes."""
+        """Receive the next packet, uint32; raises RuntimeError if there is none."""
 
     def receive_results(self) -> np.ndarray:
-        """As ``receive``, after the start of a program, which has to end first."""
+        """Receive the results of a program, after its end; raises as ``receive``."""
         return self.receive()

@@ -1,4 +1,4 @@
-"""What surrounds the cells of an array: converters, lines, supply, digital logic. SI units."""
+"""Costs of the periphery of an array: converters, lines, supply, digital logic. SI units."""
 
 import dataclasses
 import tomllib
@@ -16,33 +16,33 @@ _LEAST_EFFICIENCY = 0.001
 
 @dataclass(frozen=True, kw_only=True)
 class Costs:
-    """What surrounds the cells. Values and sources of the defaults: golden/energy/costs.toml.
+    """Costs of the periphery. Values and sources of the defaults: golden/energy/costs.toml.
 
     Parameters
     ----------
     adc_j_per_step : float
-        Converter's figure of merit F: a conversion to b bits takes F 2^b (Walden, IEEE J. Sel.
+        Figure of merit F of a converter: a conversion to b bits takes F 2^b (Walden, IEEE J. Sel.
         Areas Commun. 17, 539, 1999).
     adc_s : float
         Time of a conversion.
     line_f_per_cell, gate_f_per_cell : float
-        Capacitance of a read and pulse line, and of a select line, by the cell; charging a line of
-        n cells to V takes n C V^2.
+        Capacitance C of a read and pulse line, and of a select line, for each cell. To charge a
+        line of n cells to V takes n C V^2.
     gate_v : float
         Voltage of a select line.
     supply_efficiency : float
-        Of what makes the read and write voltages, 0.001 to 1.
+        Efficiency of the supply of read and write voltages, 0.001 to 1.
     add_j, buffer_j_per_bit : float
-        A 32-bit addition, and a bit's way from or to the buffer.
+        Energy of a 32-bit addition, and of a bit read from or written to the buffer.
     clock_j_per_row : float
-        Clocking one row's digital periphery for a cycle.
+        Energy of the clock in one row's digital periphery for a cycle.
     sources : dict of str
-        Where each value comes from.
+        Source of each value.
 
     Raises
     ------
     TypeError, ValueError
-        If a value is no number or out of range, naming it.
+        If a value is no number or out of range; the message names it.
     """
 
     adc_j_per_step: float
@@ -75,13 +75,13 @@ NAMES = tuple(field.name for field in dataclasses.fields(Costs) if field.name !=
 
 
 def load(path: Path | None = None) -> Costs:
-    """The default costs, those in the TOML file ``path`` in the place of theirs.
+    """The default costs; entries of the TOML file ``path`` override them.
 
     Raises
     ------
     ValueError
-        For a file that is no TOML, an unknown entry, one without value and source, or a value out
-        of range, each named.
+        If the file is no TOML, an entry is unknown or has no value or no source, or a value is out
+        of range. The message names the entry.
     TypeError
         For a value of a wrong type.
     OSError

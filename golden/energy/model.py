@@ -1,23 +1,24 @@
-"""Energy, efficiency and speed of an array as an analog macro, from what it did.
+"""Energy, efficiency and speed of an array as an analog macro, from its activity.
 
-``SynapseArray.activity`` counts reads, conversions and pulses; the device gives the energy of each,
-``Costs`` that of everything around the cells. Every figure splits into the array alone (what the
-junctions and their transistors dissipate: ``ARRAY_PARTS``) and the array with its periphery.
+``SynapseArray.activity`` counts reads, conversions and pulses. The device gives the energy of each
+of them, ``Costs`` the energy of the periphery. Every figure is for the array alone (dissipation in
+junctions and their transistors: ``ARRAY_PARTS``) or for the array with its periphery.
 
-How an operation is taken to happen:
+Assumptions about operations:
 
-- FORWARD reads a column at a time: all its cells under a non-zero input conduct for ``t_read_s``, a
-  zero weight's as well (their currents cancel), then one conversion. Bits enough for the exact sum.
+- FORWARD reads a column at a time. All its cells under a non-zero input conduct for ``t_read_s``,
+  also those of zero weights, whose currents cancel. One conversion follows, with enough bits for
+  the exact sum.
 - BACKWARD reads a row at a time, bit-serially: the error_bits - 1 magnitude bits of d one after the
-  other, its sign as the polarity, one conversion and one shift-and-add a bit. Magnitudes other than
-  0 are assumed uniform, which sets about half of their bits (see
+  other, with the sign as the polarity. Each bit takes one conversion and one shift-and-add.
+  Magnitudes other than 0 are assumed uniform, so that about half of their bits are set (see
   ``golden.array.activity.bits_set``).
-- UPDATE drives each pulse's cell at ``v_write_v`` for the pulse's length. A cell that switches is
-  assumed to do so half way through its pulse (see ``switched_bounds`` for the extremes). The exact
-  rule reads each cell of the column first, one bit each.
+- UPDATE drives each pulse's cell at ``v_write_v`` for the length of the pulse. A cell that switches
+  is assumed to do so half way through its pulse (see ``switched_bounds`` for the extremes). The
+  exact rule first reads each cell of the column, one bit each.
 
-Not counted: leakage; the gradient, batch norm and the optimiser, which are no part of an array;
-random numbers, since a junction's switching is random by itself and the generators belong to the
+Not counted are leakage; the gradient, batch norm and the optimiser, which are not in the array; and
+random numbers, since a junction switches at random by itself and the generators are part of the
 behavioural model.
 """
 
@@ -33,11 +34,11 @@ from golden.energy.costs import Costs
 
 PHASES = ("forward", "backward", "update")
 OUTCOMES = ("idle", "failed", "switched")
-# Parts of a phase's energy that the array itself takes; access is cell bits read and programmed.
+# Parts of a phase's energy in the array itself; access: cell bits read and programmed.
 ARRAY_PARTS = ("cells", *OUTCOMES, "access")
 PERIPHERY_PARTS = ("converters", "drivers", "supply", "digital")
 
-# The counters of an array's activity that matter here: all but those of ageing.
+# The activity counters used here: all except those of ageing.
 COUNTERS = tuple(name for name in COUNTED if not name.endswith("_aged"))
 
 # Greenberg-Toledo et al., Semicond. Sci. Technol. 36, 114003, 2021, abstract: operations per joule.
@@ -68,12 +69,12 @@ def _of_states(device: Device, voltage_v: float, over_ohm: float) -> tuple[float
 
 
 def checked(activity: Mapping[str, float]) -> dict[str, float]:
-    """The counters of ``activity`` that count here, as floats.
+    """The counters of ``activity`` in ``COUNTERS``, as floats.
 
     Raises
     ------
     TypeError, ValueError
-        If one is missing, no number, negative or not finite, naming it.
+        If a counter is missing, no number, negative or not finite; the message names it.
     """
     missing = [name for name in COUNTERS if name not in activity]
     if missing:
@@ -92,20 +93,23 @@ def energy(
     *,
     exact: bool = False,
 ) -> Energies:
-    """Where the energy went.
+    """Energy by phase and part.
 
     Parameters
     ----------
     activity : mapping of str to number
-        ``SynapseArray.activity()``, of one array or summed over arrays of this configuration;
-        expected values (floats) will do.
+        ``SynapseArray.activity()``, of one array or summed over arrays of this configuration; also
+        expected values (floats).
+    device : Device
     tick_s : float
-        Unit of the pulse lengths, ``ProbabilityTable.tick_s``.
+        Unit of the pulse lengths, ``ProbabilityTable.tick_s``, seconds.
+    array : ArrayConfig
+    costs : Costs
     adc_bits, backward_adc_bits : int, optional
-        Effective bits of a conversion, 1 to 32; by default enough for the exact sum of a column
-        forward and of a row's bit plane backward.
+        Effective bits of a conversion, 1 to 32. The default is enough for the exact sum: of a
+        column forward, of one bit of a row backward.
     exact : bool
-        Whether updates followed the exact rule, which reads every cell first (a mean of P and AP).
+        Whether updates followed the exact rule, which reads every cell first (mean of P and AP).
 
     Returns
     -------
@@ -137,7 +141,7 @@ def _forward(
     cells = count["forward_cells_p"] * p_j + count["forward_cells_ap"] * ap_j
     sums, drives = count["forward_conversions"], count["forward_drives"]
     row_j = array.cells * array.cols * costs.line_f_per_cell * device.v_read_v**2
-    # Zeros are held compressed (assumed): only a driven input comes from the buffer.
+    # Zeros are stored compressed (assumed): only driven inputs are read from the buffer.
     return {
         "cells": cells,
         "converters": sums * costs.conversion_j(bits),
@@ -183,7 +187,7 @@ def _update(
     mean_w = (p_w + ap_w) / 2
     column = array.rows * array.cells
     read = (count["columns_read"] + exact * count["columns_updated"]) * column
-    # Every cell's own full pulse, half of them in P (assumed).
+    # Each cell gets a full pulse; half of them are in P (assumed).
     programmed = count["columns_programmed"] * column
     parts = {
         "idle": seconds["ticks_p_idle"] * p_w + seconds["ticks_ap_idle"] * ap_w,
@@ -194,7 +198,7 @@ def _update(
     pulses = pulse_count(count)
     line_j = array.cols * costs.line_f_per_cell * device.v_write_v**2
     updated = count["columns_updated"]
-    # Additions: one a synapse to code its change, one a pulse to time it (assumed).
+    # Additions: one a synapse to code its change, one a pulse for its length (assumed).
     return parts | {
         "converters": read * costs.conversion_j(1),
         "drivers": (pulses + programmed) * line_j
@@ -206,32 +210,32 @@ def _update(
 
 
 def _select_j(array: ArrayConfig, costs: Costs, synapses: int) -> float:
-    """Raising the select line of a column or row."""
+    """Energy to raise the select line of a column or row."""
     return synapses * array.cells * costs.gate_f_per_cell * costs.gate_v**2
 
 
 def _supply_j(drawn_j: float, costs: Costs) -> float:
-    """What is lost in making the voltage that ``drawn_j`` is drawn from."""
+    """Loss of the supply when ``drawn_j`` is drawn from it."""
     return drawn_j * (1 / costs.supply_efficiency - 1)
 
 
 def total(energies: Energies, phase: str | None = None, *, periphery: bool = True) -> float:
-    """Joules of one phase, or of all, in either accounting; ValueError for an unknown phase."""
+    """Joules of one phase or all, with or without periphery; ValueError for an unknown phase."""
     known = ARRAY_PARTS + PERIPHERY_PARTS if periphery else ARRAY_PARTS
     phases = PHASES if phase is None else (checks.choice("phase", phase, PHASES),)
     return sum(j for name in phases for part, j in energies[name].items() if part in known)
 
 
 def pulse_count(activity: Mapping[str, float]) -> float:
-    """Update pulses in all."""
+    """Number of update pulses."""
     return sum(activity[name] for name in COUNTERS if name.startswith("pulses"))
 
 
 def switched_bounds(
     activity: Mapping[str, float], device: Device, tick_s: float
 ) -> tuple[float, float]:
-    """Least and most that the pulses of cells that switched can have taken: all of the pulse in AP,
-    all of it in P."""
+    """Least and most energy, joules, of the pulses that switched their cells: the cell is in AP, or
+    in P, for the whole pulse."""
     count = checked(activity)
     seconds = (count["ticks_p_switched"] + count["ticks_ap_switched"]) * tick_s
     p_w, ap_w = pulse_w(device)
@@ -243,11 +247,11 @@ def operations(
 ) -> dict[str, dict[str, float]]:
     """Operations by phase, ``all`` and ``done``.
 
-    Forward and backward: a synapse's multiplication and its addition are two. ``all`` has those
-    that a zero gates off, too, as published figures usually do; ``done`` has not. Backward ``all``
-    is not known from the counters. Update: each synapse considered is one of ``all``; ``done`` has
-    those with pulses, one on each cell (by the exact rule some get one on one cell only, which
-    counts half). Only the share ``used`` of the synapses counts, see ``golden.energy.usage``.
+    Forward and backward: a synapse has two operations, multiplication and addition. Only ``all``
+    includes those that a zero gates off, as published figures usually do. Backward ``all`` is not
+    known from the counters. Update: ``all`` counts each synapse of the columns once, ``done`` each
+    pulse, divided by the cells of a synapse. ``all`` counts only the share ``used`` of the
+    synapses, see ``golden.energy.usage``.
     """
     count, share = checked(activity), {"forward": 1.0, "update": 1.0} | dict(used or {})
     return {
@@ -267,9 +271,9 @@ def efficiency(
     activity: Mapping[str, float], energies: Energies, array: ArrayConfig,
     used: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, dict[str, float]]]:  # fmt: skip
-    """Operations per second and watt: phase, "array" or "periphery" (included), "all" or "done".
+    """Operations per joule by phase, "array" or "periphery" (included), and "all" or "done".
 
-    A phase without energy or operations is left out.
+    Phases without energy or operations are left out.
     """
     result: dict[str, dict[str, dict[str, float]]] = {}
     for phase, counts in operations(activity, array, used).items():
@@ -292,10 +296,10 @@ def expected_forward(
     Parameters
     ----------
     zero_inputs, zero_weights : float
-        Shares of zeros, independent of each other; a binary synapse has no zero weight.
+        Shares of zeros, independent of each other; binary synapses have no zero weights.
     weak : float
-        Share of the zero weights that are weak, (P, P), the others being (AP, AP); nearly all are
-        weak after training.
+        Share of the zero weights that are weak, (P, P); the others are (AP, AP). After training
+        almost all are weak.
 
     Raises
     ------
@@ -308,7 +312,7 @@ def expected_forward(
     weak = checks.real("weak", weak, 0.0, 1.0)
     drives = array.rows * (1 - zero_inputs)
     driven = drives * array.cols
-    # A synapse that is not zero has as many cells in P as in AP, on average if it has but one.
+    # A non-zero synapse has as many cells in P as in AP; a binary one has them on average.
     in_p = (1 - zero_weights) / 2 + zero_weights * weak
     return dict.fromkeys(COUNTERS, 0.0) | {
         "forward_conversions": float(array.cols),
@@ -330,16 +334,18 @@ def timing(
 ) -> list[dict[str, float]]:
     """Latency and throughput by the number of columns that share a converter.
 
-    A converter takes its columns (backward: its rows, once a magnitude bit) one after the other,
-    each a read and a conversion, not overlapped. An update pulses a column up and then down,
-    ``pulse_s`` each, after the exact rule's read of the column; it shares nothing. A column takes
-    as long as its longest pulses: with the mean pulse this is the least time there can be.
+    A converter handles its columns (backward: its rows, once for each magnitude bit) one after the
+    other. Each takes a read and then a conversion, without overlap. An update pulses each column up
+    and then down, ``pulse_s`` each; the exact rule reads the column first. Updates do not depend on
+    the sharing. A column takes as long as its longest pulses: a mean ``pulse_s`` gives a lower
+    limit of the time.
 
     Returns
     -------
     list of dict
-        Per entry of ``sharing``: ``sharing``, ``converters``, ``<phase>_s`` (one vector, or all
-        columns' update) and ``<phase>_ops_per_s``, operations as ``all`` in ``operations``.
+        For each entry of ``sharing``: ``sharing``, ``converters``, ``<phase>_s`` (time of one
+        vector, or of the update of all columns) and ``<phase>_ops_per_s`` with the operations
+        ``all`` of ``operations``.
 
     Raises
     ------
@@ -369,13 +375,13 @@ def timing(
 
 
 def published(device: Device, array: ArrayConfig) -> dict[str, float]:
-    """What would have to hold for the published efficiencies, with operations as ``all``.
+    """Quantities that the published efficiencies imply, with the operations ``all``.
 
-    Forward, every input driven and half of the cells in P: the energy a synapse (two operations),
-    what the cells take of it, what that leaves for a column's conversion and all else, the
-    converter's figure of merit if a conversion were all of that, and the read time if the cells
-    alone took it. Update: the energy of an update, the mean pulse length that gives it if every
-    cell gets a pulse, and that as a share of the full pulse.
+    Forward, with every input driven and half of the cells in P: the energy of a synapse (two
+    operations) and that of its cells; the energy left for a column's conversion and everything
+    else, and the converter's figure of merit if it takes all of this; the read time if the cells
+    take all of the energy. Update, with a pulse on every cell: the energy, and the mean pulse
+    length for it, in seconds and as a share of the full pulse.
     """
     synapse_j = 2 / PUBLISHED["forward"]
     cells_j = array.cells * sum(read_j(device)) / 2

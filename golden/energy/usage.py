@@ -1,4 +1,4 @@
-"""How much of its arrays a network uses: rows beside a matrix are read and pulsed for nothing."""
+"""Use of arrays by a network: rows outside a matrix are read and pulsed without use."""
 
 from collections.abc import Sequence
 
@@ -21,19 +21,19 @@ def used(
     blocks : sequence of Block
         All layers, the output layer included.
     shape : sequence of int
-        Of an input, as for ``golden.network.notation.shapes``.
+        Shape of an input, as for ``golden.network.notation.shapes``.
     array : ArrayConfig
     planes : int
-        Vectors of trits that an input of the network takes.
+        Vectors of trits for an input of the network.
     tiles : int
-        Of the accelerator, in which each pixel of a kernel lies in rows of its own; 0 for arrays on
+        Tiles of the accelerator, where each pixel of a kernel starts in a new row; 0 for arrays on
         a host.
 
     Returns
     -------
     dict of str to float
-        "forward", weighted by how often each layer is read for one sample, and "update"; from above
-        0 to 1.
+        "forward", weighted by the number of reads of each layer for one sample, and "update". Both
+        are above 0 and at most 1.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def used(
         reads = 1 if number else planes
         if block.kernel:
             reads *= after[0] * after[1] * block.pool**2
-        # A dense first layer takes a flat input on chip.
+        # On chip a dense first layer has flat inputs.
         pixel = before[-1] if tiles and (number or block.kernel) else n_in
         rows = n_in // pixel * -(-pixel // array.rows) * array.rows
         width = n_out + -n_out % (tiles or array.columns_per_cycle)
