@@ -1,4 +1,4 @@
-"""From a network to the accelerator's programs: where each layer lies, and its instructions."""
+"""From a network to the accelerator's programs: place and instructions of each layer."""
 
 import math
 from collections.abc import Sequence
@@ -29,10 +29,18 @@ from golden.network.optim import LEAST_RATE, MOST_DEAD_ZONE, tail_rms
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """What a program needs to know of training: see ``golden.train.trainer.TrainConfig``.
+    """Settings of programs.
 
-    ``learn`` is the instructions' own (see ``golden.accel.program``); ``gain`` the spread of the
-    scores over that of their targets; ``adc`` where converters saturate, 0 nowhere.
+    Parameters
+    ----------
+    threshold, window, blind, dead_zone
+        See ``golden.train.config.TrainConfig``; ``blind`` is its rule.
+    learn : int
+        Field of the instructions, see ``golden.accel.program``.
+    gain : float
+        Ratio of the spreads of the scores and of their targets, 0 to 4.
+    adc : int
+        Sum at which converters saturate; 0 for no limit.
 
     Raises
     ------
@@ -59,10 +67,19 @@ class Settings:
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer's place.
+    """A layer and its place.
 
-    ``n_in`` counts inputs of the kernel, ``channels`` those of a pixel; ``form`` holds what all its
-    instructions share; ``size`` is that of an input with its padding, in pixels.
+    Parameters
+    ----------
+    name : str
+    n_in, n_out : int
+        Inputs of the kernel; outputs.
+    channels : int
+        Channels of an input pixel.
+    size : tuple of int
+        Height and width of an input with its padding, in pixels.
+    form : Instruction
+        Fields that all instructions of the layer share.
     """
 
     name: str
@@ -73,7 +90,7 @@ class Layer:
     form: Instruction
 
     def rows(self, array: ArrayConfig) -> np.ndarray:
-        """Where the inputs of the kernel lie: tap rows + lane, (n_in,)."""
+        """Places of the kernel's inputs: tap * rows + lane, (n_in,)."""
         word = self.form.in_pixel * array.rows
         pixels = self.n_in // self.channels
         return (np.arange(pixels)[:, None] * word + np.arange(self.channels)).ravel()
@@ -87,17 +104,17 @@ class Plan:
     blocks : sequence of Block
         All layers, the output layer included.
     shape : sequence of int
-        Of an input, (n,) or (height, width, channels).
+        Shape of an input, (n,) or (height, width, channels).
     config : AcceleratorConfig
     batch : int
-        Samples that the memories are to hold.
+        Samples that the memories must hold.
     settings : Settings
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is not of its type or outside its range, or if the network does not fit,
-        naming the memory and its size.
+        If an argument is not of its type or outside its range, or the network does not fit; the
+        message names the memory and its size.
     """
 
     def __init__(
@@ -129,17 +146,22 @@ class Plan:
 
     @property
     def infer_at(self) -> int:
-        """Word where the program of inference lies, behind that of training."""
+        """First word of the program of inference, after that of training."""
         return WORDS * 3 * len(self.layers)
 
     def inputs(self, u: np.ndarray) -> np.ndarray:
-        """Words of ACTIVATIONS, (words, rows) int8, of trits (batch, n) or (batch, height, width,
-        channels) from ``layers[0].form.in_base`` on; those of a dense first layer in any shape.
+        """Words of ACTIVATIONS, (words, rows) int8, from ``layers[0].form.in_base`` on.
+
+        Parameters
+        ----------
+        u : ndarray, integer in {-1, 0, 1}
+            Inputs (batch, n) or (batch, height, width, channels); any shape for a dense first
+            layer.
 
         Raises
         ------
         TypeError, ValueError
-            If they are no such trits, or more samples than the memory holds.
+            If the inputs are no such trits, or more samples than the memory holds.
         """
         first, rows = self.layers[0], self.config.array.rows
         if len(self.shape) == 1:
@@ -154,18 +176,18 @@ class Plan:
         return words.reshape(-1, rows)
 
     def infer_program(self, batch: int) -> list[Instruction]:
-        """Forward alone, with the stored thresholds; raises as ``train_program``."""
+        """Program of forward alone, with the stored thresholds; raises as ``train_program``."""
         batch = checks.integer("batch", batch, 1, self.batch)
         return [self._forward(layer, batch, train=False) for layer in self.layers]
 
     def train_program(self, batch: int, learning_rate: float) -> list[Instruction]:
-        """A whole training step: forward, backward, update.
+        """Program of a training step: forward, backward, update.
 
         Raises
         ------
         TypeError, ValueError
-            If the batch is larger than the plan's, or the learning rate not positive or too large
-            for an instruction.
+            If the batch is larger than the plan's, or the learning rate is not positive or too
+            large for an instruction.
         """
         batch = checks.integer("batch", batch, 1, self.batch)
         learning_rate = checks.real("learning_rate", learning_rate, LEAST_RATE, 1e6)
@@ -178,7 +200,7 @@ class Plan:
         return forward + [self._sized(step, batch) for step in backward] + update
 
     def states(self) -> np.ndarray:
-        """Logarithms of the sums' sizes for the first update, a guess: (layers,) int64."""
+        """A guess of the sums' sizes for the first update, as logarithms: (layers,) int64."""
         guesses = []
         for layer in self.layers:
             count = layer.form.positions * self.batch  # positions of a sample until sized
@@ -187,8 +209,8 @@ class Plan:
         return np.array(guesses)
 
     def columns(self, layer: Layer, tile: int) -> slice:
-        """Outputs of a layer that lie in a tile, in the order of its columns from ``form.cells``
-        (plus tap groups) on."""
+        """Outputs of a layer in a tile, in the order of its columns from ``form.cells`` (plus tap *
+        groups) on."""
         return slice(checks.integer("tile", tile, 0), layer.n_out, self.config.tiles)
 
     def _sized(self, step: Instruction, batch: int) -> Instruction:
@@ -200,7 +222,7 @@ class Plan:
         factor, shift = reciprocal(step.positions)
         step = replace(step, mean_factor=factor, mean_shift=shift, adc=settings.adc)
         if last:
-            # Balanced classes have targets of this mean; scores get it, and their deviation.
+            # Mean of the targets of balanced classes; scores get this mean and the deviation.
             mean = -(layer.n_out - 2) / layer.n_out
             one = 1 << SCORE_FRACTION
             scale = settings.gain * math.sqrt(max(1 - mean * mean, 0.25)) * one / DEVIATION
@@ -258,14 +280,13 @@ def reciprocal(n: int) -> tuple[int, int]:
 
 
 def _error_shift(layer: Layer) -> int:
-    """So that errors of a layer with a third of its weights at work use their eight bits."""
+    """Shift for which errors fill eight bits if a third of the weights is not zero."""
     fan = layer.n_out * (layer.n_in // layer.channels)
     return max(0, round(math.log2(max(fan / 3, 1)) / 2))
 
 
 def _flat(blocks: Sequence[Block], shape: Sequence[int]) -> tuple[int, ...]:
-    """Shape of an input as the first layer takes it: a dense one's as a vector, which fills whole
-    words."""
+    """Shape of an input for the first layer: that of a dense one is a vector, which fills words."""
     shape = tuple(checks.integer("shape", n, 1) for n in shape)
     return shape if blocks[0].kernel else (math.prod(shape),)
 
@@ -273,7 +294,7 @@ def _flat(blocks: Sequence[Block], shape: Sequence[int]) -> tuple[int, ...]:
 def _place(
     blocks: Sequence[Block], shape: Sequence[int], rows: int, tiles: int, batch: int
 ) -> list[Layer]:
-    """Layers one behind the other in each memory; ``positions`` are those of one sample."""
+    """Layers, one after the other in each memory; ``positions`` are those of one sample."""
     tiles, batch = checks.integer("tiles", tiles, 1), checks.integer("batch", batch, 1)
     if not 1 <= len(blocks) <= STATES:
         raise ValueError(f"network must have 1 to {STATES} layers, not {len(blocks)}")
@@ -295,7 +316,7 @@ def _place(
         size = height + 2 * block.padding, width + 2 * block.padding
         out_size = out_height + 2 * ahead, out_width + 2 * ahead
         groups, taps = -(-n_out // tiles), kernel[0] * kernel[1] * word
-        here = base + batch * size[0] * size[1] * word  # where outputs begin
+        here = base + batch * size[0] * size[1] * word  # first word of the outputs
         in_positions = height * width * word if number else 0
         out_positions = out_height * out_width * out_word
         _within_reach(
@@ -328,7 +349,7 @@ def _place(
 
 
 def _within_reach(batch: int, **words: int) -> None:
-    """Raise ValueError if a memory would be longer than addresses reach."""
+    """Raise ValueError if a memory would be larger than the range of addresses."""
     for name, value in words.items():
         if value >= 1 << ADDRESS_BITS:
             less = f"fewer samples a batch than {batch}"

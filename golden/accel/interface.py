@@ -1,4 +1,4 @@
-"""The accelerator's interface, whatever stands behind it: numpy, simulated RTL, a board."""
+"""The interface of every accelerator: numpy, simulated RTL, a board."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Space(IntEnum):
 
 
 class ProgramError(ValueError):
-    """A program that cannot run: ``pc`` is the word of its instruction at fault."""
+    """A program that cannot run; ``pc`` is the word of the instruction at fault."""
 
     def __init__(self, pc: int, problem: str):
         self.pc, self.problem = pc, problem
@@ -47,8 +47,23 @@ class ProgramError(ValueError):
 
 @dataclass
 class Counts:
-    """What an accelerator has done: cycles of programs, and of the instructions of a kind all and
-    those with lanes at work; columns pulsed, cells switched, the sum of squared slacks."""
+    """Counters of an accelerator.
+
+    Parameters
+    ----------
+    cycles : int
+        Clock cycles of programs.
+    forward_cycles, backward_cycles, update_cycles : int
+        Clock cycles of the instructions of a kind.
+    forward_busy, backward_busy, update_busy : int
+        Those of them in which lanes work.
+    pulses : int
+        Columns pulsed.
+    switched : int
+        Cells switched.
+    loss : int
+        Sum of squared slacks, in units of 2^(-2 SCORE_FRACTION).
+    """
 
     cycles: int = 0
     forward_cycles: int = 0
@@ -71,9 +86,9 @@ class Counts:
 class Accelerator(ABC):
     """Tiles, memories and programs.
 
-    A new accelerator's memories hold zeros, its tiles are as new (see ``SynapseArray``), its coder
-    generators at the first streams of seed 0. Every method raises TypeError or ValueError, naming
-    argument and value, for another shape or type or a value out of range.
+    In a new accelerator all memories are zero, the tiles are new (see ``SynapseArray``), and the
+    coders' generators have the first streams of seed 0. Every method raises TypeError or ValueError
+    for a wrong shape or type or a value out of range; the message names argument and value.
     """
 
     def __init__(self, config: AcceleratorConfig):
@@ -82,7 +97,7 @@ class Accelerator(ABC):
         self.config = config
 
     def layout(self, space: Space) -> tuple[int, tuple[int, ...], int, int]:
-        """Of a space: words, shape of a word's values, and their range."""
+        """Words of a space, shape of a word's values, and their lowest and highest value."""
         if not isinstance(space, Space):
             raise TypeError(f"space must be a Space, not {space!r}")
         config = self.config
@@ -107,10 +122,12 @@ class Accelerator(ABC):
         space : Space
             Any but GENERATORS (see ``seed``) and RESULTS.
         values : ndarray of shape (count, ...), integer
-            PROGRAM, LABELS, STATES: (count,). ACTIVATIONS (trits), ERRORS, WINDOWS: (count, rows).
-            THRESHOLDS: (count, tiles, 4), upper, lower, whether the sign is turned, the learnt
-            offset; of a score layer mean, scale, 0, offset.
+            - PROGRAM, LABELS, STATES: (count,).
+            - ACTIVATIONS (trits), ERRORS, WINDOWS: (count, rows).
+            - THRESHOLDS: (count, tiles, 4), upper and lower threshold, whether the sign is
+              inverted, and the learnt offset. In a score layer: mean, scale, 0 and offset.
         first : int
+            First word.
         """
         if space in (Space.GENERATORS, Space.RESULTS):
             raise ValueError(f"space must be one that can be written, not {space.name}")
@@ -128,7 +145,7 @@ class Accelerator(ABC):
         self._write(space, values, first)
 
     def read(self, space: Space, first: int = 0, count: int | None = None) -> np.ndarray:
-        """Words as ``write`` takes them; RESULTS: (count, 2), class and score."""
+        """Words in the form of ``write``; RESULTS: (count, 2), class and score."""
         if space is Space.GENERATORS:
             raise ValueError("space must be another than GENERATORS: see generators()")
         words = self.layout(space)[0]
@@ -137,7 +154,7 @@ class Accelerator(ABC):
         return self._read(space, first, count)
 
     def seed(self, seed: int, first_stream: int = 0) -> None:
-        """Give the coders' generators, one a tile, the streams ``first_stream`` ... of ``seed``."""
+        """Give the coder of each tile a generator stream of ``seed``, from ``first_stream`` on."""
         self._seed(lfsr.stream_states(seed, first_stream, self.config.tiles))
 
     def set_generators(self, states: np.ndarray) -> None:
@@ -155,7 +172,7 @@ class Accelerator(ABC):
         Returns
         -------
         ndarray of shape (batch, 2), int64
-            Class and score of each sample, as the last score layer left them.
+            Class and score of each sample, from the last score layer.
 
         Raises
         ------
@@ -167,15 +184,15 @@ class Accelerator(ABC):
         return self._run(pc, batch)
 
     def verify(self) -> None:  # noqa: B027  (a default, not a duty)
-        """Compare all memories with whatever else holds them; most accelerators have no other."""
+        """Compare all memories with a second accelerator; by default there is none."""
 
     @abstractmethod
     def tile(self, number: int) -> SynapseArray:
-        """The array of a tile, as a ``SynapseArray``."""
+        """The array of a tile."""
 
     @abstractmethod
     def counts(self) -> Counts:
-        """What has been done since the making."""
+        """Counters since the accelerator was made."""
 
     @abstractmethod
     def _write(self, space: Space, values: np.ndarray, first: int) -> None: ...

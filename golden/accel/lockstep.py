@@ -1,4 +1,4 @@
-"""Two accelerators as one: every value that one returns must be the other's."""
+"""Two accelerators in lock-step: every value of one must be equal to the other's."""
 
 from dataclasses import asdict
 
@@ -8,7 +8,7 @@ from golden import checks
 from golden.accel.interface import Accelerator, Counts, ProgramError, Space
 from golden.array.lockstep import LockstepArray, Mismatch, compare
 
-# What the indices of a space's values are.
+# Names of the indices of a space's values.
 _AXES = {
     Space.PROGRAM: ("word",),
     Space.ACTIVATIONS: ("word", "row"),
@@ -22,11 +22,11 @@ _AXES = {
 
 
 class LockstepAccelerator(Accelerator):
-    """Runs ``reference`` and ``other`` side by side and compares whatever they return.
+    """Runs ``reference`` and ``other`` side by side and compares all values that they return.
 
-    Raises Mismatch at the first difference: in what is read, in the results and the counters of a
-    program, cycles included, and in where a program fails. What a failed program has left in the
-    memories is not the same in every accelerator.
+    Raises Mismatch at the first difference in words that are read, in results and counters
+    (cycles too) of a program, or in the place where a program fails. The memories after a failed
+    program may differ.
     """
 
     def __init__(self, reference: Accelerator, other: Accelerator):

@@ -1,4 +1,4 @@
-"""A network that an accelerator trains: the host gives samples, labels and a learning rate."""
+"""A network on an accelerator, which gets samples, labels and a learning rate from the host."""
 
 from typing import Any
 
@@ -18,12 +18,12 @@ from golden.pulse.table import ProbabilityTable
 
 
 class ChipMatrix:
-    """The weights of a layer in an accelerator's tiles, as a matrix (n_in, n_out).
+    """The weights of a layer in an accelerator's tiles, a matrix (n_in, n_out).
 
     Attributes
     ----------
     reads : golden.matrix.reads.Reads or None
-        Counts the reads of its cells, if there is one.
+        Counter of the reads of its cells, if any.
     """
 
     def __init__(self, accelerator: Accelerator, plan: Plan, number: int):
@@ -58,8 +58,10 @@ class ChipMatrix:
         return bits
 
     def age(self, thresholds: np.ndarray) -> int:
-        """Let cells switch as reading or time makes them, by thresholds as for
-        ``golden.array.golden.SynapseArray.age``. Returns cells switched."""
+        """Switch cells at random, the effect of reading or time. Returns the cells switched.
+
+        Thresholds are those of ``golden.array.golden.SynapseArray.age``.
+        """
         form = self._layer.form
         tiles = map(self._accelerator.tile, range(self._accelerator.config.tiles))
         return sum(tile.age(thresholds, form.cells, form.taps * form.groups) for tile in tiles)
@@ -73,7 +75,7 @@ class ChipLayer:
 
 
 class ChipBank:
-    """The tiles of an accelerator, as the arrays of a trainer."""
+    """The tiles of an accelerator as a bank of arrays."""
 
     def __init__(self, accelerator: Accelerator, table: ProbabilityTable):
         self.accelerator, self.table = accelerator, table
@@ -85,7 +87,7 @@ class ChipBank:
         self.size = len(self.arrays)
 
     def cycles(self) -> int:
-        """Clock cycles of programs, and of the commands that tiles got from the host."""
+        """Clock cycles of programs, and of the host's commands to tiles."""
         commands = sum(array.counters.cycles for array in self.arrays)
         return self.accelerator.counts().cycles + commands
 
@@ -107,8 +109,8 @@ class ChipNetwork(SynapseNetwork):
     plan : Plan
     table : ProbabilityTable
     seed : int
-        Tile k gets the streams of array k (see ``golden.matrix.tiled.ArrayBank``), the coders those
-        behind the last.
+        Tile k gets the streams of array k (see ``golden.matrix.tiled.ArrayBank``); the coders get
+        the streams after the last tile's.
 
     Raises
     ------
@@ -134,7 +136,7 @@ class ChipNetwork(SynapseNetwork):
         ]
         self.bank.matrices = [layer.matrix for layer in self.synapse_layers]
         self._memories: GoldenAccelerator | None = None  # a copy, to count reads from
-        # What an earlier network left in lanes and borders that this one never writes would count.
+        # Clear lanes and borders that this network never writes: they are read.
         for space in (Space.ACTIVATIONS, Space.ERRORS, Space.WINDOWS, Space.THRESHOLDS):
             words, shape, *_ = accelerator.layout(space)
             accelerator.write(space, np.zeros((words, *shape), np.int8))
@@ -142,17 +144,17 @@ class ChipNetwork(SynapseNetwork):
         self._loaded: dict[int, Any] = {}
 
     def train_step(self, u: np.ndarray, labels: np.ndarray, learning_rate: float) -> Step:
-        """A batch of at most the plan's size; the accelerator does all."""
+        """Train on a batch of at most the plan's size, on the accelerator alone."""
         before, classes = self._accelerator.counts(), self._plan.layers[-1].n_out
         labels = checks.integers("labels", labels, (len(u),), 0, classes - 1)
         self._load(0, (len(u), learning_rate))
         self._accelerator.write(Space.LABELS, labels)
-        told = self._run(0, u)
+        chosen = self._run(0, u)
         self._count_reads(self._plan.train_program(len(u), learning_rate), len(u))
         after = self._accelerator.counts()
         one = 1 << 2 * SCORE_FRACTION
         loss = (after.loss - before.loss) / one / (len(u) * classes)
-        return Step(loss, told, after.switched - before.switched)
+        return Step(loss, chosen, after.switched - before.switched)
 
     def predict(self, u: np.ndarray) -> np.ndarray:
         size = self._plan.batch
@@ -165,7 +167,7 @@ class ChipNetwork(SynapseNetwork):
         return np.concatenate(classes)
 
     def _load(self, at: int, settings: tuple[Any, ...]) -> None:
-        """Write the program of training or inference for a batch, unless it is there."""
+        """Write the program of training or inference for a batch, unless it is there already."""
         if self._loaded.get(at) == settings:
             return
         plan = self._plan
@@ -179,7 +181,7 @@ class ChipNetwork(SynapseNetwork):
         return self._accelerator.run(pc, len(u))[:, 0]
 
     def _count_reads(self, program: list[Instruction], batch: int) -> None:
-        """Count what a program has read, from the inputs and errors that it left."""
+        """Count the reads of a program, from inputs and errors in the memories after it."""
         if not any(matrix.reads for matrix in self.bank.matrices):
             return
         copy = self._memories = self._memories or GoldenAccelerator(self._accelerator.config)
@@ -194,7 +196,7 @@ class ChipNetwork(SynapseNetwork):
                 reads.add(columns=copy.drives(step, batch))
 
     def verify(self) -> None:
-        """Compare all memories, where the accelerator is two in lock step."""
+        """Compare all memories of a lock-step accelerator."""
         self._accelerator.verify()
 
     def host_norms(self) -> dict[str, np.ndarray]:
@@ -225,7 +227,7 @@ class ChipNetwork(SynapseNetwork):
             self._accelerator.write(Space.THRESHOLDS, words, first)
 
     def state(self) -> dict[str, np.ndarray]:
-        self._loaded.clear()  # a resumed run must load its programs, so an unbroken one does too
+        self._loaded.clear()  # a resumed run loads its programs again, and so must every run
         accelerator = self._accelerator
         own = {"sizes": accelerator.read(Space.STATES), "coders": accelerator.generators()}
         return super().state() | own

@@ -1,31 +1,36 @@
 """The accelerator's instructions, bit for bit: the one source for hardware, twin and compiler.
 
-A program is a row of instructions of ``WORDS`` 32-bit words in the program memory; it starts at
-register PC and ends with END. Each instruction does one thing for the whole batch of a layer.
+A program is a sequence of instructions of ``WORDS`` 32-bit words in the program memory. It starts
+at register PC and ends with END. Each instruction handles the whole batch of a layer.
 
 FORWARD
-    Outputs of a layer from its inputs. For each column group (one column a tile), sample, output
-    pixel, place in the pooling window and word of inputs under the kernel, a column sum; these are
-    clipped to +-``adc`` (0: not), added up, and the largest of the pooling window is kept. With
-    ``train`` the column's mean and mean absolute deviation over the batch and its learnt offset set
-    its thresholds, and the stored ones follow; without, the stored ones decide. A hidden layer
-    writes trits and, with ``train``, window flags; one with ``score`` writes scores, the class
-    with the highest so far and, with ``train``, the errors of the squared hinge loss.
+    Computes the outputs of a layer from its inputs. There is a column sum for each column group
+    (one column a tile), sample, output pixel, place in the pooling window and word of inputs under
+    the kernel. Column sums are clipped to +-``adc`` (0: not clipped) and added; the largest total
+    of the pooling window is kept. With ``train``, thresholds come from the column's mean and mean
+    absolute deviation over the batch and its learnt offset, and the stored thresholds follow them.
+    Without ``train``, the stored thresholds are used. A hidden layer writes trits and, with
+    ``train``, window flags. A layer with ``score`` writes scores, the class with the highest score
+    so far and, with ``train``, the errors of the squared hinge loss.
 BACKWARD
-    Errors at a layer's inputs from those at its outputs, shifted right by ``error_shift``, rounded
-    half to even and clipped to +-127.
+    Computes errors at a layer's inputs from those at its outputs. They are shifted right by
+    ``error_shift``, rounded half to even and clipped to +-127.
 UPDATE
-    For each word of inputs under the kernel and each column group, the sum of error times input
-    over the batch, without the part of the inputs' mean; times a rate, less ``dead``, split into
-    whole steps and pulse code, and pulsed. The offset of each column moves with its mean error.
+    Computes the sum of error times input over the batch, without the part of the inputs' mean, for
+    each word of inputs under the kernel and each column group. The sum times a rate, minus
+    ``dead``, is split into whole steps and pulse code, and pulsed. The offset of each column moves
+    by its mean error.
 END
     Ends the program.
 
-Addresses are words of their memories. The input of sample b at row y, column x, word w is
-``in_base + b in_sample + y in_row + x in_pixel + w``, likewise for outputs; errors and window flags
-lie without padding, ``errors + b error_sample + y error_row + x out_pixel + w``, and at a layer's
-inputs one behind the other from ``in_errors`` on. The weights of word w under kernel row and column
-(y, x) lie in column ``cells + y tap_row + x tap_pixel + w groups + group`` of each tile.
+Addresses count words of their memories:
+
+- Input of sample b at row y, column x, word w: ``in_base + b in_sample + y in_row + x in_pixel +
+  w``; outputs likewise.
+- Errors and window flags, without padding: ``errors + b error_sample + y error_row + x out_pixel +
+  w``. Those at a layer's inputs follow each other from ``in_errors`` on.
+- Weights of word w under kernel row and column (y, x): column ``cells + y tap_row + x tap_pixel +
+  w groups + group`` of each tile.
 """
 
 from dataclasses import dataclass, fields
@@ -45,16 +50,16 @@ class Code(IntEnum):
     UPDATE = 3
 
 
-# Name -> width; negative: signed. Placed from bit 0 of the first word on, none across two words.
+# Name -> width; negative: signed. Fields follow each other from bit 0 on; none is in two words.
 _WIDTHS = {
     "code": 4,
     "train": 1,
     "score": 1,
-    "plain": 1,  # errors count without the window, as a score layer's do
+    "plain": 1,  # errors count without the window, as in a score layer
     "binary": 1,  # activation: -1 below the lower threshold, else +1
     "blind": 1,
     "pool": 1,  # 2 x 2
-    "state": 8,  # where an update keeps the mean size of its sums
+    "state": 8,  # word of STATES for the mean size of an update's sums
     "error_shift": 5,
     "padding": 8,
     "learn": 4,  # offsets move by the mean error times 2^(learn - 9); 0: not at all
@@ -77,21 +82,21 @@ _WIDTHS = {
     "error_row": 16,
     "in_errors": 16,
     "thresholds": 16,
-    "height": 16,  # of the output, pooled
+    "height": 16,  # of the pooled output
     "width": 16,
     "kernel_height": 16,
     "kernel_width": 16,
     "in_height": 16,  # of the input, without padding
     "in_width": 16,
     "adc": 16,
-    "mean_factor": 16,  # one over the number of positions, as factor and shift
+    "mean_factor": 16,  # 1 / number of positions, as factor and shift
     "mean_shift": 6,
     "bound": 16,  # r, in mean absolute deviations, 8 bits behind the point
     "inner": 16,  # the window's bounds, likewise
     "outer": 16,
     "offset": -16,  # of a score
-    "scale": 27,  # a score's factor times its column's spread; the quotient is a signed threshold
-    "rate": -16,  # log2 of the change over the sum, but for the sums' size; 8 bits behind the point
+    "scale": 27,  # factor of a score times spread; scale / spread fits a signed threshold
+    "rate": -16,  # log2 of change / (sum / size of the sums), 8 bits behind the point
     "dead": 24,
 }
 
@@ -116,7 +121,7 @@ LIMITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Instruction:
-    """One instruction, its fields as in ``FIELDS``.
+    """One instruction with the fields of ``FIELDS``.
 
     Raises
     ------
@@ -194,7 +199,7 @@ class Instruction:
 
     @classmethod
     def of(cls, words: np.ndarray) -> "Instruction":
-        """The instruction that ``WORDS`` words hold."""
+        """The instruction in ``WORDS`` words."""
         whole = sum(int(word) << 32 * i for i, word in enumerate(words))
         values = {}
         for name, (low, width, signed) in FIELDS.items():

@@ -1,17 +1,17 @@
-"""Clock cycles of the accelerator's instructions, by formula, and which of them can run.
+"""Clock cycles of the accelerator's instructions, by formula, and a check of instructions.
 
 With N positions of the output in a batch, P places in a pooling window, T words of inputs under the
 kernel, G column groups and R rows:
 
 - BACKWARD takes max(K G, Q) cycles for each of I words of inputs in the batch, with K pixels under
   the kernel and Q parts of a word of errors, and Q + 17 more.
-- UPDATE takes max(N P, R) cycles for each of T (G + 1) columns (one more than there are: the pass
-  for the inputs' mean), and R + 32 more.
-- Of these two, a last column or word of one step takes one cycle.
-- FORWARD takes N P T cycles for a column group on the tiles. What becomes of the column takes
-  N + 6 cycles, with statistics 2 N + 19, of a score layer 28 more, while the tiles go on with the
-  next column, but not with the one after it. ``_forward`` follows that.
-- Each is fetched in ``FETCH`` cycles; END takes two more.
+- UPDATE takes max(N P, R) cycles for each of T (G + 1) columns, and R + 32 more. The extra group is
+  the pass for the inputs' mean.
+- In BACKWARD and UPDATE, a last word or column of one step takes one cycle.
+- FORWARD takes N P T cycles for a column group on the tiles. Then the column is finished in N + 6
+  cycles, with statistics in 2 N + 19, in a score layer in 28 more. Meanwhile the tiles work on the
+  next column; the one after it waits. ``_forward`` computes the total.
+- Each instruction is fetched in ``FETCH`` cycles; END takes two more.
 """
 
 import operator
@@ -28,7 +28,7 @@ _SETTLE = 7  # from the last work to the next fetch
 
 @dataclass(frozen=True)
 class Cycles:
-    """Of one instruction: ``fetch``, then ``total``, of these ``busy`` with lanes at work."""
+    """Cycles of one instruction: ``fetch``, then ``total``; lanes work in ``busy`` of these."""
 
     fetch: int
     total: int
@@ -56,7 +56,7 @@ def cycles(step: Instruction, batch: int, config: AcceleratorConfig) -> Cycles:
 
 
 def _spaced(groups: int, steps: int, least: int) -> int:
-    """Cycles to the last of ``groups`` of ``steps``, whose ends are ``least`` cycles apart."""
+    """Cycles to the end of ``groups`` of ``steps``; the ends are at least ``least`` apart."""
     return (groups - 1) * max(steps, least) + (1 if steps == 1 else max(steps, least))
 
 
@@ -65,7 +65,7 @@ def _forward(step: Instruction, column: int) -> int:
     after = step.positions + 6
     if step.train:
         after = 2 * step.positions + (47 if step.score else 19)
-    begun, through = 1 - column, [0, 0]  # the last column's first step; when columns were through
+    begun, through = 1 - column, [0, 0]  # the last column's first step; the ends of columns
     for _ in range(step.groups):
         begun = max(begun + column, through[-2] + 1)
         ready = max(begun + column + _ISSUE, through[-1] + 1)
@@ -74,7 +74,7 @@ def _forward(step: Instruction, column: int) -> int:
 
 
 def problem(step: Instruction, batch: int, config: AcceleratorConfig) -> str:
-    """Why an instruction cannot run; "" if it can."""
+    """The reason why an instruction cannot run; "" if it can."""
     if step.code not in tuple(Code):
         return f"code must be one of {', '.join(f'{int(c)}' for c in Code)}, not {step.code}"
     for name in ("groups", "columns", "in_pixel", "out_pixel", "height", "width", "kernel_height",
@@ -97,7 +97,7 @@ def problem(step: Instruction, batch: int, config: AcceleratorConfig) -> str:
 
 
 def _reach(step: Instruction, batch: int, config: AcceleratorConfig) -> dict[str, tuple[int, int]]:
-    """The last word that an instruction uses of each memory, and how many words that has."""
+    """For each memory the last word that an instruction uses, and the number of its words."""
     side = 2 if step.pool else 1
     rows, columns = step.height * side - 1, step.width * side - 1
     words = step.kernel_width * step.in_pixel - 1

@@ -1,4 +1,4 @@
-"""The accelerator's golden twin: the same memories, programs and numbers, in numpy."""
+"""The accelerator's golden twin in numpy: the same memories, programs and numbers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,8 +58,11 @@ class GoldenAccelerator(Accelerator):
         return Counts(**vars(self._counts))
 
     def drives(self, step: Instruction, batch: int) -> float:
-        """How often a FORWARD drives single rows, or a BACKWARD single columns, with the memories
-        as they are; the latter is the mean over the inputs of the kernel."""
+        """Number of drives of single rows by a FORWARD, or of single columns by a BACKWARD.
+
+        They follow from the present memories. For a BACKWARD it is the mean over the pixels of the
+        kernel.
+        """
         work = _Step(self, step, batch)
         if step.code == Code.FORWARD:
             return float(np.count_nonzero(self._activations[work.inputs()]))
@@ -116,7 +119,7 @@ class GoldenAccelerator(Accelerator):
 
 @dataclass
 class _Step:
-    """One instruction at work on the memories of ``host``."""
+    """Execution of one instruction on the memories of ``host``."""
 
     host: GoldenAccelerator
     step: Instruction
@@ -168,8 +171,8 @@ class _Step:
         return np.divmod(self._columns(), self.host.config.array.rows)
 
     def _errors_at(self, positions: np.ndarray, place: np.ndarray | int) -> np.ndarray:
-        """Errors that count: (..., groups, tiles) of the word addresses ``positions`` and places
-        (...)."""
+        """Errors within the window, (..., groups, tiles), for word addresses ``positions`` (...)
+        and their places in the pooling window (...)."""
         host, step = self.host, self.step
         word, lane = self._lanes()
         at = positions[..., None, None] + word
@@ -241,7 +244,8 @@ class _Step:
     def _score(
         self, fine: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray
     ) -> np.ndarray:
-        """Scores into the results; errors by the squared hinge loss, (positions, groups, tiles)."""
+        """Write scores to the results. Returns the errors of the squared hinge loss, (positions,
+        groups, tiles)."""
         host, step = self.host, self.step
         offset = step.offset + (offset >> OFFSET_FRACTION - SCORE_FRACTION)
         scores: np.ndarray = ((fine - mean) * scale >> SCALE_SHIFT) + offset
@@ -272,7 +276,7 @@ class _Step:
                 for number, tile in enumerate(host._tiles):
                     e = tile.backward(d[..., number], first)
                     sums[..., word, :] += e.reshape(sums[..., word, :].shape)
-        # Row sums of all kernel positions are one conversion.
+        # The row sums of all kernel positions take one conversion.
         extra = (step.kernel_height * step.kernel_width - 1) * sums.size
         for tile in host._tiles:
             tile.activity_counts.add(backward_conversions=-extra)
@@ -280,7 +284,7 @@ class _Step:
         host._errors[step.in_errors : step.in_errors + len(errors)] = errors
 
     def errors_back(self) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Errors that each kernel position (y, x) sends back: (inputs, groups, tiles)."""
+        """Kernel positions (y, x) with the errors at them: (inputs, groups, tiles)."""
         step = self.step
         side = 2 if step.pool else 1
         grid = np.ogrid[: self.batch, : step.in_height, : step.in_width]
