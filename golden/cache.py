@@ -1,6 +1,6 @@
-"""Results that take long to compute, kept in files of the user's cache folder.
+"""A cache of results that take long to compute, in files of the user's cache folder.
 
-A file that is missing, damaged or cannot be written costs time and nothing else.
+A missing or damaged file, or one that cannot be written, costs only time.
 """
 
 import contextlib
@@ -15,12 +15,13 @@ from golden.files import write_atomically
 
 
 def folder(otherwise: str = "") -> Path:
-    """The cache folder of spintrit: SPINTRIT_CACHE, or the user's.
+    """The cache folder of spintrit: SPINTRIT_CACHE, or one in the user's cache folder.
 
     Raises
     ------
     ModuleNotFoundError
-        If platformdirs, which knows the user's, is not installed; ``otherwise`` ends the message.
+        If platformdirs, which finds the user's folder, is not installed. The message ends with
+        ``otherwise``.
     """
     named = os.environ.get("SPINTRIT_CACHE")
     if named:
@@ -36,7 +37,7 @@ def folder(otherwise: str = "") -> Path:
 
 
 def load(kind: str, key: dict[str, Any]) -> Any:
-    """What ``save`` kept under ``key``, or None."""
+    """The value saved with ``key``, or None."""
     try:
         document = json.loads(_path(kind, key).read_bytes())
         value = document["value"]
@@ -48,7 +49,7 @@ def load(kind: str, key: dict[str, Any]) -> Any:
 
 
 def save(kind: str, key: dict[str, Any], value: Any) -> None:
-    """Keep ``value`` as JSON, if the folder can be written."""
+    """Save ``value`` as JSON, if the folder can be written."""
     with contextlib.suppress(ImportError, OSError):
         path = _path(kind, key)
         path.parent.mkdir(parents=True, exist_ok=True)

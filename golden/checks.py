@@ -1,4 +1,4 @@
-"""Argument checks shared by every public entry: each names the argument and the value."""
+"""Argument checks: the errors name the argument and its value."""
 
 import math
 import numbers
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-LARGEST = 2**63 - 1  # of 64 bits: what numpy's integers hold
+LARGEST = 2**63 - 1  # largest integer of 64 bits, in numpy
 
 
 class InputWarning(UserWarning):
-    """Data were read, but perhaps not as the user means them."""
+    """Data were read, but perhaps in another way than the user expects."""
 
 
 def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
@@ -39,7 +39,7 @@ def integer(name: str, value: Any, low: int, high: int | None = None) -> int:
 
 
 def boolean(name: str, value: Any) -> bool:
-    """``value`` as a bool; raises TypeError if it is none of Python's or numpy's."""
+    """``value`` as a bool; raises TypeError if it is no bool of Python or numpy."""
     value = _scalar(value)
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, not {value!r}")
@@ -47,7 +47,7 @@ def boolean(name: str, value: Any) -> bool:
 
 
 def _scalar(value: Any) -> Any:
-    """The number that an array without dimensions holds; anything else as it is."""
+    """The number in an array without dimensions; other values unchanged."""
     return value[()] if isinstance(value, np.ndarray) and value.ndim == 0 else value
 
 
@@ -58,7 +58,7 @@ def keep(config: Any, **values: Any) -> None:
 
 
 def shown(number: int) -> str:
-    """An integer in decimal digits, or its size where those would fill the screen."""
+    """An integer in decimal digits, or its size if there are too many digits."""
     bits = number.bit_length()
     return str(number) if bits <= 256 else f"an integer of {bits} bits"
 
@@ -104,7 +104,7 @@ def integers(
     TypeError
         If the entries are not integers (booleans count as 0 and 1).
     ValueError
-        If the shape is another or an entry lies outside the range; the first such is named.
+        If the shape is wrong or an entry lies outside the range; the first such entry is named.
     """
     array = np.asarray(value)
     if array.dtype == bool:
@@ -131,7 +131,8 @@ def finite(name: str, value: Any, ndim: int) -> np.ndarray:
     TypeError
         If the entries are not real numbers.
     ValueError
-        If it has another number of dimensions or holds a non-finite number; the first is named.
+        If the number of dimensions is wrong or an entry is not finite; the first such entry is
+        named.
     """
     array = np.asarray(value)
     if array.dtype.kind not in "fiu":

@@ -1,10 +1,10 @@
-"""The parameters of an array, validated once. Everything else derives from them."""
+"""The parameters of an array, checked once; all other sizes derive from them."""
 
 from dataclasses import dataclass
 
 from golden import checks
 
-MOST_ADC_BITS = 32  # of a converter of sums
+MOST_ADC_BITS = 32  # highest resolution of a converter of sums
 SYNAPSES = ("ternary", "binary")
 DRAW_BITS = (8, 16, 32)
 
@@ -16,22 +16,23 @@ class ArrayConfig:
     Parameters
     ----------
     rows : int
-        Inputs, one lane of logic each, 1 to 4096.
+        Inputs, each with a lane of logic, 1 to 4096.
     cols : int
-        Outputs, one memory column each, 1 to 65535; a multiple of ``columns_per_cycle``.
+        Outputs, each with a memory column, 1 to 65535; a multiple of ``columns_per_cycle``.
     synapse : {"ternary", "binary"}
-        Two cells a synapse, w = m1 - m2, or one, w = 2 m - 1.
+        Two cells a synapse, w = m1 - m2, or one cell, w = 2 m - 1.
     columns_per_cycle : int
-        Columns read in one cycle, a power of two: the converters that the columns share.
+        Columns that are read in one cycle, a power of two. It is the number of converters, which
+        the columns share.
     code_bits : int
-        Width of a pulse code, 2 to 8; code 0 never switches, the highest is the full pulse.
+        Width of a pulse code, 2 to 8. Code 0 never switches; the highest code is the full pulse.
     draw_bits : {8, 16, 32}
         Width K of a random draw; thresholds have K + 1 bits.
     error_bits : int
         Width of a signed error d in a backward read, 2 to 16.
     variant_bits : int
-        Width of a cell's variant index, 0 to 4: cells of one variant switch alike, and those of the
-        highest are stuck. With 0 all switch alike, and there is no index.
+        Width of a cell's variant index, 0 to 4. Cells of one variant switch alike; cells of the
+        highest variant are stuck. With 0 there is no index, and all cells switch alike.
     counters : bool
         Whether the array counts its activity (see ``golden.array.activity``).
 

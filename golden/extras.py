@@ -1,4 +1,4 @@
-"""What installs the optional packages."""
+"""Installation of optional packages."""
 
 
 def install(extra: str) -> str:

@@ -1,4 +1,4 @@
-"""Files written whole or not at all, locks on folders, and arrays as bytes and digests."""
+"""Atomic writes of files, locks on folders, and arrays as bytes and digests."""
 
 import contextlib
 import errno
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-_STEM = 48  # characters of a file's name that its unfinished successor's begins with
+_STEM = 48  # characters of a file's name in that of its unfinished part
 
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Make errors of the system within name ``path``, whether they had a name or not."""
+    """Give errors of the system the file name ``path``."""
     try:
         yield
     except OSError as error:
@@ -27,17 +27,16 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace ``path`` by ``content``; whoever reads it, even after a crash, finds old or new.
+    """Replace ``path`` by ``content``; readers find old or new content, even after a crash.
 
-    A link is followed; anything but a regular file (a folder, a device, a pipe) is left alone. A
-    file that is replaced keeps its permissions. Until it is complete the content lies beside
-    ``path`` in a file of a name of its own, ``<name>.<process>-<random>.part``. If the process is
-    killed, that file stays until ``path`` is written the next time.
+    Links are followed. Only regular files are replaced, no folders, devices or pipes. The file
+    keeps its permissions. The content is first written to ``<name>.<process>-<random>.part`` beside
+    ``path``. If the process is killed, that file stays until the next write of ``path``.
 
     Raises
     ------
     OSError
-        Naming ``path``, if it cannot be written or is no regular file.
+        If ``path`` cannot be written or is no regular file; the message names it.
     """
     path = path.resolve()
     with naming(path):
@@ -70,7 +69,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove what writers of ``path`` that are no longer alive have left beside it."""
+    """Remove unfinished parts of ``path`` whose processes are no longer alive."""
     ours = re.compile(re.escape(path.name[:_STEM]) + r"\.(\d+)-[0-9a-f]{8}\.part")
     for other in path.parent.iterdir():
         found = ours.fullmatch(other.name)
@@ -90,14 +89,14 @@ def _is_alive(process: int) -> bool:
 
 @contextlib.contextmanager
 def alone(folder: Path, *, wait: bool = True) -> Iterator[int]:
-    """Hold a lock on ``folder``, as far as its file system has such a thing; gives its descriptor.
+    """Hold a lock on ``folder``, if its file system has locks; gives the folder's descriptor.
 
     Raises
     ------
     BlockingIOError
-        If another process holds it and we are not to ``wait``.
+        If another process holds the lock and ``wait`` is False.
     """
-    import fcntl  # not on every system, and `import golden` is to work there
+    import fcntl  # not on every system, but `import golden` must work everywhere
 
     descriptor = os.open(folder, os.O_RDONLY)
     try:

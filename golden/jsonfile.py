@@ -1,10 +1,10 @@
-"""JSON files, read with checks: what is wrong with one is a ValueError that names it."""
+"""JSON files, read with checks; errors in them are ValueErrors that name the file."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-_DIGITS = 300  # of an integer that a float can hold
+_DIGITS = 300  # most digits of an integer that a float can hold
 _KINDS = {dict: "a JSON object", list: "a JSON array", str: "a text", int: "an integer"}
 
 
@@ -14,7 +14,7 @@ def read(path: Path, kind: type = dict) -> Any:
     Raises
     ------
     ValueError
-        If it is no JSON, holds an integer beyond all floats, or something else than ``kind``.
+        If it is no JSON, holds an integer too large for a float, or is not of type ``kind``.
     OSError
         If the file cannot be read.
     """
@@ -22,7 +22,7 @@ def read(path: Path, kind: type = dict) -> Any:
 
 
 def parse(text: bytes, where: str, kind: type = dict) -> Any:
-    """The same of a text; ``where`` names it in errors."""
+    """The content of a JSON text; ``where`` names it in errors. Raises ValueError as ``read``."""
     try:
         value = json.loads(text.decode(), parse_int=_integer)
     except (ValueError, RecursionError) as error:

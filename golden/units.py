@@ -1,4 +1,4 @@
-"""Numbers with units, as people read them."""
+"""Numbers with units for readers."""
 
 _PREFIXES = (
     ("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0), ("m", 1e-3), ("u", 1e-6),
@@ -8,7 +8,7 @@ _YEAR_S = 365.25 * 86400
 
 
 def scale(value: float) -> tuple[str, float]:
-    """The prefix for ``value``, and what it stands for."""
+    """The prefix for ``value``, and its factor."""
     fitting = (pair for pair in _PREFIXES if abs(value) >= 0.9995 * pair[1])
     return next(fitting, ("", 1.0))
 
@@ -20,7 +20,7 @@ def si(value: float, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time that may be long, two figures."""
+    """A time with a suitable unit up to years, two figures."""
     for name, length in (("years", _YEAR_S), ("days", 86400), ("hours", 3600)):
         if seconds >= 2 * length:
             return f"{float(f'{seconds / length:.2g}'):.6g} {name}"

@@ -1,8 +1,8 @@
-"""What computes the arrays of a network: numpy, or PyTorch (``golden.backend.torch``).
+"""The protocol of back ends, and numpy; PyTorch is ``golden.backend.torch``.
 
-Layers, losses and optimisers are written once, in the functions that numpy and the array API
-standard share; ``namespace`` finds them. Here is what the standard lacks. Random numbers are
-drawn by numpy's generators whatever the back end: thinning leaves few of them.
+Layers, losses and optimisers are written once, with functions that numpy and the array API standard
+share; ``namespace`` finds them. A back end has the functions that are not in the standard. Random
+numbers are numpy's for all back ends: with thinning there are few of them.
 """
 
 from typing import Any, Protocol, TypeAlias
@@ -29,7 +29,7 @@ def namespace(x: Tensor) -> Any:
 
 
 class Backend(Protocol):
-    """What a back end does besides the array API."""
+    """Functions of a back end besides the array API."""
 
     name: str
 
@@ -52,14 +52,14 @@ class Backend(Protocol):
         """Least and largest entry of each row of x (n, m), float64 in numpy."""
 
     def pool(self, x: Tensor, side: int) -> tuple[Tensor, Tensor]:
-        """Max pooling, and what ``unpool`` wants; see ``golden.backend.pooling.pool``."""
+        """Max pooling, and an argument for ``unpool``; see ``golden.backend.pooling.pool``."""
 
     def unpool(self, y: Tensor, best: Tensor, shape: tuple[int, ...], side: int) -> Tensor:
-        """See ``golden.backend.pooling.unpool``."""
+        """Inverse of ``pool``, see ``golden.backend.pooling.unpool``."""
 
 
 class Numpy:
-    """Numpy: ``unfold`` and BLAS."""
+    """The numpy back end; convolutions are products of unfolded patches."""
 
     name = "numpy"
 
@@ -94,7 +94,7 @@ class Numpy:
     def fold(
         self, patches: np.ndarray, shape: tuple[int, ...], kernel: int, padding: int
     ) -> np.ndarray:
-        """Sum of patches where they lie in images of ``shape``: the transpose of ``unfold``."""
+        """Images of ``shape``, sums of patches at their places: the transpose of ``unfold``."""
         batch, height, width, channels = shape
         full = (batch, height + 2 * padding, width + 2 * padding, channels)
         image = np.zeros(full, patches.dtype)
@@ -123,7 +123,7 @@ def load(name: str) -> Backend:
     Raises
     ------
     ValueError
-        If there is none of that name, or no GPU.
+        If there is no back end of this name, or no GPU.
     ModuleNotFoundError
         If PyTorch is not installed.
     """

@@ -4,8 +4,8 @@ import numpy as np
 
 
 def _largest(x: np.ndarray, axis: int, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest of each ``side`` entries along ``axis``, 1 or 2, and which, the first of
-    equals."""
+    """The largest of each ``side`` entries along ``axis``, 1 or 2, and its number; of equal entries
+    the first."""
     size = x.shape[axis] // side * side
     parts = [x[(slice(None),) * axis + (slice(i, size, side),)] for i in range(side)]
     best = parts[1] > parts[0]
@@ -17,9 +17,12 @@ def _largest(x: np.ndarray, axis: int, side: int) -> tuple[np.ndarray, np.ndarra
 
 
 def pool(x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The largest of each ``side`` x ``side`` pixels, and which it is, counted by rows, the first
-    of equals; rows and columns that fill no pool are left out. ``side`` is at least 2."""
-    # Along the rows first: then the first of equals by rows is what is left.
+    """The largest of each ``side`` x ``side`` pixels, and its number, counted by rows.
+
+    Of equal pixels it is the first. Rows and columns that fill no pool are left out. ``side`` is at
+    least 2.
+    """
+    # Along the rows first: the result is then the first of equal pixels, counted by rows.
     along, column = _largest(x, 2, side)
     largest, row = _largest(along, 1, side)
     best = column[:, 0 : row.shape[1] * side : side]

@@ -15,7 +15,7 @@ except ImportError as error:
 
 
 class Torch:
-    """See ``golden.backend.Backend``; convolutions are PyTorch's own.
+    """A ``golden.backend.Backend`` with PyTorch's convolutions.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ class Torch:
     Raises
     ------
     ValueError
-        If there is no such device here.
+        If there is no such device on this computer.
     """
 
     def __init__(self, device: str):
@@ -75,8 +75,8 @@ class Torch:
     def convolve_back(
         self, d: Tensor, x: Tensor, weights: Tensor, kernel: int, padding: int, *, errors: bool
     ) -> tuple[Tensor, Tensor]:
-        """Errors at the images x, if asked for, and the sum of d times patches of x, (n_out,
-        kernel^2 channels), from errors d at the sums."""
+        """Errors at the images x, or None without ``errors``, from errors d at the sums; and the
+        sum of d times patches of x, (n_out, kernel^2 channels)."""
         errors_x, total, _ = torch.ops.aten.convolution_backward(
             _channels_first(d), _channels_first(x), _filters(weights, kernel), None,
             [1, 1], [padding, padding], [1, 1], False, [0, 0], 1, [errors, True, False],

@@ -1,7 +1,7 @@
-"""Data sets, split once and for all: small integers in, class numbers out.
+"""Data sets with a fixed split: inputs are small integers, labels class numbers.
 
-``load`` is the door; the modules behind it read one kind of file each. None of them needs more than
-numpy to be imported.
+``load`` is the entry; the other modules read one kind of file each. To import them only numpy is
+needed.
 """
 
 from collections.abc import Callable, Sequence
@@ -53,35 +53,35 @@ def load(
     Parameters
     ----------
     root : Path
-        The folder to look in, for "images" also a zip file; else what the environment variable
-        SPINTRIT_DATA says, else the system's folder and the user's cache.
+        Folder of the files, for "images" also a zip file. The default is the environment variable
+        SPINTRIT_DATA, else the system's folder and the user's cache.
     input_bits : int
-        Bits of an input, 2 (trits) to 8; 0: what suits the data set, 2 for digits and grey images
-        and 8 for colour.
+        Bits of an input, 2 (trits) to 8; 0: 2 for digits and grey images, 8 for colour.
     download : bool
-        Whether missing files may be fetched; only ever into the cache.
+        Whether missing files may be downloaded; they go into the cache.
     validation : int
-        Training samples held out for validation; else 300 of the digits, of other sets a tenth, at
-        most 5,000.
+        Training samples held out for validation. The default is 300 for the digits, and a tenth,
+        at most 5,000, for other sets.
     augment : str
-        What is done to training images, one of ``golden.data.augment.AUGMENTS``; else what suits
+        Augmentation of training images, one of ``golden.data.augment.AUGMENTS``; by default that of
         the data set.
     classes : sequence of str
-        The names of the classes in the order of their labels, as an earlier ``Split.names`` had
-        them; by default the data set's own. Folders of images are found by these names.
+        Names of the classes in the order of their labels, from ``Split.names`` of an earlier run;
+        by default the data set's own. Folders of images are found by these names.
     colour : bool
         Grey images get three channels.
     progress : callable
-        ``progress(file_name, done_bytes, total_bytes)`` while fetching; the total may be None.
+        ``progress(file_name, done_bytes, total_bytes)`` during a download; the total may be None.
 
     Raises
     ------
     TypeError, ValueError
         If an argument is wrong, or a file damaged; the message names it.
     OSError
-        If files are missing or cannot be fetched; the message tells which to put where.
+        If files are missing or cannot be downloaded; the message names the files and the folder
+        for them.
     ModuleNotFoundError
-        If what carries or reads it is not installed; the message names the extra that is missing.
+        If a package for the data set is not installed; the message names the missing extra.
     """
     checks.choice("name", name, DATASETS)
     low, high = INPUT_BITS
@@ -106,7 +106,7 @@ def load(
 
 
 def _split(raw: Raw, input_bits: int, validation: int | None, augment: str) -> Split:
-    """Quantised, with validation samples held out of the training part."""
+    """The quantised split, with validation samples held out of the training part."""
     count = len(raw.y_train)
     if validation is None:
         validation = min(max(1, count // 10), VALIDATION)

@@ -10,7 +10,7 @@ AUGMENTS = ("none", "crop", "crop-flip")
 def crop_flip(
     x: np.ndarray, rng: np.random.Generator, pad: int = 4, *, flip: bool = True
 ) -> np.ndarray:
-    """Each image moved at random, zeros coming in at the edges, and half of them mirrored.
+    """Images moved at random, with zeros at the edges, and half of them mirrored.
 
     Parameters
     ----------
@@ -18,9 +18,9 @@ def crop_flip(
     rng : numpy.random.Generator
         Draws B offsets down, B offsets to the right, then B flips.
     pad : int
-        An image moves by up to so many pixels each way.
+        Largest move in each direction, pixels.
     flip : bool
-        Whether any are mirrored.
+        Whether images are mirrored.
 
     Returns
     -------

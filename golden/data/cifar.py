@@ -14,13 +14,13 @@ from golden.data.places import read_up_to, reading
 CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-SHAPE = (3, 32, 32)  # red, green, blue planes, as the files have them
+SHAPE = (3, 32, 32)  # red, green, blue planes, as in the files
 PIXELS = 3 * 32 * 32
-BATCH = 10_000  # images a file
+BATCH = 10_000  # images in a file
 
 
 def _most() -> int:
-    """Bytes that a file may have; pickles of Python 3 can take two for one."""
+    """Largest size of a file, bytes; pickles of Python 3 can take two bytes for one."""
     return 3 * BATCH * (1 + PIXELS)
 
 
@@ -34,7 +34,7 @@ def _binary(content: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _pickled(content: bytes) -> tuple[np.ndarray, np.ndarray]:
-    """A dictionary of arrays, of which nothing is run."""
+    """A pickled dictionary of arrays; no code in it is run."""
     batch = unpickle.loads(content)
     if not isinstance(batch, dict):
         raise ValueError(f"it holds a {type(batch).__name__}, not a dict")
@@ -68,7 +68,7 @@ def find(folder: Path) -> list[Path] | None:
 
 
 def _contents(paths: list[Path]) -> Iterator[tuple[str, str, bytes]]:
-    """Name of each file, how to call it, and its content; of an archive in the archive's order."""
+    """Name of each file, its name in messages, and its content; in an archive's own order."""
     if len(paths) > 1:
         for path in paths:
             with path.open("rb") as batch:
@@ -91,7 +91,7 @@ def _contents(paths: list[Path]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def read(name: str, paths: list[Path]) -> Raw:
-    """The data set of the files that ``find`` found."""
+    """The data set from the files of ``find``."""
     names = _PACKED[paths[0].name] if len(paths) == 1 else tuple(path.name for path in paths)
     x = np.empty((len(names) * BATCH, *SHAPE[1:], SHAPE[0]), np.uint8)
     y = np.empty(len(x), np.int64)

@@ -1,4 +1,4 @@
-"""Class names of a run, found again in data."""
+"""Classes of a run, matched to names in data."""
 
 import unicodedata
 import warnings
@@ -11,20 +11,21 @@ _SHOWN = 20  # names in a message
 
 
 def matched(found: Sequence[str], wanted: Sequence[str], where: Path | str) -> dict[str, str]:
-    """The class in ``wanted`` that each name in ``found`` means, in the order of ``wanted``.
+    """The class in ``wanted`` for each name in ``found``, in the order of ``wanted``.
 
-    A name that is the same counts first. What then is left may differ in case, or in how its
-    accents are encoded, if only one name fits; an InputWarning says so.
+    Equal names are matched first. The others may differ in case or in the encoding of accents, if
+    only one name fits; there is an InputWarning then.
 
     Parameters
     ----------
+    found, wanted : sequence of str
     where : Path or str
-        What messages name as the place of ``found``.
+        The place of ``found`` in messages.
 
     Raises
     ------
     ValueError
-        If a name is unknown, if a class is missing, or if several names fit.
+        If a name is unknown, a class is missing, or several names fit.
     """
     means = {name: name for name in found if name in wanted}
     for name in sorted(set(found) - set(means)):

@@ -1,4 +1,4 @@
-"""The 8x8 handwritten digits that scikit-learn carries."""
+"""The 8x8 handwritten digits of scikit-learn."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from golden.data.pixels import ternarise
 from golden.data.split import Split
 from golden.extras import install
 
-# Pixels lie in 0 ... 16. Chosen, like the defaults of training, without the test samples.
+# Pixels are 0 to 16. Like the training defaults, these were chosen without the test samples.
 LOW, HIGH = 3, 8
 _HELD = 300
 

@@ -21,11 +21,11 @@ from golden.files import alone
 __all__ = ["SOURCES", "DownloadError", "Progress", "Source", "fetch"]
 
 Progress = Callable[[str, int, int | None], None]
-"""Called with a file's name, the bytes that are there, and its length if that is known."""
+"""Called with a file's name, the bytes so far, and its length if it is known."""
 
-TIMEOUT_S = 30.0  # of a connection that sends nothing
-ANSWER_S = 90.0  # until an answer begins, however slowly its head arrives
-WINDOW_S, WINDOW_BYTES = 60.0, 600 * 1024  # a mirror that sends less in that time is given up
+TIMEOUT_S = 30.0  # for a connection that sends nothing
+ANSWER_S = 90.0  # for the head of an answer
+WINDOW_S, WINDOW_BYTES = 60.0, 600 * 1024  # a mirror that sends less in this time is given up
 RETRIES = 3
 PAUSE_S = 1.0
 _BLOCK = 1 << 16
@@ -36,22 +36,22 @@ class DownloadError(OSError):
 
 
 class _Cut(Exception):
-    """The connection ended before the file did; trying again may help."""
+    """The connection ended before the end of the file; a retry may help."""
 
 
 class _Failed(Exception):
-    """This mirror does not have the file, or is not worth waiting for."""
+    """This mirror does not have the file, or is too slow."""
 
 
 def fetch(name: str, source: Source, folder: Path, progress: Progress | None = None) -> None:
     """Fetch the files of a data set that are not in ``folder`` yet.
 
-    What an earlier call left unfinished is continued. Calls for one folder wait for each other.
+    Unfinished downloads of earlier calls are continued. Calls for one folder wait for each other.
 
     Raises
     ------
     DownloadError
-        If a file cannot be had from any mirror; the message tells what to put where.
+        If no mirror gives a file; the message names the files and the folder for them.
     OSError
         If the folder cannot be written.
     """
@@ -79,7 +79,7 @@ def fetch(name: str, source: Source, folder: Path, progress: Progress | None = N
 def _from_mirror(
     url: str, target: Path, md5: str, size: int | None, progress: Progress | None
 ) -> str | None:
-    """Fetch one file from one mirror; returns why that failed, or None."""
+    """Fetch one file from one mirror. Returns the reason of a failure, or None."""
     part = target.with_name(target.name + ".part")
     host, cuts = urllib.parse.urlsplit(url).netloc, 0
     while True:
@@ -99,7 +99,7 @@ def _from_mirror(
             os.replace(part, target)  # noqa: PTH105  (atomic: the pair with fsync is the point)
             return None
         part.unlink()
-        if not (resumed and cuts < RETRIES):  # else the beginning, from who knows where, was wrong
+        if not (resumed and cuts < RETRIES):  # else the earlier beginning was wrong
             return f"{host}: {target.name} has MD5 {have}, not {md5}"
         cuts += 1
 
@@ -113,18 +113,18 @@ def _line(error: object) -> str:
 
 
 def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progress | None) -> bool:
-    """Fetch ``url`` into ``part``, or the rest of it; returns whether there was a beginning.
+    """Fetch ``url``, or the rest of it, into ``part``. Returns whether there was a beginning.
 
-    What arrived is kept in ``part``, unless it is known to be wrong.
+    Bytes that arrived are kept in ``part``, unless they are known to be wrong.
 
     Raises
     ------
     _Cut
-        If less than the file arrived.
+        If only part of the file arrived.
     _Failed
-        If the mirror has no such file, another one, or is too slow.
+        If the mirror does not have the file, has another one, or is too slow.
     OSError
-        Naming the file, if it cannot be written.
+        If the file cannot be written; the message names it.
     """
     have = part.stat().st_size if part.exists() else 0
     if size is not None and have >= size:
@@ -138,7 +138,7 @@ def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progr
     with answer:
         goes_on: bool = answer.status == http.client.PARTIAL_CONTENT
         if goes_on and not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            part.unlink(missing_ok=True)  # so that the next request is for all of it
+            part.unlink(missing_ok=True)  # the next request is for the whole file
             raise _Cut(f"sent another range than asked for, from byte {have} on")
         done = have if goes_on else 0
         bound = MAX_BYTES if size is None else size
@@ -167,13 +167,13 @@ def _transfer(url: str, part: Path, name: str, size: int | None, progress: Progr
 def _length(
     answer: Any, done: int, size: int | None, bound: int, *, goes_on: bool
 ) -> int | None:  # fmt: skip
-    """Bytes of the whole file, ``done`` of which are there; None if nobody knows.
+    """Bytes of the whole file, of which ``done`` have arrived; None if unknown.
 
     Raises
     ------
     _Failed
-        If the mirror announces more than ``bound``, or, unless it ``goes_on``, another number
-        than ``size``.
+        If the mirror announces more than ``bound``, or, for a whole file, another number than
+        ``size``.
     """
     total = size if answer.length is None else done + answer.length
     if total is not None and (total > bound or (size not in (None, total) and not goes_on)):
@@ -184,7 +184,7 @@ def _length(
 
 @contextlib.contextmanager
 def _writing(part: Path, mode: str) -> Any:
-    """The file ``part``; what is written is kept, whatever happens. Errors name it."""
+    """The open file ``part``; bytes written are kept after any error. Errors name the file."""
     try:
         with part.open(mode) as file:
             try:
@@ -198,9 +198,9 @@ def _writing(part: Path, mode: str) -> Any:
 
 
 def _answer(request: urllib.request.Request) -> Any:
-    """The head of the answer to a request, or None if it is for a range past the end.
+    """The answer to a request after its head, or None if the range is past the end.
 
-    A thread of its own waits for it, since looking up a name or a slow head may take for ever.
+    A separate thread waits for it, since a name lookup or a slow head may never end.
     """
     result: queue.Queue[Any] = queue.Queue()
     late = threading.Event()
@@ -232,13 +232,13 @@ def _answer(request: urllib.request.Request) -> Any:
         raise _Failed(_line(answer.reason))
     if isinstance(answer, OSError | http.client.HTTPException):
         raise _Cut(_line(answer))
-    if isinstance(answer, Exception):  # a Location that is no address, for example
+    if isinstance(answer, Exception):  # for example a redirection to an invalid address
         raise _Failed(_line(answer))
     return answer
 
 
 def _block(answer: Any) -> bytes:
-    """What has arrived, at most a block; nothing at the end."""
+    """Bytes that have arrived, at most a block; none at the end."""
     try:
         block: bytes = answer.read1(_BLOCK)
     except (OSError, http.client.HTTPException, ValueError) as error:

@@ -24,7 +24,7 @@ NAMES = {
     ),
 }  # fmt: skip
 
-# The sets share their file names. MD5 of the unpacked training labels tells them apart.
+# Both sets have the same file names. The MD5 of the unpacked training labels distinguishes them.
 _TRAIN_LABELS = {
     "mnist": "a25bea736e30d166cdddb491f175f624",
     "fashion-mnist": "9018921c3c673c538a1fc5bad174d6f9",
@@ -44,15 +44,17 @@ def find(folder: Path) -> list[Path] | None:
 
 
 def unpack(path: Path, ndim: int) -> bytes:
-    """The content of a file, without gzip around it; of one that is longer than its head says, or
-    whose head is wrong, the beginning."""
+    """The unpacked content of a file.
+
+    It is cut at the length in the head. If the head is wrong, it is the head alone.
+    """
     with path.open("rb") as file, reading(path, "a gzip file"):
         unpacked = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
         head = read_up_to(unpacked, _head(ndim) - 1)
         try:
             due = _head(ndim) + math.prod(_shape(head, ndim))
         except ValueError:
-            return head  # ``array`` says what is wrong
+            return head  # ``array`` reports the error
         if due > MAX_BYTES:
             raise ValueError(f"its head announces {due:,} bytes, more than {MAX_BYTES:,}")
         return head + read_up_to(unpacked, due - len(head))
@@ -80,8 +82,8 @@ def array(path: Path, content: bytes, ndim: int) -> np.ndarray:
     Raises
     ------
     ValueError
-        Naming the file, if it is no IDX file of bytes with ``ndim`` dimensions, or has another
-        length than its head says.
+        If the file is no IDX file of bytes with ``ndim`` dimensions, or its length differs from
+        that in its head; the message names it.
     """
     with reading(path, "an IDX file"):
         shape, head = _shape(content, ndim), _head(ndim)
@@ -111,7 +113,7 @@ def _md5(content: bytes) -> str:
 
 
 def read(name: str, paths: list[Path]) -> Raw:
-    """The data set ``name`` of the four files that ``find`` found."""
+    """The data set ``name`` from the four files of ``find``."""
     x_train, y_train = _part(paths[0], paths[1], name)
     x_test, y_test = _part(paths[2], paths[3])
     if x_train.shape[1:] != x_test.shape[1:]:

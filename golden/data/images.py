@@ -1,4 +1,4 @@
-"""Any image files, sorted into ``train/<class>/`` and ``test/<class>/``, in a folder or a zip."""
+"""Image files in ``train/<class>/`` and ``test/<class>/`` of a folder or zip file."""
 
 import os
 import warnings
@@ -17,7 +17,7 @@ from golden.data.places import content_of, given_root, reading
 PARTS = ("train", "test")
 _UNUSED = ("val", "valid", "validation", "dev")
 _LAYOUT = "train/<class>/* and test/<class>/*"
-# What file managers leave behind, in lower case, besides names that begin with a dot.
+# Files of file managers, in lower case, besides names that begin with a dot.
 _STRAY = frozenset(
     ("__macosx", "icon\r", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "@eadir")
 )
@@ -47,8 +47,8 @@ def _listed(where: Path) -> list[str]:
     Raises
     ------
     ValueError
-        If something below a part is neither a file nor a folder, or a link in a class's folder
-        leads to a folder.
+        If an entry below a part is neither a file nor a folder, or a link in a class's folder
+        points to a folder.
     OSError
         If a folder cannot be read.
     """
@@ -75,20 +75,20 @@ def _listed(where: Path) -> list[str]:
 
 
 def _stray(parts: tuple[str, ...]) -> bool:
-    """Whether a file is hidden or a file manager's."""
+    """Whether a file is hidden or belongs to a file manager."""
     return any(part.startswith(".") or part.lower() in _STRAY for part in parts)
 
 
 def _sort(names: list[str], where: Path) -> Files:
     """Sort names ``[top/]part/class/file``; files of file managers are left out.
 
-    Classes and files are in the order of their paths' characters, so upper case comes first.
+    Classes and files are sorted by the characters of their paths: upper case is first.
 
     Raises
     ------
     ValueError
-        If there is no training or no test part, no two classes, more than one folder on top, a
-        picture that is not directly in a class, or a name that comes twice.
+        If there is no training or test part, only one class, more than one folder with parts, a
+        picture that is not directly in a class, or a name that occurs twice.
     """
     paths: dict[PurePosixPath, str] = {}
     for name in sorted(names):
@@ -130,7 +130,7 @@ def _sort(names: list[str], where: Path) -> Files:
 
 
 def _check_classes(files: Files, where: Path) -> None:
-    """Raise ValueError unless both parts have pictures, of classes that training has."""
+    """Raise ValueError if a part has no pictures, or the test part has another class."""
     for part in PARTS:
         if not files[part]:
             raise ValueError(f"{where} has no {part} part: images are due in {_LAYOUT}")
@@ -146,21 +146,21 @@ def _first(names: list[str]) -> str:
 
 
 def read(where: Path, classes: Sequence[str] = (), *, colour: bool = False) -> Raw:
-    """The data set in a folder or zip file, whose name it takes; colour is to be augmented.
+    """The data set in a folder or zip file, with its name. Colour images are augmented.
 
     Parameters
     ----------
+    where : Path
     classes : sequence of str
-        The names of the classes in the order of their labels; by default the folders' in their
-        own order.
+        Names of the classes in the order of their labels; by default those of the folders, sorted.
     colour : bool
         Three channels even if all images are grey.
 
     Raises
     ------
     ValueError
-        If the layout is another, if the folders are not those of ``classes``, or naming the file
-        that is damaged or of another size.
+        If the layout is wrong, the folders are not those of ``classes``, or a file is damaged or of
+        another size; the message names the file.
     """
     name = where.resolve().name
     if where.is_dir():

@@ -1,6 +1,6 @@
 """Arrays of numbers in MATLAB files of version 5 (MATLAB 5 to 7.2, compressed or not).
 
-scipy.io.loadmat reads more, but a wrong type code in a damaged file ends its process.
+scipy.io.loadmat reads more types, but a wrong type code in a damaged file ends its process.
 
 References
 ----------
@@ -19,7 +19,7 @@ from golden.data.pixels import MAX_BYTES
 _HEAD = 128
 _MATRIX, _COMPRESSED = 14, 15
 _COMPLEX = 0x800
-# Number types by the code of an element, and by the class of an array; the first may be narrower.
+# Number types by the code of an element, and by the class of an array. The former may be narrower.
 _STORED = {
     1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8",
 }  # fmt: skip
@@ -29,12 +29,12 @@ _CLASSES = {
 
 
 def loads(content: bytes) -> dict[str, np.ndarray]:
-    """The arrays in a file by name; what else it holds is left out.
+    """The arrays in a file by name; other content is left out.
 
     Raises
     ------
     ValueError, zlib.error
-        If it is damaged or of another version.
+        If the file is damaged or of another version.
     """
     order = {b"IM": "<", b"MI": ">"}.get(content[126:_HEAD])
     if order is None:
@@ -85,7 +85,7 @@ def _elements(content: memoryview, order: str) -> Iterator[tuple[int, memoryview
 
 
 def _matrix(parts: list[tuple[int, memoryview]], order: str, limit: int) -> dict[str, np.ndarray]:
-    """Name and array, if it is a plain one of real numbers: flags, shape, name, numbers."""
+    """Name and array from flags, shape, name and numbers; empty if it is no plain real array."""
     flags = int(np.frombuffer(parts[0][1], f"{order}u4", 1)[0])
     kind = _CLASSES.get(flags & 0xFF)
     if kind is None or flags & _COMPLEX:

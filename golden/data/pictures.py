@@ -1,4 +1,4 @@
-"""Picture files as one array of pixels."""
+"""Picture files, read into one array of pixels."""
 
 import io
 import re
@@ -22,7 +22,7 @@ _DEEP_COLOUR = re.compile(r"(?:LA|RGB\w*|CMYK);16[BLN]")  # Pillow keeps the upp
 _DEPTHS = (8, 10, 12, 14, 16)
 _ONE_PICTURE = ("MPO",)  # formats whose further frames are views of the first
 BACKGROUND = "white"
-"""What shows through transparent pixels."""
+"""Background of transparent pixels."""
 
 
 def pillow() -> Any:
@@ -35,7 +35,7 @@ def pillow() -> Any:
 
 
 def suffixes() -> frozenset[str]:
-    """Endings of files that Pillow reads, in lower case."""
+    """File name extensions that Pillow reads, in lower case."""
     image_module = pillow()
     known = image_module.registered_extensions()
     return frozenset(end for end, form in known.items() if form in image_module.OPEN)
@@ -51,25 +51,25 @@ def decode(
 ) -> np.ndarray:
     """All pictures, (N, height, width, 1 or 3) uint8; one channel if all are grey.
 
-    16-bit grey is read with the depth, 8 to 16 bits, that the training part reaches.
+    16-bit grey is read with the depth, 8 to 16 bits, of the largest value in the training part.
 
     Parameters
     ----------
     names : list of str
-        The training part comes first.
+        Names of the files, the training part first.
     content : callable
         ``content(name)`` is the content of a file.
     where : Path
-        The folder or file that messages name.
+        The folder or file in messages.
     training : int
-        Pictures of the training part.
+        Number of pictures in the training part.
     colour : bool
         Three channels even if all are grey.
 
     Raises
     ------
     ValueError
-        Naming the file, if one cannot be read or has another size than the first, or if all
+        If a file cannot be read or its size differs from the first (the message names it), or all
         together are too large.
     """
     image_module = pillow()
@@ -82,7 +82,7 @@ def decode(
             warnings.simplefilter("error", image_module.DecompressionBombWarning)
             image = image_module.open(io.BytesIO(content(name)))
         with image:
-            # The size is known before any pixel is.
+            # The size is known before any pixel is read.
             if not n:
                 size = image.size
                 channels = 1 if image.mode in _GREY + _DEEP else 3
@@ -118,10 +118,8 @@ def decode(
 
 
 def _pixels(image: Any, image_module: Any) -> np.ndarray:
-    """A picture the right way up, (height, width, 1 or 3) uint8, or uint16 if it is 16-bit grey.
-
-    One whose channels are equal everywhere is grey.
-    """
+    """A picture in its right orientation, (height, width, 1 or 3): uint16 for 16-bit grey, else
+    uint8. A picture with equal channels is grey."""
     from PIL import ImageOps
 
     frames = getattr(image, "n_frames", 1)
@@ -152,7 +150,7 @@ def _pixels(image: Any, image_module: Any) -> np.ndarray:
 def _shallow(
     images: np.ndarray, deep: np.ndarray, names: list[str], where: Path, training: int
 ) -> np.ndarray:
-    """All pictures as uint8, the ``deep`` ones from the depth that the training part reaches."""
+    """All pictures as uint8; ``deep`` ones are scaled by the depth of the training part."""
     bits = _DEPTHS[-1]
     if deep[:training].any():
         top = int(images[:training][deep[:training]].max())

@@ -1,4 +1,4 @@
-"""From pixels to the small integers that a network takes."""
+"""From pixels to small integers, the inputs of a network."""
 
 from typing import NamedTuple
 
@@ -6,16 +6,19 @@ import numpy as np
 
 from golden import checks
 
-INPUT_BITS = 2, 8  # fewest and most of an input
+INPUT_BITS = 2, 8  # least and most bits of an input
 _BLOCK = 1 << 20
 MAX_BYTES = 2 << 30
-"""Bytes that the unpacked files of a data set, and its pixels, may have; a guard against files
-that announce more than memory holds."""
+"""Largest size of a data set's unpacked files, and of its pixels, bytes: a limit for files that
+announce more than memory can hold."""
 
 
 class Raw(NamedTuple):
-    """A data set as its files have it: images (N, height, width, channels) uint8, labels int64
-    and the names of the classes in the order of the labels."""
+    """A data set as in its files.
+
+    Images are (N, height, width, channels) uint8, labels int64. ``classes`` are the names of the
+    classes in the order of the labels.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -58,7 +61,7 @@ def quantise(pixels: np.ndarray, input_bits: int) -> np.ndarray:
     table = np.rint((np.arange(256) - 127.5) / 127.5 * limit).astype(np.int8).tobytes()
     result = np.empty(pixels.shape, np.int8)
     flat, target = pixels.reshape(-1), result.reshape(-1)
-    for start in range(0, flat.size, _BLOCK):  # as an index, numpy would widen all of it to int64
+    for start in range(0, flat.size, _BLOCK):  # an index array would take int64 for each pixel
         block = flat[start : start + _BLOCK].tobytes().translate(table)
         target[start : start + _BLOCK] = np.frombuffer(block, np.int8)
     return result

@@ -1,4 +1,4 @@
-"""Where the files of a data set are looked for, and what is said of damaged ones."""
+"""Places of a data set's files, and errors for damaged ones."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,9 +19,9 @@ Finder = Callable[[Path], list[Path] | None]
 
 @contextmanager
 def reading(path: Path | str, kind: str) -> Iterator[None]:
-    """Turn whatever a reader raises over ``path`` into a ValueError that names it.
+    """Turn exceptions of a reader of ``path`` into a ValueError that names it.
 
-    Errors of the file system pass: damage is in the content.
+    Errors of the file system are not changed: they are no damage of the content.
     """
     try:
         yield
@@ -41,7 +41,7 @@ def content_of(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 
 def read_up_to(file: Any, limit: int) -> bytes:
-    """The content of an open file, or a byte more than ``limit`` of it if it is longer."""
+    """The content of an open file; if it is longer than ``limit``, its first limit + 1 bytes."""
     parts, left = [], limit + 1
     while left and (part := file.read(min(left, _BLOCK))):
         parts.append(part)
@@ -58,7 +58,7 @@ def given_root(root: Path | None) -> Path | None:
 
 
 def cache_root() -> Path:
-    """The folder of downloads: below SPINTRIT_CACHE, or below the user's cache folder."""
+    """The folder of downloads, in SPINTRIT_CACHE or the user's cache folder."""
     return cache.folder(", or give --data or SPINTRIT_DATA") / "data"
 
 
@@ -70,13 +70,16 @@ def locate(
     download: bool,
     progress: Progress | None,
 ) -> list[Path]:
-    """The files of a data set: in ``root``, else in the folder SPINTRIT_DATA, else in the system's;
-    without either name also in the cache, into which they are fetched.
+    """The files of a data set.
+
+    They are searched in ``root``, else in the folder SPINTRIT_DATA, else in the system's folder.
+    Without ``root`` and SPINTRIT_DATA they are also searched in the cache, and downloaded into it.
 
     Raises
     ------
     OSError
-        If they are not there or cannot be fetched; the message tells which to put where.
+        If files are missing or cannot be downloaded; the message names the files and the folder for
+        them.
     """
     given, system = given_root(root), source.system if root is None else None
     base = given or cache_root()

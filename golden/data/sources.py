@@ -1,4 +1,4 @@
-"""Where data sets come from."""
+"""Sources of data sets."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,20 +6,20 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Source:
-    """Where a data set comes from.
+    """Source of a data set.
 
     Parameters
     ----------
     files : dict of str to str
         MD5 by file name.
     mirrors : tuple of str
-        URLs that the names are appended to, in the order in which they are tried.
+        URLs of the files without their names, in the order of attempts.
     folders : tuple of str
-        Folders that its files are commonly kept in.
+        Common names of folders with the files.
     system : Path
-        Where a package of the system puts it.
+        Folder of the system's package with the files.
     package : str
-        The command that installs this package.
+        Command that installs this package.
     sizes : dict of str to int
         Bytes by file name, as far as they are known.
     """
@@ -32,14 +32,14 @@ class Source:
     sizes: dict[str, int] = field(default_factory=dict)
 
     def advice(self, folder: Path, *, system: bool = True) -> str:
-        """What to do without a download, in one line; ``system``: its folder is looked at, too."""
+        """A line of advice for a failed download; ``system``: the system's folder is searched."""
         package = f"{self.package}, or " if self.package and system else ""
         return f"{package}put {', '.join(self.files)} from {self.mirrors[0]} into {folder}"
 
 
-# MD5 and bytes of the files as they are published, that is, packed. The MD5 of MNIST, Fashion-MNIST
-# and SVHN are those that torchvision lists, that of CIFAR-10 is from its page. CIFAR-10 is the
-# binary version, which needs no unpickling.
+# MD5 and bytes of the published, packed files. The MD5 of MNIST, Fashion-MNIST and SVHN are from
+# torchvision, that of CIFAR-10 is from its page. CIFAR-10 is the binary version, which needs no
+# unpickling.
 SOURCES = {
     "mnist": Source(
         {

@@ -1,4 +1,4 @@
-"""What a data set is to training: three parts of inputs and labels."""
+"""A data set for training: three parts of inputs and labels."""
 
 import math
 from dataclasses import dataclass
@@ -10,22 +10,35 @@ from golden.data.augment import AUGMENTS
 from golden.data.pixels import INPUT_BITS
 
 PARTS = ("train", "val", "test")
-_SEED = 20180531  # of the validation samples; no run's seed changes them
+_SEED = 20180531  # chooses the validation samples, whatever the seed of a run
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Inputs, (N, n) or (N, height, width, channels) int8, and labels, (N,) int64, in three parts.
+    """Inputs and labels in three parts: training, validation and test.
 
-    ``test`` is for the one measurement at the end of a run and decides nothing. Inputs lie in
-    [-limit, limit] with limit = 2^(input_bits - 1) - 1; with two bits they are trits. ``augment``:
-    training samples are to be cropped and flipped at random (``golden.data.crop_flip``). ``names``
-    are the names of the classes in the order of the labels; by default their numbers.
+    The test part is for the measurement at the end of a run alone.
+
+    Parameters
+    ----------
+    name : str
+    classes : int
+        Number of classes.
+    x_train, x_val, x_test : ndarray of shape (N, n) or (N, height, width, channels), integer
+        Inputs in [-limit, limit] with limit = 2^(input_bits - 1) - 1, kept as int8; two bits give
+        trits.
+    y_train, y_val, y_test : ndarray of shape (N,), integer
+        Labels, kept as int64.
+    input_bits : int
+    augment : {"none", "crop", "crop-flip"}
+        Random changes of training samples, see ``golden.data.crop_flip``.
+    names : tuple of str
+        Names of the classes in the order of the labels; by default their numbers.
 
     Raises
     ------
     TypeError, ValueError
-        If an input is out of range, a label no class, or shapes do not fit each other.
+        If an input is out of range, a label is no class, or shapes do not fit each other.
     """
 
     name: str
@@ -41,7 +54,7 @@ class Split:
     names: tuple[str, ...] = ()
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """All inputs and labels, in the order above."""
+        """All inputs and labels, in the order of the parameters."""
         return tuple(getattr(self, f"{axis}_{part}") for part in PARTS for axis in "xy")
 
     def __post_init__(self) -> None:
@@ -90,9 +103,9 @@ class Split:
 
 
 def held_out(labels: np.ndarray, count: int) -> np.ndarray:
-    """Which samples are for validation, a boolean array: ``count`` of them, the same every time.
+    """A boolean array of ``count`` samples for validation, always the same.
 
-    Of each class so many as is its share, to within one.
+    The share of each class is kept, to within one sample.
 
     Parameters
     ----------
@@ -109,7 +122,7 @@ def held_out(labels: np.ndarray, count: int) -> np.ndarray:
     quota, rest = np.divmod(members * count, len(labels))
     missing = count - int(quota.sum())  # these go to the largest remainders
     quota[np.argsort(-rest, kind="stable")[:missing]] += 1
-    # The raw stream is what numpy promises never to change.
+    # numpy guarantees that the raw stream never changes.
     keys = np.random.PCG64(_SEED).random_raw(len(labels))
     order = np.lexsort((keys, labels))
     first = np.cumsum(members) - members

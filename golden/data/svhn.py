@@ -1,6 +1,6 @@
 """SVHN, street view house numbers, cropped to single digits: MATLAB files.
 
-``extra_32x32.mat``, the easier half million, is not used, even where it is there.
+``extra_32x32.mat``, half a million easier images, is not used, even if it is there.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def find(folder: Path) -> list[Path] | None:
 
 
 def part(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 32, 32, 3) uint8 and labels of one file, whose label 10 is digit 0."""
+    """Images (N, 32, 32, 3) uint8 and labels of one file; label 10 in the file is digit 0."""
     with reading(path, "a file of SVHN"):
         content = matfile.loads(content_of(path))
         if not {"X", "y"} <= content.keys():
@@ -39,5 +39,5 @@ def part(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def read(name: str, paths: list[Path]) -> Raw:
-    """The data set of the files that ``find`` found; digits are not to be mirrored."""
+    """The data set from the files of ``find``; digits must not be mirrored."""
     return Raw(name, tuple("0123456789"), *part(paths[0]), *part(paths[1]), "crop")

@@ -1,7 +1,7 @@
-"""Pickles of plain numpy arrays, read without running anything that they name.
+"""Pickles of plain numpy arrays, read without running anything in them.
 
-A pickle is a programme. Here the few names that an array of bytes needs stand for inert records,
-all other names are refused, and the arrays are made from the records afterwards.
+A pickle is a program. Here the few names that an array of bytes needs give inert records, and all
+other names are refused. The arrays are then made from the records.
 """
 
 import io
@@ -20,7 +20,7 @@ _NAMES = {
 
 
 class _Record:
-    """A call that a pickle asked for, and the state that it would have set."""
+    """A call in a pickle, and the state that the pickle sets."""
 
     __slots__ = ("args", "kind", "state")
 
@@ -33,7 +33,7 @@ class _Record:
 
 
 class _Name:
-    """What a pickle gets for one of ``_NAMES``: a callable that notes the call."""
+    """The object for one of ``_NAMES``: a callable that records the call."""
 
     __slots__ = ("kind",)
 
@@ -47,7 +47,7 @@ class _Name:
         raise pickle.UnpicklingError("a name has no state")
 
 
-# The one in Python: that in C makes room for as many objects as a damaged pickle announces.
+# The Python version: that in C allocates as many objects as a damaged pickle announces.
 class _Unpickler(pickle._Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _NAMES:
@@ -66,7 +66,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _plain(value: Any) -> Any:
-    """``value`` with an array, if of bytes, for its record."""
+    """``value``; a record becomes its array of bytes."""
     if not isinstance(value, _Record):
         return value
     if value.kind == "bytes":
@@ -85,13 +85,12 @@ def _plain(value: Any) -> Any:
 def loads(content: bytes) -> Any:
     """The object in a pickle: numbers, strings, lists, and dictionaries with arrays of uint8.
 
-    Strings of Python 2 come as bytes. Arrays are looked for as the object itself and as values of
-    a dictionary.
+    Strings of Python 2 become bytes. An array may be the object itself or a value of a dictionary.
 
     Raises
     ------
     Exception
-        Of nearly any kind, if it is damaged or asks for anything else.
+        Almost any kind, if the pickle is damaged or contains anything else.
     """
     try:
         value = _Unpickler(io.BytesIO(content), encoding="bytes").load()
