@@ -1,7 +1,7 @@
-"""Targets: what trains a network and classifies with it.
+"""Targets of training and inference: arrays, whole matrices, or an accelerator.
 
-A host target holds the synapses in arrays or whole matrices, and the host computes the rest.
-``OnChip`` lets an accelerator of a host target do all of the training.
+A host target has the synapses in arrays or whole matrices; the host computes everything else. With
+``OnChip`` an accelerator of a host target does all of the training.
 """
 
 from abc import ABC, abstractmethod
@@ -37,17 +37,17 @@ Part = TypeVar("Part")  # an array or an accelerator
 
 
 class Target(ABC):
-    """What a network is trained on."""
+    """A target on which networks are trained."""
 
     @property
     @abstractmethod
     def text(self) -> str:
-        """What the option ``--array`` and the files of a run call it."""
+        """Name of the target in the option ``--array`` and in the files of a run."""
 
     @property
     @abstractmethod
     def matrices(self) -> str:
-        """Who holds the matrices, for a checkpoint: runs of equal ``matrices`` have equal bits."""
+        """Kind of matrices, for a checkpoint: runs with equal ``matrices`` have equal bits."""
 
     @property
     def compute(self) -> str:
@@ -56,7 +56,7 @@ class Target(ABC):
 
     @property
     def tiles(self) -> int:
-        """Arrays of the accelerator that trains; 0 where the host trains."""
+        """Arrays of the accelerator that trains; 0 if the host trains."""
         return 0
 
     @property
@@ -81,32 +81,32 @@ class Target(ABC):
 
     @property
     def by_formula(self) -> bool:
-        """Whether its cycles are those of the latency formulas, and none are counted."""
+        """Whether cycles come from the latency formulas instead of a counter."""
         return False
 
     @property
     def preparing(self) -> str:
-        """What takes time before a network can be made; empty if nothing does."""
+        """A message for slow work before a network is made; empty if there is none."""
         return ""
 
     def settle(self, array: ArrayConfig) -> ArrayConfig:
-        """The configuration of its arrays if ``array`` is asked for.
+        """The configuration of the target's arrays for a requested ``array``.
 
         Raises
         ------
         ValueError
-            If its arrays are of another kind.
+            If its arrays have another configuration.
         OSError, RuntimeError
             If the hardware does not answer.
         """
         return array
 
     def prepare(self, array: ArrayConfig) -> None:  # noqa: B027  (a default, not a duty)
-        """Compile what has to be compiled for arrays of this configuration."""
+        """Compile the hardware for arrays of this configuration, if there is any."""
 
     @abstractmethod
     def network(self, config: TrainConfig, split: Split, conditions: Conditions) -> SynapseNetwork:
-        """A network that trains on ``split`` as ``config`` says.
+        """A network that trains on ``split`` with the settings ``config``.
 
         Raises
         ------
@@ -119,11 +119,11 @@ class Target(ABC):
         return None
 
     def counted(self, part: Part) -> Part:
-        """The side of an array or accelerator whose counters are read without comparing."""
+        """The part of an array or accelerator whose counters are read without a comparison."""
         return part
 
     def close(self) -> None:  # noqa: B027  (a default, not a duty)
-        """Give back what the target holds open."""
+        """Release the target's resources."""
 
 
 class HostTarget(Target):
@@ -154,12 +154,12 @@ class HostTarget(Target):
         )
 
     def accelerator(self, config: "AcceleratorConfig") -> "Accelerator":
-        """An accelerator with such arrays.
+        """An accelerator with the target's arrays.
 
         Raises
         ------
         ValueError
-            If there is none.
+            If the target has no accelerator.
         """
         raise ValueError(
             f"on-chip training needs array golden, rtl, both or serial:PORT, not {self.text}"
@@ -258,7 +258,7 @@ class OnChip(Target):
     on : HostTarget
         Makes the accelerator.
     tiles : int
-        Its arrays that work side by side, a power of two.
+        Arrays of the accelerator, which work in parallel; a power of two.
 
     Raises
     ------
