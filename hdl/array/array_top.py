@@ -43,7 +43,8 @@ class ArrayTop(wiring.Component):
 
     References
     ----------
-    Frames and latencies: ``golden.array.frames``. Golden twin: ``golden.array.golden.GoldenArray``.
+    Frames and latencies: ``golden.array.frames``. Golden twin:
+    ``golden.array.controller.GoldenController``.
     """
 
     def __init__(self, config: ArrayConfig, init: Sequence[int] = ()):
