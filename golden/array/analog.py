@@ -42,7 +42,7 @@ def converted(
     Returns
     -------
     ndarray, int32
-        Of the shape of ``sums``.
+        Shape of ``sums``.
     """
     bits = checks.integer("bits", bits, 0, MOST_ADC_BITS)
     if bits:

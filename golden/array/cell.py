@@ -87,7 +87,7 @@ def pulses(
     bits : ndarray of shape (..., cells), bool
         True is P. Two cells a synapse (ternary) or one (binary).
     kappa, code : ndarray of shape (...), signed integer
-        Of one sign; |kappa| <= 2, |code| <= ``full``.
+        Both of one sign; |kappa| <= 2, |code| <= ``full``.
     full : int
         The code of the full pulse.
     blind : bool

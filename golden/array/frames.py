@@ -111,7 +111,7 @@ class Op(IntEnum):
 
 
 class Cause(IntEnum):
-    """What was wrong with a frame."""
+    """Faults of a frame."""
 
     NONE = 0
     OPCODE = 1

@@ -19,8 +19,8 @@ def _largest(x: np.ndarray, axis: int, side: int) -> tuple[np.ndarray, np.ndarra
 def pool(x: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
     """The largest of each ``side`` x ``side`` pixels, and its number, counted by rows.
 
-    Of equal pixels it is the first. Rows and columns that fill no pool are left out. ``side`` is at
-    least 2.
+    The first of equal pixels is chosen. Rows and columns that fill no pool are left out. ``side``
+    is at least 2.
     """
     # Along the rows first: the result is then the first of equal pixels, counted by rows.
     along, column = _largest(x, 2, side)

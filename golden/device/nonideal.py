@@ -150,7 +150,7 @@ class NonIdealities:
 
 
 _SPREADS = ("resistance_spread", "critical_current_spread", "stability_spread")
-LARGEST_SUM = 2.0**30  # whatever the noise
+LARGEST_SUM = 2.0**30  # largest sum, for any noise
 # Shares, and limits far beyond any array: a value above was given in another unit.
 _HIGHEST = {
     **dict.fromkeys((*_SPREADS, "amplitude_noise", "stuck_p", "stuck_ap"), 1.0),

@@ -1,4 +1,4 @@
-"""Reads of a matrix's cells, whatever its place in arrays."""
+"""Counts of the reads of a matrix's cells."""
 
 import numpy as np
 

@@ -158,7 +158,7 @@ class WholeMatrix:
         Parameters
         ----------
         change : array of shape (n_out, n_in), float
-            Of the back end; the weight changes are ``factor`` times it.
+            Array of the back end; the weight changes are ``factor`` times it.
         table : ProbabilityTable
         rng : numpy.random.Generator
             Rounds the codes.
