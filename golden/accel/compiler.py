@@ -305,7 +305,7 @@ def _place(
     for number, block in enumerate(blocks):
         if block.pool > MAX_POOL:
             raise ValueError(
-                f"network: {block} pools by more than {MAX_POOL}, which the accelerator cannot"
+                f"network: {block} pools by more than {MAX_POOL}, which the accelerator cannot do"
             )
         height, width, channels = images[number]
         out_height, out_width, n_out = images[number + 1]

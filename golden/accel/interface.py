@@ -147,7 +147,7 @@ class Accelerator(ABC):
     def read(self, space: Space, first: int = 0, count: int | None = None) -> np.ndarray:
         """Words in the form of ``write``; RESULTS: (count, 2), class and score."""
         if space is Space.GENERATORS:
-            raise ValueError("space must be another than GENERATORS: see generators()")
+            raise ValueError("space must not be GENERATORS: see generators()")
         words = self.layout(space)[0]
         first = checks.integer("first", first, 0, words - 1)
         count = checks.integer("count", words - first if count is None else count, 1, words - first)

@@ -133,9 +133,9 @@ def _check_classes(files: Files, where: Path) -> None:
     """Raise ValueError if a part has no pictures, or the test part has another class."""
     for part in PARTS:
         if not files[part]:
-            raise ValueError(f"{where} has no {part} part: images are due in {_LAYOUT}")
+            raise ValueError(f"{where} has no {part} part: images must be in {_LAYOUT}")
     if len(files["train"]) < 2:
-        raise ValueError(f"{where} must have two classes at least in train")
+        raise ValueError(f"{where} must have at least two classes in train")
     for kind in files["test"]:
         if kind not in files["train"]:
             raise ValueError(f"{where}: test/{kind} is no class of the training part")

@@ -109,8 +109,8 @@ def decode(
         images[n] = pixels
     if upper[:training].max() < 1 << _DEPTHS[-2] - 8:
         raise ValueError(
-            f"{where}: 16-bit colours of the training part use the lower {_DEPTHS[-2]} bits at "
-            "most, and only the upper 8 are read: save them with 8 bits"
+            f"{where}: 16-bit colours of the training part use at most the lower "
+            f"{_DEPTHS[-2]} bits, but only the upper 8 bits are read: save them with 8 bits"
         )
     if deep.any():
         images = _shallow(images, deep, names, where, training)

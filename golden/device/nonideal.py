@@ -105,7 +105,7 @@ class NonIdealities:
             ("retention_k", "retention_s"),
         ):
             if getattr(self, name) and not getattr(self, needed):
-                raise ValueError(f"{name} = {getattr(self, name):g} does nothing without {needed}")
+                raise ValueError(f"{name} = {getattr(self, name):g} has no effect without {needed}")
         if self.stuck_p + self.stuck_ap > 1:
             raise ValueError(
                 f"stuck_p + stuck_ap must be at most 1, not {self.stuck_p + self.stuck_ap:g}"

@@ -138,7 +138,7 @@ class Network(SynapseNetwork):
 
     def _learner(self) -> Learner:
         if self.learner is None:
-            raise ValueError("learner must be a Learner for a network that trains, not None")
+            raise ValueError("learner must be a Learner to train, not None")
         return self.learner
 
     def backward(self, gradient: Tensor) -> None:

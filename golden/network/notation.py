@@ -99,7 +99,9 @@ def parse(text: str) -> tuple[Block, ...]:
                 raise ValueError(f"network {text!r}: {part} must not follow a dense layer")
             block = Block(int(match["conv"]), int(match["kernel"]), int(match["padding"] or 0))
             if block.padding >= block.kernel:
-                raise ValueError(f"network {text!r}: {part} has a kernel in nothing but padding")
+                raise ValueError(
+                    f"network {text!r}: {part} must have a padding smaller than its kernel"
+                )
             blocks += [block] * int(match["times"] or 1)
     return tuple(blocks)
 
@@ -142,7 +144,7 @@ def shapes(blocks: Sequence[Block], shape: Sequence[int]) -> list[tuple[int, ...
             found.append((block.n_out,))
             continue
         if len(here) != 3:
-            raise ValueError(f"network: {block} asks for images, not inputs of shape {here}")
+            raise ValueError(f"network: {block} needs images, not inputs of shape {here}")
         sizes = [n + 2 * block.padding - block.kernel + 1 for n in here[:2]]
         sizes = [n // block.pool if n > 0 else 0 for n in sizes]
         if min(sizes) < 1:
@@ -183,7 +185,7 @@ def load(source: str) -> tuple[str, dict[str, Any]]:
             return notation(parse(source)), {}
         except ValueError as error:
             known = ", ".join(names())
-            raise ValueError(f"{error}; nor is it a TOML file or one of {known}") from None
+            raise ValueError(f"{error}; it is no TOML file either, and none of {known}") from None
     try:
         content = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -204,7 +204,9 @@ def _cells(layer: MatrixLayer, arrays: dict[str, np.ndarray]) -> np.ndarray:
         differ = weights != cell_weights(cells.astype(bool))
         if differ.any():
             row, col = (int(i) for i in np.argwhere(differ)[0])
-            raise ValueError(f"{name}[{row}, {col}] = {weights[row, col]} is not its cells' weight")
+            raise ValueError(
+                f"{name}[{row}, {col}] = {weights[row, col]} differs from its cells' weight"
+            )
     return cells
 
 

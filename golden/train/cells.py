@@ -62,7 +62,7 @@ class Cells:
             If device, table and settings cannot be combined.
         """
         if self.table and self.device == IDEAL:
-            raise ValueError(f"device = {IDEAL!r} has no resistances that could go beside a table")
+            raise ValueError(f"device = {IDEAL!r} has no resistances to use with a table")
         if self.table or self.device == IDEAL:
             self._check_fixed()
         coder, settings = self.coder, self.nonideal
@@ -90,7 +90,7 @@ class Cells:
             value = getattr(self.coder, name)
             if value != getattr(CoderConfig(), name):
                 fixed = "a table, which is fixed" if self.table else f"device {IDEAL}"
-                raise ValueError(f"{name} = {value!r} cannot be had with {fixed}")
+                raise ValueError(f"{name} = {value!r} cannot be combined with {fixed}")
 
     def _beside_table(self, path: Path) -> TableFile:
         """The table file at ``path``, with the device for reads and ageing."""
@@ -104,13 +104,13 @@ class Cells:
             name = settings.beside_table[0]
             raise ValueError(
                 f"{name} = {getattr(settings, name)} needs a device for reads and ageing, and "
-                f"table {path} has none: give --device NAME or FILE.toml beside --table, "
+                f"table {path} has none: give --device NAME or FILE.toml with --table, "
                 "or make the table with device fit --device"
             )
         steepness = made.get("steepness", self.coder.steepness)
         if steepness != self.coder.steepness:
             raise ValueError(
-                f"steepness = {self.coder.steepness:g} cannot be had with a table made for "
+                f"steepness = {self.coder.steepness:g} cannot be combined with a table made for "
                 f"{steepness}"
             )
         return replace(kept, device=junction)

@@ -78,11 +78,11 @@ class Conditions:
         self._device: Device | None = None
         self._groups: Groups | None = None
         if curve is None and (table is None or settings.physical):
-            raise ValueError("the non-idealities ask for a device, and there is only a table")
+            raise ValueError("the non-idealities need a device, but there is only a table")
         if table is not None and settings.in_table:
             name = settings.in_table[0]
             value = getattr(settings, name)
-            raise ValueError(f"{name} = {value:g} cannot be had with a table, which is fixed")
+            raise ValueError(f"{name} = {value:g} cannot be combined with a table, which is fixed")
         if curve is not None:
             self._device = nonideal.operating(curve.device, settings)
             if any(settings.spread):
@@ -141,8 +141,8 @@ class Conditions:
         if settings.analog:
             if not isinstance(array, GoldenArray):
                 raise ValueError(
-                    "adc_bits, adc_noise, their backward_ twins and wire_ohm change the sums, "
-                    "which only a golden array does"
+                    "adc_bits, adc_noise, backward_adc_bits, backward_adc_noise and wire_ohm need "
+                    f"a golden array, not {type(array).__name__}"
                 )
             assert self._device is not None
             array.analog_read = AnalogRead(config, self._device, settings, cells[0], self.rng)

@@ -198,7 +198,7 @@ class Trainer:
         done = len(meta["metrics"])
         if done > self.config.epochs:
             raise ValueError(
-                f"epochs = {self.config.epochs} is less than the {done} that are done in {path}"
+                f"epochs must be at least {done}, as done in {path}, not {self.config.epochs}"
             )
         self.network.set_state(groups["network"])
         self.network.set_optimiser_state(state)
@@ -222,7 +222,7 @@ class Trainer:
             If there is only the digest of the start weights, and no checkpoint.
         """
         if not self._started:
-            raise ValueError("start has no weights, and there is no checkpoint to go on from")
+            raise ValueError("start has no weights, and there is no checkpoint to resume from")
         if not self.resumed:  # else the checkpoint exists, and to read cells takes cycles
             self._save()
         if self.out:

@@ -191,7 +191,7 @@ def conditions(
     ageing = rest_s or reads
     if ageing and more_stuck and any(getattr(own, name) for name in STUCK):
         raise ValueError(
-            "stuck_p and stuck_ap beside the run's own cannot be had with retention_s or reads"
+            "stuck_p and stuck_ap beside the run's own cannot be combined with retention_s or reads"
         )
     more = {name: changes.get(name, 0.0) for name in STUCK} if more_stuck else {}
     settings = _acting(wanted, rest_s, reads, more)

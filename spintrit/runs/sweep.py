@@ -59,7 +59,7 @@ def sweep(
         raise ValueError(f"the values of {name} hold one twice: {', '.join(map(str, values))}")
     changes = dict(changes or {})
     if name in changes:
-        raise ValueError(f"{name} = {changes[name]!r} cannot be had with a sweep over {name}")
+        raise ValueError(f"{name} = {changes[name]!r} cannot be combined with a sweep over {name}")
     if name == "adc_bits" and 0 in values and "adc_range" in changes:
         raise ValueError("adc_range has no meaning at adc_bits = 0, which is in the sweep")
     each = [changes | {name: value} for value in values]

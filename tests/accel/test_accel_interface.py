@@ -111,7 +111,7 @@ def test_spaces_that_cannot_be_written(chip, space):
 
 
 def test_generators_have_methods_of_their_own(chip):
-    with pytest.raises(ValueError, match=r"^space must be another than GENERATORS: see gener"):
+    with pytest.raises(ValueError, match=r"^space must not be GENERATORS: see gener"):
         chip.read(Space.GENERATORS)
     chip.seed(5, 7)
     np.testing.assert_array_equal(chip.generators(), stream_states(5, 7, 2))

@@ -233,14 +233,14 @@ def test_every_field_has_an_option_and_its_default():
         ("--device nosuch", r"device must be one of default, .*'?retention'?.*, not 'nosuch'"),
         ("--device nosuch.toml", r"nosuch\.toml"),
         ("--table nosuch.json", r"nosuch\.json"),
-        ("--device ideal --amplitude-noise 0.1", r"ask for a device, and there is only a table"),
+        ("--device ideal --amplitude-noise 0.1", r"need a device, but there is only a table"),
         ("--adc-bits 5 --array both", r"need array golden, not both"),
         ("--adc-bits 1", r"adc_bits must be 0 \(exact\) or at least 2, not 1"),
         ("--step-s 1", r"step_s must be between .* and t_write_s = 2e-09, not 1"),
         ("--coder other", r"argument --coder: invalid choice: 'other'"),
         ("--device ideal --table x", r"device = 'ideal' has no resistances"),
         ("--stuck-p 1.5", r"stuck_p must be finite and in 0 to 1, not 1\.5"),
-        ("--device ideal --coder linear", r"coder = 'linear' cannot be had with device ideal"),
+        ("--device ideal --coder linear", r"coder = 'linear' cannot be combined with device ideal"),
         ("--retention-s 1 --retention-k 2000", r"retention_k = 2000 is too hot"),
     ],
 )
@@ -263,10 +263,10 @@ def test_a_table_file_trains_like_its_device(tmp_path, monkeypatch, capsys):
     assert spintrit(f"{QUICK} --table a/table.json --adc-bits 4 --retention-s 1e-3 --out d") == 0
     assert json.loads(Path("d/summary.json").read_text())["nonideal"]["adc_bits"] == 4
     capsys.readouterr()
-    assert "steepness = 2 cannot be had with a table made for 3.0" in error_of(
+    assert "steepness = 2 cannot be combined with a table made for 3.0" in error_of(
         f"{QUICK} --table a/table.json --steepness 2 --out c", capsys
     )
-    assert "coder = 'linear' cannot be had with a table" in error_of(
+    assert "coder = 'linear' cannot be combined with a table" in error_of(
         f"{QUICK} --table a/table.json --coder linear --out c", capsys
     )
 

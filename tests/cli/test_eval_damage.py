@@ -68,7 +68,7 @@ HOST = [
     (become("layer1.cells", lambda a: a[..., :1]), "layer1.cells must have shape (8, 64, 2)"),
     (become("layer1.weights", lambda a: a[1:]), "layer1.weights must have shape (8, 64)"),
     (put("layer2.weights", (1, 1), 2), "layer2.weights[1, 1] must be in -1 to 1, not 2"),
-    (become("layer1.weights", lambda a: -1 - 0 * a), "is not its cells' weight"),
+    (become("layer1.weights", lambda a: -1 - 0 * a), "differs from its cells' weight"),
     (lambda arrays: arrays.pop("layer1.beta"), "it has no 'layer1.beta'"),
     (
         lambda arrays: arrays.update({"layer3.gamma": np.ones(2)}),

@@ -131,8 +131,11 @@ def test_measured_table_alone_trains_with_the_energy_of_an_assumed_device(folder
         ("--wire-ohm 0.5", "wire_ohm = 0.5 needs a device"),
         ("--read-disturb", "read_disturb = True needs a device"),
         ("--retention-s 1", "retention_s = 1.0 needs a device"),
-        ("--device ideal", "device = 'ideal' has no resistances that could go beside a table"),
-        ("--device mine.toml --amplitude-noise 0.1", "amplitude_noise = 0.1 cannot be had with a"),
+        ("--device ideal", "device = 'ideal' has no resistances to use with a table"),
+        (
+            "--device mine.toml --amplitude-noise 0.1",
+            "amplitude_noise = 0.1 cannot be combined with a",
+        ),
         ("--device nosuch", "device must be one of"),
     ],
 )
@@ -142,7 +145,7 @@ def test_what_a_measured_table_lacks_is_asked_for(folder, options, message, tmp_
     assert message in told
     if "needs a device" in message:
         assert told.endswith(
-            "has none: give --device NAME or FILE.toml beside --table, or make the table with "
+            "has none: give --device NAME or FILE.toml with --table, or make the table with "
             "device fit --device\n"
         )
     assert not list(tmp_path.iterdir())

@@ -119,9 +119,9 @@ def test_cut_jpeg_is_refused_by_name(root):
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        ("test", "has no test part: images are due in train/<class>/.*"),
+        ("test", "has no test part: images must be in train/<class>/.*"),
         ("train", "has no train part: .*"),
-        ("train/dog", "must have two classes at least in train"),
+        ("train/dog", "must have at least two classes in train"),
     ],
 )
 def test_missing_part_is_told(root, part, message, packed):

@@ -197,7 +197,7 @@ def test_low_colours_in_16_bits_are_refused(tmp_path, channels):
         values[..., 1] = 65535
     colour = {2: 4, 3: 2}[channels]
     files = {name: png(v, colour, 16) for name, v in zip(GREY, values, strict=True)}
-    with pytest.raises(ValueError, match=r": 16-bit colours? .* use the lower 14 bits at most"):
+    with pytest.raises(ValueError, match=r": 16-bit colours? .* use at most the lower 14 bits"):
         load("images", root=write_images(tmp_path, files, packed=True))
 
 

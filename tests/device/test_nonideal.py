@@ -126,7 +126,7 @@ def test_bad_settings_are_refused_by_name(name):
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(name, needed):
-    with pytest.raises(ValueError, match=rf"^{name} = 8 does nothing without {needed}$"):
+    with pytest.raises(ValueError, match=rf"^{name} = 8 has no effect without {needed}$"):
         NonIdealities(**{name: 8.0})
 
 

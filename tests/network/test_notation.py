@@ -72,7 +72,7 @@ def test_repeated_and_idle_parts_are_written_out():
         ("8FC-MP2", "MP2 must follow a convolution"),
         ("8C3-MP2-MP2", "MP2 must follow a convolution"),
         ("8FC-8C3", "8C3 must not follow a dense layer"),
-        ("8C3p3", "8C3p3 has a kernel in nothing but padding"),
+        ("8C3p3", "8C3p3 must have a padding smaller than its kernel"),
     ],
 )
 def test_what_is_no_notation_is_named(text, message):
@@ -140,7 +140,7 @@ def test_dense_layers_take_anything():
 
 def test_convolutions_of_vectors_are_refused():
     with pytest.raises(
-        ValueError, match=r"^network: 4C3-MP2 asks for images, not inputs of shape \(12,\)$"
+        ValueError, match=r"^network: 4C3-MP2 needs images, not inputs of shape \(12,\)$"
     ):
         notation.shapes(notation.parse("4C3-MP2"), (12,))
 
@@ -213,7 +213,7 @@ def test_a_missing_file_is_named(tmp_path):
 def test_what_is_neither_name_nor_notation_is_told_what_there_is():
     with pytest.raises(
         ValueError,
-        match=r"^network 'vgg': 'vgg' is none of 32C5, 32C3p1, MP2, 512FC; nor is it a TOML file "
-        r"or one of cifar-vgg, mnist-cnn$",
+        match=r"^network 'vgg': 'vgg' is none of 32C5, 32C3p1, MP2, 512FC; it is no TOML file "
+        r"either, and none of cifar-vgg, mnist-cnn$",
     ):
         notation.load("vgg")

@@ -186,7 +186,7 @@ def test_bits_on_the_line_are_of_the_clock_that_the_pll_makes(name, mhz, made):
         (
             {"name": "icebreaker", "work": Workload(network="8C3")},
             ValueError,
-            "network: 8C3 asks for images, not inputs of shape (64,)",
+            "network: 8C3 needs images, not inputs of shape (64,)",
         ),
         ({"work": Workload(network="9XY")}, ValueError, ""),
         ({"work": Workload(classes=0)}, ValueError, "classes must be at least 1, not 0"),

@@ -204,7 +204,7 @@ def test_a_checkpoint_of_other_conditions_is_refused(tmp_path):
 
 def test_a_table_alone_has_no_physics():
     for settings in (NonIdealities(amplitude_noise=0.1), NonIdealities(retention_s=1.0)):
-        with pytest.raises(ValueError, match=r"^the non-idealities ask for a device, and there is"):
+        with pytest.raises(ValueError, match=r"^the non-idealities need a device, but there is"):
             Conditions(ARRAY, None, settings, CoderConfig(), table=tanh_table(ARRAY))
     stuck = NonIdealities(stuck_p=0.1)
     around = Conditions(ARRAY, None, stuck, CoderConfig(), table=tanh_table(ARRAY))
@@ -212,7 +212,9 @@ def test_a_table_alone_has_no_physics():
 
 
 def test_a_fixed_table_refuses_what_would_change_it():
-    with pytest.raises(ValueError, match=r"^amplitude_noise = 0\.1 cannot be had with a table, "):
+    with pytest.raises(
+        ValueError, match=r"^amplitude_noise = 0\.1 cannot be combined with a table, "
+    ):
         Conditions(
             ARRAY, CURVE, NonIdealities(amplitude_noise=0.1), CoderConfig(),
             table=tanh_table(ARRAY),
