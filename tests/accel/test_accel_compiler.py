@@ -1,4 +1,4 @@
-"""Where the compiler puts a network: nothing twice, nothing wasted; and its numbers."""
+"""The compiler's places of a network: no word is used twice or wasted; and its numbers."""
 
 import itertools
 import math

@@ -39,7 +39,7 @@ def pair(config=CONFIG):
 
 
 def random_values(rng, config, space):
-    """Of all words of a space."""
+    """Values for all words of a space."""
     words, shape, low, high = GoldenAccelerator(config).layout(space)
     values = rng.integers(low, high + 1, (words, *shape))
     if space is Space.THRESHOLDS:
@@ -131,7 +131,7 @@ def test_training_through_the_driver_is_training():
 
 
 def test_counts_begin_with_the_driver():
-    """What the accelerator did before is not the driver's; a fault from before is forgotten."""
+    """Earlier counts of the accelerator are not the driver's; an earlier fault is cleared."""
     chip = GoldenAccelerator(CONFIG)
     chip.run(0, 1)
     server = Server(chip)

@@ -1,4 +1,4 @@
-"""What every accelerator refuses, and memories that hold what is written."""
+"""Arguments that every accelerator refuses; memories hold the words written."""
 
 import numpy as np
 import pytest

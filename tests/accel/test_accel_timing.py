@@ -155,7 +155,7 @@ def test_positions_must_fit():
 
 
 def test_a_program_that_cannot_run_says_where():
-    """What ran before it has run."""
+    """The instructions before it have been executed."""
     chip = GoldenAccelerator(CONFIG)
     cases = [
         ([FORWARD, replace(FORWARD, cells=99)], 21, "weights must lie below 40, not at 122"),

@@ -95,7 +95,7 @@ class Bench:
         return self.run(u, program)
 
     def memories(self):
-        """What the memories must hold after a step, and where: rest zero, but for the inputs."""
+        """Expected memories after a step; all other words are zero, except the inputs."""
         model, rows = self.model, self.chip.config.array.rows
         expected = {space: np.zeros_like(self.chip.read(space)) for space in MEMORIES}
         used = {space: np.zeros(part.shape, bool) for space, part in expected.items()}

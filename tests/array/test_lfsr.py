@@ -268,7 +268,9 @@ def test_draws_do_not_depend_on_how_they_are_asked_for(draw_bits, counts, state)
     parts = []
     for count in counts:
         parts.append(bank.draw(count).copy())
-        bank = lfsr.Streams(bank.states, draw_bits)  # made anew from its state: goes on the same
+        bank = lfsr.Streams(
+            bank.states, draw_bits
+        )  # a new bank with the same state continues the same
     whole = lfsr.Streams(states, draw_bits)
     assert np.array_equal(np.concatenate([*parts, bank.draw(3)]), whole.draw(sum(counts) + 3))
     assert np.array_equal(bank.states, whole.states)

@@ -46,7 +46,7 @@ def test_injections_from_and_to_special_states(draw_bits):
 
 @given(st.sampled_from([8, 16, 32]), st.integers(0, MASK), st.integers(0, MASK))
 def test_injections_are_the_only_ones(draw_bits, start, bits):
-    """Where any 64 bits lead, they are the ones that lead there."""
+    """The injections for the state after any 64 bits are these bits."""
     turned = [bits >> i & 1 for i in range(64)]
     end = walk(start, draw_bits, turned)
     both = np.array(start, np.uint64), np.array(end, np.uint64)

@@ -160,7 +160,7 @@ def test_wrong_row_sum_is_found():
 
 
 class Hasty(GoldenArray):
-    """Ageing is told one cell too many."""
+    """One array reports one aged cell too many."""
 
     def _age(self, first, count):
         return super()._age(first, count) + 1

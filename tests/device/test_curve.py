@@ -64,7 +64,7 @@ def test_points_weigh_as_their_counts_scatter():
     p = np.linspace(0.02, 0.98, 25)
     rng = np.random.default_rng(3)
     y = levels.exponent_of(rng.binomial(trials, p, (4000, 25)) / trials)
-    # 4000 samples tell a standard deviation to 1 %; the rest is to first order.
+    # 4000 samples give a standard deviation to 1 %; the rest is to first order.
     assert y.std(axis=0) * levels.weights(p, trials) == pytest.approx(np.ones(25), abs=0.1)
 
 

@@ -1,4 +1,4 @@
-"""What is told of a device besides its parameters."""
+"""Reports of a device besides its parameters."""
 
 import dataclasses
 import io

@@ -136,7 +136,7 @@ def test_the_right_family_is_chosen(law, pulse_ns, link, length, reading):
 
 
 def coverage(rng, sets, query_ns, **kwargs):
-    """How often the 95 % band holds the true value, by query."""
+    """Share of fits whose 95 % band holds the true value, by query."""
     true = thermal(query_ns, 0.3)
     hits = np.zeros(len(query_ns), dtype=int)
     for _ in range(sets):

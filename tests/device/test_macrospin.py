@@ -30,7 +30,7 @@ def flat(junction, **values):
 
 
 def volts_at(junction, overdrive):
-    """Of a flat junction."""
+    """Voltage for an overdrive of a flat junction."""
     ohm = junction.r_on_ohm + junction.r_access_ohm
     return overdrive * junction.critical_current_a * ohm
 

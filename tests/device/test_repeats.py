@@ -202,8 +202,8 @@ def fitted(tmp_path, rows):
 
 
 def test_sessions_that_differ_are_told(tmp_path, capsys):
-    """The points' scatter widens the bands, however the shots are cut; the rows' is told apart, and
-    the same shots one by one cannot show it."""
+    """The scatter of points widens the bands, however the shots are divided into rows. The scatter
+    of rows is reported separately; single shots cannot show it."""
     rng = np.random.default_rng(9)
     rows = sessions(rng, 0.25)
     wide, told = fitted(tmp_path, rows)

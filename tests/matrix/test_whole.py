@@ -200,7 +200,7 @@ def gained(bank, before):
 
 
 def compare(config, sizes, act):
-    """What ``act`` on each pair of matrices costs whole matrices and arrays."""
+    """Costs of ``act`` on each pair of matrices, for whole matrices and arrays."""
     whole, golden, pairs = both(config, sizes)
     starts = {}
     for bank in (whole, golden):

@@ -187,7 +187,7 @@ def test_both_cells_of_a_blind_step_up_from_the_bottom(plausible, blind):
 
 
 class Sparse:
-    """A matrix that is told that most changes are 0."""
+    """A matrix with the argument that most changes are 0."""
 
     def __init__(self, matrix):
         self._matrix = matrix
@@ -214,7 +214,7 @@ def test_sparse_changes_switch_alike(plausible, blind, largest):
 
 
 class ByFactors:
-    """A matrix whose changes are told as a product."""
+    """A matrix whose changes are given as a product."""
 
     def __init__(self, matrix, *product):
         self._matrix, self._product = matrix, product
@@ -232,7 +232,7 @@ class ByFactors:
     ("factor", "few"), [(1e-4, True), (-1e-4, True), (0.2, False), (-0.4, False)]
 )
 def test_changes_told_as_a_product_switch_alike(plausible, monkeypatch, blind, factor, few):
-    """Where few cells may switch, the changes of those alone are computed."""
+    """If few cells may switch, only their changes are computed."""
     config = ArrayConfig(counters=False)
     codes_of = tanh_table(config)
     rng = np.random.default_rng(9)

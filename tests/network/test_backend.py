@@ -1,4 +1,4 @@
-"""Which back ends there are, and what is told where one is not."""
+"""The known back ends, and errors for those that are not there."""
 
 import sys
 

@@ -56,7 +56,7 @@ def test_thresholds_are_tanh(code_bits, draw_bits, m):
     for code in range(1, config.codes - 1):
         nu = 2 ** ((code - (config.codes - 2)) / 2)  # two codes an octave, nu = 1 below the last
         ideal = 2**draw_bits * math.tanh(m * nu)
-        if ideal > code:  # else K bits cannot tell the codes apart: see the next test
+        if ideal > code:  # else K bits cannot distinguish the codes: see the next test
             assert abs(table.thresholds[code, 0] - ideal) <= 0.5 + 1e-9 * ideal, code
         assert abs(table.ticks[code, 0] - 2000 * nu) <= 0.5 + 1e-9, code
     assert table.ticks[[0, -1]].tolist() == [[0, 0], [2000, 2000]]

@@ -113,7 +113,7 @@ def test_the_run_s_own_conditions_give_its_accuracy(runs, name, tmp_path):
 
 
 def test_a_run_s_unequal_cells_stay_its_own(runs):
-    """Its resistances, in every draw of the noise; another spread is drawn anew."""
+    """Its resistances, in every draw of the noise; another spread gets new draws."""
     trained = load(runs / "analog")
     own = conditions(trained, {"adc_noise": 0.0})
     evaluation = Evaluation(trained, console=_quiet())

@@ -162,7 +162,7 @@ def _dead_step(self, u, *_, **__):
 
 
 def test_batch_norm_by_deviation_is_close_to_that_by_variance(tmp_path):
-    """Of normally distributed sums both divide by the same; on digits both learn."""
+    """Both divide normally distributed sums by the same number; on digits both learn."""
     from golden.network.layers import BatchNorm
 
     x = np.random.default_rng(0).normal(3, 7, (20_000, 5))

@@ -60,7 +60,7 @@ def test_cycles_follow_the_latency_formulas(unbroken):
     for batch in (16, 16, 16, 16, 6):
         epoch += cost(Op.FORWARD, both, batch) + cost(Op.BACKWARD, layer2, batch)
         epoch += cost(Op.UPDATE, both)
-    # Before and after the training part every array tells its counters.
+    # Before and after the training part the counters of every array are read.
     arrays = -(-sum(both) // ARRAY.cols)
     epoch += 2 * arrays * frames.cycles(Op.COUNTERS, ARRAY)
     assert [line["cycles"] for line in unbroken[1].metrics] == [epoch] * 5

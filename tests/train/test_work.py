@@ -1,4 +1,4 @@
-"""What a run has done, counted over all of its processes."""
+"""The work of a run, counted over all of its processes."""
 
 import json
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ LINE = "train --array both --network 4FC --rows 64 --cols 16 --epochs 3 --batch 
 
 
 class Timed(GoldenArray):
-    """A golden array in the place of the RTL: its cycles are the same."""
+    """A golden array instead of the RTL: its cycles are the same."""
 
     seconds = 0.5
 
