@@ -14,7 +14,7 @@ from golden.accel.config import AcceleratorConfig
 from golden.array import serial
 from golden.config import ArrayConfig
 from golden.extras import install
-from golden.matrix.tiled import columns
+from golden.matrix.tiled import columns_taken
 from golden.network import notation
 from golden.network.notation import Block
 from hdl.accel.accelerator_top import UartAccelerator
@@ -59,7 +59,7 @@ class Workload:
             If the network does not fit its inputs, or needs more columns than an array can have.
         """
         sizes = notation.matrices(self._blocks(), self.inputs)
-        return replace(array, cols=columns(sizes, array))
+        return replace(array, cols=columns_taken(sizes, array))
 
     def _blocks(self) -> list[Block]:
         classes = checks.integer("classes", self.classes, 1)

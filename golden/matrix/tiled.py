@@ -174,7 +174,7 @@ class SynapseMatrix:
             raise mismatch.within(self.name, tile.row, tile.col - tile.first) from None
 
 
-def columns(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
+def columns_taken(sizes: Iterable[tuple[int, int]], array: ArrayConfig) -> int:
     """Columns that matrices of ``sizes`` (n_in, n_out) take in a single array of any length."""
     unit = array.columns_per_cycle
     return sum(-(-n_in // array.rows) * -(-n_out // unit) * unit for n_in, n_out in sizes)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from golden.array.golden import GoldenArray
 from golden.array.lockstep import LockstepArray, Mismatch
 from golden.config import ArrayConfig
-from golden.matrix.tiled import ArrayBank, columns
+from golden.matrix.tiled import ArrayBank, columns_taken
 from golden.pulse.table import tanh_table
 
 CONFIG = ArrayConfig(rows=4, cols=6, columns_per_cycle=2, code_bits=3)
@@ -85,7 +85,7 @@ def test_tiles_cover_each_matrix_once_and_share_nothing(config, shapes, seed):
             assert not mine & used
             used |= mine
         assert (covered == 1).all()
-    assert len(used) == columns(shapes, config)
+    assert len(used) == columns_taken(shapes, config)
     assert len(bank.arrays) == -(-len(used) // config.cols)  # no array before the last is full
 
 
