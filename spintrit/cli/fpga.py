@@ -68,7 +68,7 @@ def _fpga(arguments: argparse.Namespace) -> int:
         for found in [] if silent(arguments) else BOARDS.values():
             what = "accelerator" if found.accelerator else "array"
             print(
-                f"{found.name}: {found.title}; {what} of {found.array.rows} rows at "
+                f"{found.name}: {found.title}; {what} with {found.array.rows} rows at "
                 f"{found.hertz / 1e6:g} MHz, {found.baud} baud"
             )
         return 0

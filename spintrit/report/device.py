@@ -256,8 +256,8 @@ def show_fit(summary: dict[str, Any], console: Console) -> None:
         )
     if summary["assumed_trials"] is not None:
         console.print(
-            f"No trials given: {summary['assumed_trials']} a point assumed; the bands are worth as "
-            "much as that.",
+            f"No trials given: {summary['assumed_trials']} per point assumed. The width of the "
+            "bands depends on this assumption.",
             highlight=False,
         )
 

@@ -46,7 +46,7 @@ def _energy_table(report: dict[str, Any]) -> Table:
     per_sample = report["per_sample_j"]
     assumed = " (assumed: the table names none)" if report["device_assumed"] else ""
     size = f"{report['array']['rows']} x {report['array']['cols']}"
-    title = f"Energy a training sample, arrays of {size}, device {report['device']}{assumed}"
+    title = f"Energy per training sample, arrays of {size}, device {report['device']}{assumed}"
     shown = Table("", *PHASES, title=title)
     for column in shown.columns[1:]:
         column.justify = "right"
@@ -60,11 +60,11 @@ def _energy_table(report: dict[str, Any]) -> Table:
 
 
 def _efficiency_table(report: dict[str, Any]) -> Table:
-    shown = Table("TOPs/W", *PHASES, title="Operations a second and watt")
+    shown = Table("TOPs/W", *PHASES, title="Operations per second and watt")
     for column in shown.columns[1:]:
         column.justify = "right"
     for accounting, name in ACCOUNTINGS.items():
-        for which, label in (("all", "all operations"), ("done", "those done")):
+        for which, label in (("all", "all operations"), ("done", "executed operations")):
             found = (report["efficiency"].get(p, {}).get(accounting, {}) for p in PHASES)
             cells = (f"{f[which] / 1e12:.3g}" if which in f else "-" for f in found)
             shown.add_row(f"{name}, {label}", *cells)
@@ -78,15 +78,15 @@ def _sentences(report: dict[str, Any]) -> list[str]:
     needed, shares = report["needed"], report["shares"]
     low, high = (si(bound, "J") for bound in report["switched_bounds_j"])
     lines = [
-        "all: gated-off products, and synapses that get no pulse, count as done; a multiplication "
-        "and an addition are two operations, an update of a synapse is one.",
-        "One read of a cell takes {} in P and {} in AP, a pulse {} and {}; one conversion {} "
-        "forward and {} backward.".format(
+        "All operations include products that are gated off and synapses without a pulse. A "
+        "multiplication and an addition are two operations; an update of a synapse is one.",
+        "A read of a cell takes {} in P and {} in AP. A pulse takes {} and {}. A conversion takes "
+        "{} forward and {} backward.".format(
             *(si(j, "J") for j in report["read_j"]),
             *(si(w, "W") for w in report["pulse_w"]),
             *(si(j, "J") for j in report["conversion_j"]),
         ),
-        f"Cells that switch half way through their pulse: assumed; bounds {low} to {high}.",
+        f"Assumption: cells switch half way through their pulse; bounds {low} to {high}.",
     ]
     if "gated" in shares:
         parts = [f"{shares['gated']:.1%} of all forward products were gated off"]
@@ -99,28 +99,28 @@ def _sentences(report: dict[str, Any]) -> list[str]:
         half = report["sparsity"]["zero_inputs"].index(0.5)
         saved = (1 - curve[name][half] / curve[name][0] for name in ACCOUNTINGS)
         lines.append(
-            "Half of the inputs zero save {:.0%} of the forward energy of the array alone, {:.1%} "
-            "with periphery.".format(*saved)
+            "With half of the inputs zero, the array alone saves {:.0%} of its forward energy; "
+            "with periphery {:.1%}.".format(*saved)
         )
     lines += [
-        f"Published forward figure: {si(needed['forward_synapse_j'], 'J')} a synapse, of which "
-        f"these cells take {si(needed['forward_cells_j'], 'J')}; it holds if all else takes "
-        f"{si(needed['forward_column_j'], 'J')} a column (a converter of "
-        f"{si(needed['forward_adc_j_per_step'], 'J')} a step; published ones of this speed take 34 "
-        f"fJ and more: plausible), or, with cells alone, if a read takes "
-        f"{si(needed['forward_read_s'], 's')} (less so).",
-        f"Published update figure: {si(needed['update_j'], 'J')} an update; it holds if every "
+        f"Published forward figure: {si(needed['forward_synapse_j'], 'J')} per synapse; these "
+        f"cells take {si(needed['forward_cells_j'], 'J')} of it. It holds if the rest takes "
+        f"{si(needed['forward_column_j'], 'J')} per column. That is plausible: a converter of "
+        f"{si(needed['forward_adc_j_per_step'], 'J')} per step, and published ones of this speed "
+        "take 34 fJ and more. Or it holds for cells alone if a read takes "
+        f"{si(needed['forward_read_s'], 's')}, which is less plausible.",
+        f"Published update figure: {si(needed['update_j'], 'J')} per update. It holds if every "
         f"cell gets a pulse of {si(needed['update_pulse_s'], 's')} on average, "
-        f"{needed['update_pulse_share']:.1%} of the full one, and nothing else takes energy: "
-        "plausible early in training.",
+        f"{needed['update_pulse_share']:.1%} of the full pulse, and nothing else takes energy. "
+        "That is plausible early in training.",
     ]
     return lines
 
 
 def _timing_table(report: dict[str, Any]) -> Table:
     lengths = report["pulse_s"]
-    shown = Table("columns a converter", "vector forward", "vector backward",
-                  title="Time and operations a second of one array")  # fmt: skip
+    shown = Table("columns per converter", "vector forward", "vector backward",
+                  title="Time and operations per second of one array")  # fmt: skip
     for name, length in lengths.items():
         shown.add_column(f"update, {_LEAST[name]}{name} pulses ({si(length, 's')})")
     for column in shown.columns:

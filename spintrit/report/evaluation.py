@@ -21,9 +21,9 @@ def one(result: dict[str, Any]) -> Table:
     shown.add_column(justify="right")
     rows: list[tuple[str, str]] = [
         ("hidden layers", result["network"] or "none"),
-        ("weights", {"best": "best on validation", "last": "last epoch"}[result["weights"]]),
+        ("weights", {"best": "best epoch", "last": "last epoch"}[result["weights"]]),
         (
-            "synapses in",
+            "target",
             f"{arrays} {'array' if arrays == 1 else 'arrays'} of {result['rows']} x "
             f"{result['cols']}, {_KINDS[result['array']]}",
         ),
@@ -55,7 +55,7 @@ def _accuracy(result: dict[str, Any]) -> list[tuple[str, str]]:
         return [
             (f"accuracy, mean of {count} draws", f"{result['accuracy']:.2%}"),
             ("standard deviation", f"{100 * result['accuracy_sd']:.2f} points"),
-            ("least and most", f"{result['accuracy_min']:.2%} to {result['accuracy_max']:.2%}"),
+            ("lowest and highest", f"{result['accuracy_min']:.2%} to {result['accuracy_max']:.2%}"),
         ]
     label = f"accuracy, one draw (seed {result['seeds'][0]})" if count else "accuracy"
     return [(label, f"{result['accuracy']:.2%} ({result['right']:,} of {result['samples']:,})")]
@@ -67,7 +67,7 @@ def sweep(result: dict[str, Any]) -> Table:
         title=Text(f"{result['dataset']}, {result['samples']:,} {result['part']} samples")
     )
     name = result["sweep"].replace("_", " ")
-    for head in (name, "accuracy", "standard deviation", "least", "most", "draws"):
+    for head in (name, "accuracy", "standard deviation", "lowest", "highest", "draws"):
         shown.add_column(head, justify="right")
     for point in result["points"]:
         count, row = point.get("repeats", 0), [f"{point['value']:g}", f"{point['accuracy']:.2%}"]

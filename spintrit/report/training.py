@@ -8,27 +8,27 @@ from rich.table import Table
 from golden.units import si
 from spintrit.report.console import Console
 
-# What is shown, in this order, of what a summary has.
+# Entries of a summary in the order of the table, with label and format.
 _ROWS = {
-    "chosen_epoch": ("epoch best on validation", "{}"),
-    "val_accuracy": ("its validation accuracy", "{:.2%}"),
-    "test_accuracy": ("its test accuracy", "{:.2%}"),
-    "last_test_accuracy": ("test accuracy of the last epoch", "{:.2%}"),
+    "chosen_epoch": ("best epoch (by validation accuracy)", "{}"),
+    "val_accuracy": ("validation accuracy, best epoch", "{:.2%}"),
+    "test_accuracy": ("test accuracy, best epoch", "{:.2%}"),
+    "last_test_accuracy": ("test accuracy, last epoch", "{:.2%}"),
     "values_compared": ("values compared", "{:,}"),
     "differences": ("differences", "{:,}"),
     "rtl_cycles": ("RTL cycles", "{:,}"),
     "rtl_cycles_per_second": ("RTL cycles per second", "{:,}"),
-    "cycles_by_formula": ("cycles by formula", "{:,}"),
+    "cycles_by_formula": ("clock cycles, by formula", "{:,}"),
     "cells_switched": ("cells switched", "{:,}"),
     "optimiser_bytes_per_weight": ("optimiser's memory, bytes per weight", "{}"),
     "array_j_per_train_sample": ("energy per training sample, array alone", "{}"),
-    "total_j_per_train_sample": ("with converters, drivers, digital", "{}"),
+    "total_j_per_train_sample": ("energy per training sample, with periphery", "{}"),
     "seconds": ("seconds", "{:.1f}"),
 }
 
 _KINDS = {
     "golden": "numpy",
-    "fast": "counted for whole matrices",
+    "fast": "simulated as whole matrices",
     "rtl": "RTL",
     "both": "RTL and numpy in lock step",
 }
@@ -45,7 +45,7 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
     shown.add_column()
     shown.add_column(justify="right")
     shown.add_row("hidden layers", summary["train_config"]["network"] or "none")
-    shown.add_row("synapses in", f"{arrays}, {_KINDS.get(summary['array'], summary['array'])}")
+    shown.add_row("target", f"{arrays}, {_KINDS.get(summary['array'], summary['array'])}")
     for key, (label, form) in _ROWS.items():
         if key in summary:
             value = summary[key]
@@ -53,7 +53,7 @@ def table(summary: dict[str, Any], out: Path, console: Console | None = None) ->
                 label += " (default device assumed)"
             shown.add_row(label, form.format(si(value, "J") if "_j_" in key else value))
     for end in summary.get("earlier", []):
-        label = f"test accuracy when it had {end['epochs']} epochs"
+        label = f"test accuracy after {end['epochs']} epochs"
         shown.add_row(label, f"{end['test_accuracy']:.2%} (epoch {end['chosen_epoch']})")
     console = console or Console()
     console.print(shown)

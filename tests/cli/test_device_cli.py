@@ -289,7 +289,7 @@ def test_energy_prints_and_writes(run_folder, tmp_path, capsys):
     line = f"energy {run_folder} --costs {costs} --adc-bits 4"
     files = f"--json {tmp_path / 'e.json'} -o {tmp_path / 'new' / 'e.svg'}"
     assert spintrit(f"{line} {files}") == 0
-    assert "Energy a training sample" in capsys.readouterr().out
+    assert "Energy per training sample" in capsys.readouterr().out
     report = json.loads((tmp_path / "e.json").read_text())
     assert (report["device"], report["device_assumed"]) == ("default", False)
     assert b"<svg" in (tmp_path / "new" / "e.svg").read_bytes()

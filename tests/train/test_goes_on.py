@@ -249,7 +249,7 @@ def test_the_summary_tells_of_both_ends(finished, tmp_path, stopping, capsys):
     assert told(run)["train_config"]["epochs"] == 5
     assert len((run / "metrics.jsonl").read_text().splitlines()) == 5
     shown = " ".join(capsys.readouterr().out.split())
-    assert "test accuracy when it had 3 epochs" in shown
+    assert "test accuracy after 3 epochs" in shown
     assert spintrit(f"train --out {run} --resume --epochs 6") == 0
     assert [end["epochs"] for end in told(run)["earlier"]] == [3, 5]
 
