@@ -5,9 +5,9 @@ Marks
 full
     Left to ``make test-full``.
 covering(strength)
-    Of a test with parameters in several lists. ``make test`` takes combinations enough that
-    every value of each list is in one of them, with a strength of 2 every two values of two lists
-    together; the others are ``full``.
+    For a test with parameters in several lists. With a strength of 1, ``make test`` runs enough
+    combinations to cover every value of each list; with 2, every pair of values of two lists. The
+    other combinations are ``full``.
 """
 
 import itertools
@@ -24,7 +24,7 @@ os.environ.setdefault("SPINTRIT_CACHE", str(ROOT / "build" / "cache"))
 
 import pytest  # noqa: E402
 
-# Files of the longest tests, the longest first: what begins last should be short.
+# Files of the longest tests, the longest first: the last tests to start should be short.
 FIRST = (
     "tb/test_accelerator_tb.py",
     "tb/test_netlist_accelerator.py",

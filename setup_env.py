@@ -1,8 +1,8 @@
-"""Make the virtual environment with the pinned tool chain: ``python3 setup_env.py FOLDER``, or
-add to one that is there: ``python3 setup_env.py FOLDER REQUIREMENTS``.
+"""Make the virtual environment with the pinned tool chain: ``python3 setup_env.py FOLDER``. Add
+packages to an existing one: ``python3 setup_env.py FOLDER REQUIREMENTS``.
 
-Needs Python 3.11 or later with nothing but its standard library: where Debian keeps ``ensurepip``
-in a package of its own, pip comes straight from PyPI, checked against the hash below.
+It needs Python 3.11 or later and only its standard library. Debian keeps ``ensurepip`` in a
+separate package; without it pip is downloaded from PyPI and checked against the hash below.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ ROOT = Path(__file__).parent
 
 
 def main(folder: Path, more: Path | None = None) -> None:
-    """Check the tools, then make and fill the environment in ``folder``; or only add what the file
-    ``more`` lists, with what that asks for."""
+    """Check the tools, then make and fill the environment in ``folder``. With the requirements file
+    ``more``, only add its packages and their dependencies."""
     if sys.version_info < (3, 11):  # noqa: UP036  (whoever runs this may have any)
         raise SystemExit(f"spintrit needs Python 3.11 or later, not {sys.version.split()[0]}")
     missing = [tool for tool in ("g++", "make", "perl") if shutil.which(tool) is None]
@@ -48,7 +48,7 @@ def main(folder: Path, more: Path | None = None) -> None:
 
 
 def _pip_wheel(folder: Path) -> Path:
-    """pip as a wheel, which runs without being installed."""
+    """Download pip as a wheel, which runs without installation."""
     try:
         with urllib.request.urlopen(PIP_URL) as answer:
             content = answer.read()

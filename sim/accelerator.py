@@ -97,7 +97,7 @@ class Verilated(Transport):
 
 
 class RtlAccelerator(AcceleratorDriver):
-    """The compiled RTL of a configuration, built if no ``path`` is given."""
+    """The compiled RTL of a configuration; compiled first if no ``path`` is given."""
 
     transport: Verilated
 

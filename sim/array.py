@@ -15,13 +15,13 @@ _PATIENCE = 1000  # cycles without a word in or out; a sound array never pauses 
 
 
 class RtlArray(FramedArray):
-    """Verilated RTL behind the array interface, a whole command a call.
+    """Verilated RTL behind the array interface; one call runs a whole command.
 
     Parameters
     ----------
     config : ArrayConfig
     path : Path
-        A library that ``sim.library.build`` made for this config; built if not given.
+        A library of ``sim.library.build`` for this config; compiled first if not given.
 
     Attributes
     ----------

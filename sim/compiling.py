@@ -1,5 +1,5 @@
-"""Compiling the C++ that Verilator writes. Verilator's own part, the same for all designs, is
-compiled once for each toolchain and kept."""
+"""Compilation of the C++ that Verilator writes. Verilator's own part is the same for all designs.
+It is compiled once for each toolchain and kept."""
 
 import contextlib
 import fcntl
@@ -35,11 +35,11 @@ def compile_model(
     ----------
     verilator : Verilator
     arguments : sequence of str
-        Of Verilator, without prefix and folder.
+        Arguments of Verilator, without prefix and folder.
     prefix : str
-        Of the classes that Verilator writes.
+        Prefix of the classes that Verilator writes.
     folder : Path
-        Where C++ and objects go; make has to take its path.
+        Folder of C++ and objects; make has to accept its path.
     make : sequence of str
         Variables of make, such as ``OPT_FAST=-O3``.
     cache : Path
@@ -60,7 +60,7 @@ def compile_model(
 
 
 class _Make:
-    """make with the makefile of a design: a call makes the targets, and returns the output."""
+    """make with the makefile of a design; a call makes the targets and returns the output."""
 
     def __init__(self, verilator: Verilator, prefix: str, folder: Path, variables: list[str]):
         self.folder, self.verilator, self.prefix = folder, verilator, prefix
@@ -103,7 +103,7 @@ def _take_runtime(make: _Make, cache: Path) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold a lock file; on a file system without locks, do not."""
+    """Hold a lock file; without effect on a file system without locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         with contextlib.suppress(OSError):
@@ -129,6 +129,6 @@ def is_sound(folder: Path, names: Sequence[str]) -> bool:
 
 
 def _sums(folder: Path, names: Sequence[str]) -> bytes:
-    """As sha256sum writes them."""
+    """Digests of files in the format of sha256sum."""
     digests = {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in sorted(names)}
     return "".join(f"{digest}  {name}\n" for name, digest in digests.items()).encode()

@@ -40,15 +40,15 @@ def cache_folder() -> Path:
 def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     """Compile an array's Verilog; returns the library's path.
 
-    Built once for each Verilog text, driver, Verilator and kind of machine, and kept in
-    ``cache_folder()``. The library's name holds the digest of its content: one that is damaged is
-    compiled again. Building takes about a minute, and a line on standard error says so.
+    The library is compiled once for each Verilog text, driver, Verilator and kind of machine, and
+    kept in ``cache_folder()``. Its name contains the digest of its content; a damaged library is
+    compiled again. Compilation takes about a minute, and a line on standard error says so.
 
     Parameters
     ----------
     config : ArrayConfig
     verilog : str
-        Another text than ``array_verilog(config)``, with the same ports.
+        Text to compile instead of ``array_verilog(config)``; it has the same ports.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
 
 
 def build_with(text: str, top: str, prefix: str, driver: Path, what: str) -> Path:
-    """Compile Verilog with module ``top`` and a C++ driver that includes ``prefix``.h, as
+    """Compile Verilog with module ``top`` and a C++ driver that includes ``prefix``.h. See
     ``build``; ``what`` names the design in messages."""
     verilator = find_verilator()
     machine = " ".join((platform.machine(), *platform.libc_ver()))
@@ -86,15 +86,15 @@ def build_with(text: str, top: str, prefix: str, driver: Path, what: str) -> Pat
 
 @contextlib.contextmanager
 def build_folder(cache: Path) -> Iterator[Path]:
-    """A new folder in ``cache`` for make to build in, or among the temporary files if make does
-    not take the path of ``cache``. See ``synth.scratch.building``."""
+    """A new build folder in ``cache``, or among the temporary files if make does not accept the
+    path of ``cache``. See ``synth.scratch.building``."""
     place = plain_folder(cache)
     with building(place, *(["building-"] if place == cache else [])) as folder:
         yield folder.resolve()
 
 
 def say(text: str) -> None:
-    """Tell the user what takes time or has gone wrong, on standard error."""
+    """Print a line about slow work or a problem on standard error."""
     print(f"spintrit: {text}", file=sys.stderr, flush=True)
 
 
@@ -103,7 +103,7 @@ def _digest(content: bytes) -> str:
 
 
 def _is_sound(library: Path) -> bool:
-    """Whether the digest in the library's name is that of its content."""
+    """Whether the library's content has the digest in its name."""
     return library.stem == f"{_NAME}-{_digest(library.read_bytes())}"
 
 
@@ -149,7 +149,7 @@ def load_with(library: Path, functions: Functions) -> ctypes.CDLL:
     Raises
     ------
     ToolError
-        If the library is damaged: to load it could end the process.
+        If the library is damaged; loading it could crash the process.
     """
     if not _is_sound(library):
         raise ToolError(f"the compiled library {library} is damaged; a new start compiles it again")

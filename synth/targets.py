@@ -146,7 +146,7 @@ def _ecp5(size: str) -> Target:
                    "--lpf-allow-unconstrained"),
         logic="TRELLIS_COMB",
         # As nextpnr counts: a carry cell is a slice, a 16 x 4 memory two slices and the two LUTs
-        # that its write port takes the place of.
+        # that its write port replaces.
         luts={"LUT4": 1, "CCU2C": 2, "TRELLIS_DPR16X4": 6},
         ffs="TRELLIS_FF",
         brams="DP16KD|PDPW16KD",

@@ -13,7 +13,7 @@ from synth.tools import ToolError
 
 @pytest.fixture(scope="session", autouse=True)
 def toolchain():
-    """Without the tools there is nothing to test: a skip that says so, in CI an error."""
+    """Skip all tests if the tools are missing; in CI this is an error."""
     try:
         return find_verilator()
     except ToolError as error:
@@ -24,7 +24,7 @@ def toolchain():
 
 @pytest.fixture(scope="session")
 def icarus():
-    """Icarus Verilog, a second simulator: without it a skip that says so, in CI an error."""
+    """Icarus Verilog, a second simulator; skip if it is missing, in CI this is an error."""
     if shutil.which("iverilog") is None:
         missing = "Icarus Verilog is not on PATH: apt-get install iverilog"
         if os.environ.get("CI") == "true":

@@ -1,6 +1,6 @@
 """An accelerator in Icarus Verilog behind its AXI ports, as a transport for the driver.
 
-A bench in plain Verilog reads commands from its standard input and writes what it hears to its
+A bench in plain Verilog reads commands from its standard input and writes the results to its
 standard output. Registers, memories and idle inputs are X.
 """
 
@@ -15,7 +15,7 @@ from tb.icarus import elaborate, without_power_up
 
 _PATIENCE = 20_000  # cycles for one transfer
 
-# Commands: 0 write a register, 1 read one, 2 send a word of a packet (its address tells the last
+# Commands: 0 write a register, 1 read one, 2 send a word of a packet (the address marks the last
 # one), 3 take a packet. Inputs change at the falling edge.
 _BENCH = """
 module bench;

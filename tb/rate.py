@@ -1,4 +1,4 @@
-"""How fast the top block runs under cocotb: ``python -m tb.rate CONFIG``.
+"""Speed of the top block under cocotb: ``python -m tb.rate CONFIG``.
 
 CONFIG is JSON of an ``ArrayConfig``; the last line printed is JSON of what ``measure`` returns.
 """

@@ -53,22 +53,22 @@ def run_tb(
     test_module : str
         Import path of the module of tests.
     folder : Path
-        Where log, results and waveforms go.
+        Folder of log, results and waveforms.
     tests : int
-        How many tests there are to run.
+        Number of tests in the module.
     seed : int
-        Of cocotb and of the registers' values before reset.
+        Seed of cocotb and of the registers' values before reset.
     top : str
         Name of the top module.
     environment : mapping of str to str
-        What the tests find in ``os.environ``.
+        Environment variables of the tests.
     testcase : str
-        The one test to run instead of all.
+        Name of a single test to run.
 
     Raises
     ------
     AssertionError
-        If another number of tests ran, or any failed; their names are told.
+        If another number of tests ran, or if tests failed, with their names.
     ToolError
         If Verilator is missing or fails.
     """
@@ -110,8 +110,8 @@ def run_tb(
 def build(verilog: str, top: str, *, waves: bool = False) -> Path:
     """Compile a design; returns the folder of the executable ``top``.
 
-    Once for each text and set of flags; whoever comes while another builds waits. An executable
-    that is damaged is compiled again.
+    It is compiled once for each text and set of flags; other processes wait meanwhile. A damaged
+    executable is compiled again.
 
     Raises
     ------

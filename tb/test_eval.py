@@ -28,7 +28,7 @@ SMALL = ArrayConfig(rows=16, cols=16)
 
 
 def evaluated(run, path, options):
-    """What ``spintrit eval`` tells."""
+    """The figures of ``spintrit eval``."""
     line = [str(part) for part in ("eval", run, "--json", path, *options.split())]
     assert cli.main(line) == 0
     return json.loads(path.read_text())

@@ -15,7 +15,7 @@ from tb.models import faulty
 from tb.runner import run_tb
 
 pytestmark = pytest.mark.usefixtures("quick")
-# What the lock-step run tells of each fault, and a cocotb test that fails where that is run, too.
+# The message of the lock-step run for each fault, and a cocotb test that fails, if any.
 SEEN = {
     "flipped sign": (
         r"column sum differs at layer layer1, sample \d+, column \d+: expected -?\d+, got -?\d+",

@@ -1,4 +1,4 @@
-"""What synthesis leaves, on models of an FPGA's cells: held to the golden model like the RTL."""
+"""Netlists after synthesis, on models of an FPGA's cells, against the golden model."""
 
 import re
 from functools import cache

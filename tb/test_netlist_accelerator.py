@@ -1,4 +1,4 @@
-"""What synthesis leaves of an accelerator, on models of an ECP5's cells: held to the twin."""
+"""An accelerator's netlist after synthesis, on models of an ECP5's cells, against the twin."""
 
 import re
 

@@ -23,7 +23,7 @@ def test_every_target_has_cells_that_count(name, tmp_path):
 
 
 def test_ecp5_counts_are_those_of_nextpnr(tmp_path):
-    """Distributed memories, carries and registers: all that nextpnr tells before it packs."""
+    """Distributed memories, carries and registers: the counts of nextpnr before it packs."""
     chip = target("ecp5-25k")
     array = flow.synthesise(Harness(SynapseArray(TINY)), "array", chip, tmp_path)
     log = flow._nextpnr(chip, array.netlist, "--pack-only")

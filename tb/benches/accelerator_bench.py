@@ -43,7 +43,7 @@ _DONE, _FAULT = 1, 2  # flags of IRQ_ENABLE and IRQ_PENDING
 
 
 class AxiTransport(Transport):
-    """The ports of the design, for code that is not asynchronous (see ``cocotb.task.bridge``)."""
+    """The ports of the design for synchronous code (see ``cocotb.task.bridge``)."""
 
     def __init__(self, dut, rng: np.random.Generator, *, stalled: bool):
         self.dut, self._rng, self._stalled = dut, rng, stalled
@@ -82,7 +82,7 @@ class AxiTransport(Transport):
             raise RuntimeError(f"refused: register {address:#04x}")
 
     def queue(self, words) -> None:
-        """Send a packet and do not wait."""
+        """Send a packet without waiting."""
         self.source.send_nowait(AxiStreamFrame(np.array(words, "<u4").tobytes()))
 
     def send(self, words: np.ndarray) -> None:
@@ -93,7 +93,7 @@ class AxiTransport(Transport):
         return np.frombuffer(bytes(self._wait(self.sink.recv()).tdata), "<u4")
 
     def hold_results(self, held: bool) -> None:
-        """Take no words, or go on as before."""
+        """Stop accepting words, or continue."""
 
         async def hold():
             self.sink.clear_pause_generator()
@@ -104,7 +104,7 @@ class AxiTransport(Transport):
         resume(hold)()
 
     def wait(self, cycles: int) -> None:
-        """Let cycles pass."""
+        """Wait for some clock cycles."""
 
         async def pass_by():
             for _ in range(cycles):
@@ -152,7 +152,7 @@ class Bench:
         dut.rst.value = 0
 
     def prepare(self) -> None:
-        """Give every memory and cell a value: what they come up with is not defined."""
+        """Give every memory and cell a value: their values at power-up are undefined."""
         self.driver = AcceleratorDriver(CONFIG, self.port)
         self.twin = GoldenAccelerator(CONFIG)
         self.block = LockstepAccelerator(self.twin, self.driver)
@@ -172,7 +172,7 @@ class Bench:
         return [self.block.tile(n) for n in range(CONFIG.tiles)]
 
     def read(self, register: str) -> int:
-        """A register."""
+        """Read a register."""
         return self.port.read_register(by_name()[register].address)
 
     def write(self, register: str, value: int) -> None:
@@ -198,7 +198,7 @@ class Bench:
         return u
 
     def results(self, *, at: int) -> None:
-        """The answer of a program is what the twin says."""
+        """Check that the answer of a program is the twin's."""
         answer = self.port.receive()
         assert int(answer[0]) == frames.control(HEADER, op=4), hex(int(answer[0]))
         twin = self.twin.run(at, BATCH)
@@ -206,12 +206,12 @@ class Bench:
         assert (answer[1:] >> 16 == twin[:, 1].astype(np.uint16)).all()
 
     def refused(self, op: int, space: int, fault: Fault) -> None:
-        """An answer of a first word alone, with a fault."""
+        """Check an answer that is only a first word with a fault."""
         answer = self.port.receive().tolist()
         assert answer == [frames.control(HEADER, op=op, space=space, fault=fault)], answer
 
     def expect(self, cause: Fault, what: int | None = None, *, done: bool = False) -> None:
-        """The status, the interrupt, and that both go when they are cleared."""
+        """Check the status and the interrupt, and that both go away when they are cleared."""
         for _ in range(100):  # what comes late by the other channel
             if self.read("STATUS") >> 8 & 15 == cause:
                 break

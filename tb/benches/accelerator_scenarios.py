@@ -1,5 +1,5 @@
-"""What may go wrong at the accelerator's ports, and what then happens: the one list for the tests
-in ``tb.benches.accelerator_tb`` and ``docs/faults.md``."""
+"""Faults at the accelerator's ports and their effects: the single list for the tests in
+``tb.benches.accelerator_tb`` and for ``docs/faults.md``."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ SAFE = [Space.PROGRAM, Space.LABELS, Space.THRESHOLDS, Space.STATES]
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is done, by words and by ``act``, and what comes of it.
+    """An action, as text and as ``act``, and its effects.
 
     ``act(bench)`` leaves the accelerator idle, with ``cause`` in its status, and nothing to come;
     ``spaces`` are then as the twin's; ``done`` if a program has ended.

@@ -22,12 +22,12 @@ _NEXT_HEADER = 9  # after N steps
 
 
 def variables(config: ArrayConfig, commands: int) -> dict[str, str]:
-    """Environment for the tests in ``tb.benches.array_tb``."""
+    """Environment variables for the tests in ``tb.benches.array_tb``."""
     return {CONFIG: json.dumps(asdict(config)), COMMANDS: str(commands)}
 
 
 def config_from_environment() -> ArrayConfig:
-    """The array that this simulation holds."""
+    """The configuration of the simulated array."""
     return ArrayConfig(**json.loads(os.environ[CONFIG]))
 
 
@@ -58,7 +58,7 @@ class _Received:
 
 
 class Scoreboard:
-    """Compares answers with the model's, in order, and counts them."""
+    """Compares the answers with the model's in order, and counts them."""
 
     def __init__(self, model: GoldenController, *, timed: bool):
         self.model, self.timed = model, timed
@@ -144,8 +144,8 @@ class ArrayBench:
         await self.reset()
 
     async def reset(self, cycles: int = 1, *, idle: bool = False) -> None:
-        """Reset whatever is under way; model and scoreboard start anew, but for the model's cells
-        and table if the array is ``idle``."""
+        """Reset at any time; model and scoreboard restart. If the array is ``idle``, the model
+        keeps its cells and table."""
         model = self.scoreboard.model
         self.dut.rst.value = 1
         self._words.clear()
@@ -184,7 +184,7 @@ class ArrayBench:
         return self.scoreboard.causes[done:]
 
     async def finish(self, *, expected: int) -> None:
-        """Nothing more comes, and nothing is missing."""
+        """Check that no answer is missing and none is left over."""
         await self.wait(20)
         assert not self._words, f"{len(self._words)} words were not taken"
         assert self._frame is None, "a frame went in without an end"

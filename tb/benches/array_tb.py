@@ -96,8 +96,8 @@ async def reset_keeps_cells_and_table(dut):
 
 @cocotb.test(timeout_time=20, timeout_unit="ms")
 async def nothing_is_left_after_a_reset(dut):
-    """In the middle of commands that leave cells and table alone; the first one behind it tells row
-    sums, counts or the cause."""
+    """Reset in the middle of commands that change neither cells nor table. The next command shows
+    row sums, counts or the cause."""
     bench, stimulus, _ = await started(dut, stalled=False)
     await bench.run(stimulus.prologue())
     malformed = list(stimulus.malformed())

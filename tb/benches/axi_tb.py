@@ -1,6 +1,6 @@
 """cocotb tests of the registers behind AXI4-Lite; started by ``tb/test_axi_tb.py``.
 
-The master is that of cocotbext-axi; what is to be heard comes from ``Model``, which shares
+The master is that of cocotbext-axi. The expected responses come from ``Model``, which shares
 nothing with the hardware: addresses and masks are written out here.
 """
 

@@ -163,7 +163,7 @@ async def memories_hold_what_is_written(dut):
 
 @cocotb.test(timeout_time=1, timeout_unit="us")
 async def reset_of_an_output_register_comes_out_wrong(dut):
-    """As ones, until the register is loaded; zeros before."""
+    """The registers show ones after a reset until they are loaded, and zeros before."""
     Clock(dut.clk, 10, unit="ns").start()
     for clear, out_en, expected in ((0, 1, 0), (1, 0, 1), (0, 0, 1), (0, 1, 0), (1, 1, 1)):
         dut.clear.value, dut.out_en.value = clear, out_en

@@ -25,7 +25,7 @@ class Multipliers(wiring.Component):
     -------
     a, b : In(18)
     product_00, ..., product_11 : Out(36)
-        Of operands that are signed where the digit is 1, a's first.
+        Product of a and b; the digits of its name are 1 for a signed operand, a's first.
     """
 
     def __init__(self):
@@ -63,5 +63,5 @@ async def products_are_those_of_integers(dut):
 
 
 def number(bits: int, signed: int) -> int:
-    """What an operand's bits stand for."""
+    """The number that an operand's bits represent."""
     return bits - (signed * bits >> BITS - 1 << BITS)
