@@ -263,7 +263,7 @@ def test_fit_of_probabilities_and_one_direction(tmp_path, capsys):
     rows = [f"AP_to_P,1.0,{n}e-10,{p}" for n, p in ((2, 0.01), (4, 0.2), (6, 0.7), (8, 0.95))]
     path.write_text("direction,voltage_v,pulse_s,probability\n" + "\n".join(rows))
     assert spintrit(f"device fit {path} --picture {tmp_path / 'f.svg'}") == 0
-    assert "100 a point assumed" in capsys.readouterr().out
+    assert "100 per point assumed" in capsys.readouterr().out
     told = error_of(f"device fit {path} -o {tmp_path / 't.json'}", capsys)
     assert told.endswith(": a table needs both directions; P_to_AP is missing\n")
     assert not (tmp_path / "t.json").exists()
