@@ -72,7 +72,7 @@ class Hop:
 
     @property
     def signal(self) -> str:
-        """The signal of ours that this is or was made from, then with a ``~``."""
+        """The design's signal; with a ``~`` if the tools made this net from it."""
         name = self.name.removeprefix(f"{INNER}.")
         own = _DERIVED.sub("", name)
         return own if own == name else f"{own or 'carry'}~"

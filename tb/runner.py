@@ -159,7 +159,7 @@ def _linked(folder: Path, place: Path) -> Path:
 
 @contextlib.contextmanager
 def _runner() -> Iterator[Runner]:
-    """A runner outside of pytest, as it were, where it would leave with SystemExit."""
+    """A runner that acts as outside of pytest; within pytest it would raise SystemExit."""
     path = sys.path if str(ROOT) in sys.path else [*sys.path, str(ROOT)]
     # The path of a link, which is in the executable, has gone.
     known = [str(config.libs_dir), os.environ.get("LD_LIBRARY_PATH", "")]

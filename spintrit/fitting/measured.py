@@ -27,7 +27,7 @@ class Measured:
     The arrays given are rows. Rows of one direction whose voltages and lengths are one within the
     tolerances (see ``spintrit.fitting.repeats.group``) are pooled into one point, before anything
     else. The attributes hold the points, by direction, voltage and length; rows that are cut
-    otherwise, or in another order, come to the same points.
+    otherwise, or in another order, give the same points.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ EXPECTED = 5  # of each outcome in a row, at least, for a chi-square test of row
 
 @dataclass(frozen=True, eq=False)
 class Grouped:
-    """Measured values of which some stand for the same one.
+    """Measured values, grouped where they are equal.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def pool(point: np.ndarray, probability: np.ndarray, trials: np.ndarray) -> Pool
     starts = np.flatnonzero(np.diff(point[order], prepend=-1))
     rows = np.diff([*starts, len(order)])
     share, n = probability[order], trials[order]
-    # A share is a quotient of counts, rounded: the count itself where it is whole but for that.
+    # A share is a rounded quotient of counts. A product that is whole up to rounding is the count.
     switched = share * n
     whole = np.rint(switched)
     switched = np.where(np.abs(switched - whole) <= 1e-9 * np.maximum(n, 1), whole, switched)

@@ -63,7 +63,7 @@ class Evaluation:
         Folder of the data, see ``golden.data.load``.
     part : {"train", "val", "test"}
     first, count : int
-        Samples of that part; a count of 0 stands for all from ``first`` on.
+        First sample of that part and number of samples; a count of 0: all from ``first`` on.
     rows, cols : int, optional
         Size of the arrays; the run's by default.
 

@@ -199,7 +199,7 @@ def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[st
     work.start(done if trainer.resumed else None)
     shown.start(done)
     ends = settings.earlier(out, job.earlier, config.epochs) if resume else []
-    # What an earlier run came to must not stand beside the files of this one.
+    # Remove the results of an earlier run: they do not belong to the files of this one.
     for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
         (out / name).unlink(missing_ok=True)
     tablefile.save(job.table, out / TABLE)

@@ -277,7 +277,7 @@ def _common(entries: list[Entry]) -> str:
 
 
 def _looks(targets: list[str]) -> dict[str, dict[str, Any]]:
-    """The line of each target: thick with open marks and thin dashes by turns, so that of two equal
+    """The line of each target. Thick lines with open marks and thin dashes alternate, so two equal
     lines both show."""
     below: Any = {"lw": 2.6, "marker": "o", "ms": 7, "mfc": "none"}
     above: Any = {"lw": 1.2, "marker": "o", "ms": 3.5, "ls": (0, (4, 3))}

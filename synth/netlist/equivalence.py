@@ -14,10 +14,10 @@ from synth.passes.memories import without_memories
 from synth.targets import target
 from synth.tools import ToolError
 
-# Registers have no initial value, whatever the models say: reset alone has to bring the two
-# together. Of the Verilog's names those of registers and ports are left, of the netlist's those
-# that something drives: synthesis may have had no use for some bits of a signal. Loose are
-# registers whose next value does not depend on ``rst``.
+# Registers get no initial value, whatever the models say: reset alone has to make the two equal.
+# The Verilog keeps the names of registers and ports. The netlist keeps the names of driven signals:
+# synthesis may have removed some bits of a signal. Loose registers are those whose next value does
+# not depend on ``rst``.
 _READ = """
 read_verilog {kind}.v
 hierarchy -check -top {top}
@@ -36,7 +36,7 @@ rename -hide w:* x:* %d @named %d
 design -stash {kind}
 """
 _NAMED = {"gold": "t:$dff %co1", "gate": "c:* t:$anyseq %d %co2"}
-# What has a name in both becomes a port of both, and the miter asserts that these are equal.
+# Signals with a name in both become ports of both, and the miter asserts that they are equal.
 _PAIR = """
 design -copy-from gold -as gold {top}
 design -copy-from gate -as gate {top}
@@ -47,8 +47,8 @@ opt_clean
 select -write outputs o:gold_*
 write_rtlil both.il
 """
-# Base: the named are equal after a cycle of reset, from any two states. Step: if they are, they
-# still are a cycle later, for all inputs.
+# Base: named signals are equal after a cycle of reset, from any two states. Step: if they are
+# equal, they are equal one cycle later, for all inputs.
 _PROVE = """
 read_rtlil both.il
 sat -verify -tempinduct -seq 1 -maxsteps {steps} {start} -prove-asserts -show-outputs both
@@ -59,12 +59,12 @@ _RESET = re.compile(r"\binput (?:wire )?rst\b")
 
 
 class NotEquivalentError(RuntimeError):
-    """A netlist could not be proven to do what its Verilog does.
+    """A netlist could not be proven equivalent to its Verilog.
 
     Attributes
     ----------
     signals : list of str
-        The Verilog's registers and outputs that differ in the case found.
+        The Verilog's registers and outputs that differ in the counterexample.
     """
 
     def __init__(self, top: str, signals: list[str]):
@@ -73,35 +73,35 @@ class NotEquivalentError(RuntimeError):
 
 
 def prove(component: wiring.Component, top: str, name: str) -> None:
-    """Prove that a component's netlist does what its Verilog does, from the first reset on.
+    """Prove that a component's netlist is equivalent to its Verilog from the first reset on.
 
-    For all sequences of inputs: the outputs are the same in every cycle after one with ``rst``,
-    whatever the state before, if it is the same in those registers that reset does not reach.
+    For all sequences of inputs, the outputs are equal in every cycle after one with ``rst``. The
+    state before may be any, but registers that reset does not reach must be equal.
 
-    A component with memories is proven around them: their ports become its own, in the Verilog and
-    in what is synthesised.
+    A component with memories is proven without them: their ports become ports of the component,
+    in the Verilog and in the netlist.
 
     Parameters
     ----------
     component : Component
     top : str
-        What to call its module.
+        Name of its module.
     name : str
         One of ``synth.netlist.netlist.MODELLED``.
 
     Raises
     ------
     NotEquivalentError
-        If it is not proven.
+        If there is no proof.
     ValueError, ToolError
         As ``synth.netlist.netlist.netlist_verilog``.
     """
     verilog = component_verilog(component, checked_name(top))
     open_verilog = without_memories(verilog, top)
     if open_verilog != verilog or target(name).name.startswith("ice40"):
-        # An iCE40's registers come up as 0. Where ours come up as 1, which the Verilog leaves open,
-        # those registers hold the inverse under names of the tools' own, and there would be nothing
-        # to induct on.
+        # An iCE40's registers start as 0. For a register that starts as 1 the tools would store the
+        # inverse under a name of their own, and induction would have no signal to use. The Verilog
+        # leaves the initial values open.
         netlist = verilog_netlist(open_verilog, top, name)
     else:
         netlist = component_netlist(component, top, name)
@@ -140,8 +140,8 @@ def compare(gold: str, gate: str, top: str) -> None:
 
 
 def _loose(folder: Path, top: str) -> list[str]:
-    """What the miter has of the registers that reset does not reach: registers of a name that the
-    netlist has, too, and bits of ports, which in a netlist may be all that goes by a name."""
+    """The miter's names of registers that reset does not reach: registers whose name the netlist
+    has, too, and bits of ports, which may be the only names in a netlist."""
 
     def names(file: str) -> set[str]:
         return {line.rsplit("/", 1)[1] for line in (folder / file).read_text().splitlines()}

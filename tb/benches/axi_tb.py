@@ -54,7 +54,7 @@ class Model:
         return 0, AxiResp.SLVERR
 
     def write(self, address, octets):
-        """Response, and the pulses that come of it."""
+        """Response, and the pulses that follow."""
         lowest = 8 * (address & 3)
         value = int.from_bytes(octets, "little") << lowest
         bits = (1 << 8 * len(octets)) - 1 << lowest
