@@ -231,7 +231,7 @@ def host_target(text: str, compute: str = "numpy") -> HostTarget:
 
 
 def target(text: str, compute: str = "numpy", tiles: int = 0) -> Target:
-    """The target of ``--array``, ``--backend`` and ``--on-chip`` with ``--tiles``; 0 tiles: the host
-    trains. Raises as ``host_target`` and ``golden.targets.OnChip``."""
+    """The target of ``--array``, ``--backend`` and ``--on-chip`` with ``--tiles``; 0 tiles: the
+    host trains. Raises as ``host_target`` and ``golden.targets.OnChip``."""
     found = host_target(text, compute)
     return OnChip(found, tiles) if tiles else found
