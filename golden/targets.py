@@ -153,6 +153,16 @@ class HostTarget(Target):
             learner=Learner(optimiser, generators(config.seed)["coder"], config.rule == "blind"),
         )
 
+    def array(self, config: ArrayConfig) -> SynapseArray:
+        """A new array, or the one array of a board.
+
+        Raises
+        ------
+        ValueError
+            If the target has no arrays.
+        """
+        raise ValueError(f"a single array needs golden, rtl, both or serial:PORT, not {self.text}")
+
     def accelerator(self, config: "AcceleratorConfig") -> "Accelerator":
         """An accelerator with the target's arrays.
 
@@ -208,6 +218,9 @@ class Golden(HostTarget):
     matrices = "arrays"
     analog = True
     by_formula = True
+
+    def array(self, config: ArrayConfig) -> SynapseArray:
+        return GoldenArray(config)
 
     def bank(
         self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None

@@ -1,13 +1,22 @@
 """The records of a run: metrics.jsonl and, at its end, summary.json."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from golden import checks, jsonfile
 from golden.codes import STATES
+from golden.data import Split
+from golden.extras import hinted
+from golden.train.config import TrainConfig
 from golden.train.trainer import METRICS
+from spintrit.outputs import PICTURES, writable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 CONFIG, SUMMARY, PICTURE = "config.json", "summary.json", "learning.png"
 
@@ -24,47 +33,121 @@ class Run:
     ----------
     name : str
         Name in legends.
-    metrics : list of dict
-        The lines of metrics.jsonl, at least one.
+    history : list of dict
+        The lines of metrics.jsonl, at least one: figures of each epoch.
     summary : dict
         The content of summary.json; empty if there is none.
+    folder : Path, optional
+        Where its files are.
+    split : Split, optional
+        Its data, where they are not a data set by name.
     """
 
     name: str
-    metrics: list[dict[str, Any]]
+    history: list[dict[str, Any]]
     summary: dict[str, Any]
+    folder: Path | None = None
+    split: Split | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> Path:
+        """Its folder; raises ValueError if it has none."""
+        if self.folder is None:
+            raise ValueError(f"run {self.name!r} has no folder")
+        return self.folder
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the test samples that are classified rightly, with the weights of the epoch
+        that was best on validation; raises ValueError if the run is not finished."""
+        found = self.summary.get("test_accuracy")
+        if found is None:
+            raise ValueError(f"run {self.name!r} is not finished: it has no test accuracy")
+        return float(found)
+
+    @property
+    def config(self) -> TrainConfig:
+        """Its training settings."""
+        return TrainConfig(**jsonfile.read(self.place / CONFIG)["train_config"])
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """Weights of each layer by its name, int8 of shape (outputs, inputs), of the epoch that was
+        best on validation. An input of a convolution is a place in its kernel; the last index is
+        the channel.
+
+        Raises
+        ------
+        ValueError, OSError
+            If the run is not finished, or the file is damaged.
+        """
+        from spintrit.runs.trained import load
+
+        end = ".weights"
+        arrays = load(self.place).weights
+        return {name.removesuffix(end): w for name, w in arrays.items() if name.endswith(end)}
+
+    def plot(self, path: str | Path | None = None) -> "Figure":
+        """Draw accuracies, loss, flip rate and the cell states of each layer by epoch.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            A .png, .svg or .pdf file that gets the picture.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        ValueError
+            If the file has another suffix.
+        OSError
+            If it cannot be written.
+        ModuleNotFoundError
+            If matplotlib is not installed.
+        """
+        with hinted():
+            from spintrit.report import figures, picture
+        if path is not None:
+            writable(Path(path), suffixes=PICTURES)
+        figure = picture.run_figure(self)
+        if path is not None:
+            figures.save(figure, Path(path))
+        return figure
 
     @property
     def epochs(self) -> list[int]:
         """Numbers of the epochs, from 1."""
-        return [entry["epoch"] for entry in self.metrics]
+        return [entry["epoch"] for entry in self.history]
 
     @property
     def layers(self) -> list[str]:
         """Names of the layers, first to last."""
-        return list(self.metrics[0]["populations"])
+        return list(self.history[0]["populations"])
 
     @property
     def binary(self) -> bool:
         """Whether a synapse is a single junction, which has no zero."""
-        return all(set(states) == _BINARY for states in self.metrics[0]["populations"].values())
+        return all(set(states) == _BINARY for states in self.history[0]["populations"].values())
 
     @property
     def cells(self) -> int:
         """Junctions in all layers."""
-        layers = self.metrics[0]["populations"].values()
+        layers = self.history[0]["populations"].values()
         return sum((1 if set(each) == _BINARY else 2) * sum(each.values()) for each in layers)
 
     @property
     def flip_rates(self) -> list[float]:
         """Cells switched per cell, of each epoch."""
         cells = self.cells
-        return [entry["cells_switched"] / cells for entry in self.metrics]
+        return [entry["cells_switched"] / cells for entry in self.history]
 
     def shares(self, *states: str) -> list[float]:
         """Share of the synapses, of all layers, in one of ``states`` after each epoch."""
         found = []
-        for entry in self.metrics:
+        for entry in self.history:
             layers = entry["populations"].values()
             among = sum(layer.get(state, 0) for layer in layers for state in states)
             found.append(among / sum(sum(layer.values()) for layer in layers))
@@ -92,7 +175,7 @@ def run_file(folder: Path, name: str) -> Path:
     return path
 
 
-def load_run(folder: Path) -> Run:
+def load_run(folder: str | Path) -> Run:
     """Read a run; its name is the folder's.
 
     An incomplete last line is ignored: the run was killed while it wrote it, or still writes it.
@@ -104,6 +187,7 @@ def load_run(folder: Path) -> Run:
     OSError
         If a file cannot be read.
     """
+    folder = Path(folder)
     path = run_file(folder, METRICS)
     metrics: list[dict[str, Any]] = []
     lines = path.read_bytes().splitlines(keepends=True)
@@ -121,7 +205,9 @@ def load_run(folder: Path) -> Run:
         metrics.append(entry)
     if not metrics:
         raise ValueError(f"{path} holds no epoch yet")
-    return Run(_parts(folder)[-1], metrics, _summary(folder / SUMMARY, metrics[-1]["epoch"]))
+    return Run(
+        _parts(folder)[-1], metrics, _summary(folder / SUMMARY, metrics[-1]["epoch"]), folder
+    )
 
 
 def load_runs(folders: list[Path]) -> list[Run]:

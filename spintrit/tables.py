@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,8 +16,10 @@ from golden.pulse.design import CoderConfig, Probability
 from golden.pulse.table import ProbabilityTable
 from golden.pulse.tablefile import TableFile
 from golden.units import si
-from spintrit.fitting.fit import SwitchingFit
 from spintrit.version import __version__
+
+if TYPE_CHECKING:  # a device's table needs no scipy
+    from spintrit.fitting.fit import SwitchingFit
 
 BAND = 0.95  # confidence of the band around a fit
 LEAST_FULL = 0.05  # probability of the full pulse, in both directions
@@ -71,7 +73,7 @@ def of_device(
 
 
 def of_fit(
-    found: SwitchingFit,
+    found: "SwitchingFit",
     coding: CoderConfig,
     array: ArrayConfig,
     *,
@@ -143,7 +145,7 @@ def _positive(name: str, value: float) -> float:
 
 
 def _beyond(
-    found: SwitchingFit, table: ProbabilityTable, voltage_v: float, gated: bool
+    found: "SwitchingFit", table: ProbabilityTable, voltage_v: float, gated: bool
 ) -> list[str]:
     """Pulses that are shorter or longer than the measured ones, one phrase per direction."""
     phrases = []

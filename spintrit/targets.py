@@ -138,6 +138,9 @@ class Board(HostTarget):
     ) -> ArrayBank:
         return ArrayBank(self._maker(), config, table, seed, equip)
 
+    def array(self, config: ArrayConfig) -> SynapseArray:
+        return self._maker()(config)
+
     def accelerator(self, config: "AcceleratorConfig") -> "Accelerator":
         """The board's accelerator; raises ValueError if its configuration differs."""
         found = self._accelerator(config.array)

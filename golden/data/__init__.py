@@ -39,7 +39,7 @@ DATASETS = ("digits", *_FILES, "images")
 def load(
     name: str,
     *,
-    root: Path | None = None,
+    root: str | Path | None = None,
     input_bits: int = 0,
     download: bool = True,
     validation: int | None = None,
@@ -84,6 +84,7 @@ def load(
         If a package for the data set is not installed; the message names the missing extra.
     """
     checks.choice("name", name, DATASETS)
+    root = None if root is None else Path(root)
     low, high = INPUT_BITS
     input_bits = checks.integer("input_bits", input_bits, 0, high)
     if 0 < input_bits < low:

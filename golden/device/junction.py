@@ -5,6 +5,7 @@ All units are SI; fields are flux densities mu0 H in tesla. Switching is in
 """
 
 import dataclasses
+import json
 import math
 import tomllib
 from dataclasses import dataclass
@@ -267,6 +268,15 @@ def load(which: str | Path) -> Device:
     checks.choice("device", str(which), known)
     folder = resources.files("golden.device") / "devices"
     return _parse((folder / f"{which}.toml").read_bytes(), f"device {which}", str(which))
+
+
+def dumps(device: Device) -> str:
+    """The text of a TOML file from which ``load`` makes the device again."""
+    lines = []
+    for key, value in dataclasses.asdict(device).items():
+        text = json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
+        lines.append(f"{key} = {text}\n")
+    return "".join(lines)
 
 
 def names() -> tuple[str, ...]:

@@ -36,7 +36,7 @@ class TableFile:
     provenance: dict[str, Any] = field(default_factory=dict)
 
 
-def save(file: TableFile, path: Path) -> None:
+def save(file: TableFile, path: str | Path) -> None:
     """Write a table file, whole or not at all.
 
     Raises
@@ -44,7 +44,7 @@ def save(file: TableFile, path: Path) -> None:
     OSError
         If the file cannot be written; the message names it.
     """
-    files.write_atomically(path, dumps(file).encode())
+    files.write_atomically(Path(path), dumps(file).encode())
 
 
 def dumps(file: TableFile) -> str:
@@ -69,7 +69,7 @@ def dumps(file: TableFile) -> str:
     return json.dumps(document | {"sha256": _digest(document)}, indent=1) + "\n"
 
 
-def load(path: Path) -> TableFile:
+def load(path: str | Path) -> TableFile:
     """Read a table file.
 
     Raises
@@ -81,7 +81,7 @@ def load(path: Path) -> TableFile:
         valid. The message names the file.
     """
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(Path(path).read_bytes())
         if not isinstance(document, dict):
             raise TypeError(f"it holds a {type(document).__name__}, not names with values")
         if document.get("format") != FORMAT:

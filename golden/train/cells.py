@@ -27,14 +27,15 @@ class Cells:
     device : str or Device
         A device, its name or TOML file (see ``golden.device.junction.load``), or ``IDEAL``. Empty:
         the device in the table file, or "default" without a table.
-    table : Path, optional
-        A table file. It gives the switching probabilities; the device gives reads and ageing.
+    table : Path or TableFile, optional
+        A table file, or its content. It gives the switching probabilities; the device gives reads
+        and ageing.
     coder : CoderConfig
     nonideal : NonIdealities
     """
 
     device: str | Device = ""
-    table: Path | None = None
+    table: Path | TableFile | None = None
     coder: CoderConfig = field(default_factory=CoderConfig)
     nonideal: NonIdealities = field(default_factory=NonIdealities)
 
@@ -92,9 +93,10 @@ class Cells:
                 fixed = "a table, which is fixed" if self.table else f"device {IDEAL}"
                 raise ValueError(f"{name} = {value!r} cannot be combined with {fixed}")
 
-    def _beside_table(self, path: Path) -> TableFile:
-        """The table file at ``path``, with the device for reads and ageing."""
-        kept, settings = tablefile.load(path), self.nonideal
+    def _beside_table(self, table: Path | TableFile) -> TableFile:
+        """The table file, with the device for reads and ageing."""
+        kept = table if isinstance(table, TableFile) else tablefile.load(table)
+        settings, where = self.nonideal, "" if kept is table else f" {table}"
         junction, made = kept.device, kept.provenance
         if self.device:
             measured = {"v_write_v": "voltage_v", "t_write_s": "full_s"}
@@ -104,7 +106,7 @@ class Cells:
             name = settings.beside_table[0]
             raise ValueError(
                 f"{name} = {getattr(settings, name)} needs a device for reads and ageing, and "
-                f"table {path} has none: give --device NAME or FILE.toml with --table, "
+                f"table{where} has none: give --device NAME or FILE.toml with --table, "
                 "or make the table with device fit --device"
             )
         steepness = made.get("steepness", self.coder.steepness)

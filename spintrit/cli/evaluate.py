@@ -118,6 +118,7 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
 def _eval(arguments: argparse.Namespace) -> int:
     from spintrit.report import evaluation as eval_report
     from spintrit.report.console import Console
+    from spintrit.report.progress import ConsoleProgress
     from spintrit.runs.conditions import conditions
     from spintrit.runs.evaluate import Evaluation, evaluate
     from spintrit.runs.run import RUN_FILES
@@ -144,7 +145,8 @@ def _eval(arguments: argparse.Namespace) -> int:
     evaluation = Evaluation(
         trained, target, compute=arguments.backend, root=arguments.data,
         part=arguments.part, first=arguments.first, count=arguments.count or 0,
-        rows=arguments.rows, cols=arguments.cols, console=Console(stderr=silent(arguments)),
+        rows=arguments.rows, cols=arguments.cols,
+        progress=ConsoleProgress(Console(stderr=silent(arguments))),
     )  # fmt: skip
     draws = {"repeats": arguments.repeats, "seed": arguments.seed}
     if name:

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from golden.array.lockstep import Mismatch
 from golden.checks import InputWarning
-from golden.extras import install
+from golden.extras import hinted
 from spintrit.cli.parser import suggestion
 
 DONE = 0
@@ -41,7 +41,7 @@ def guarded(
     """
     try:
         try:
-            with _warnings_in_a_line():
+            with _warnings_in_a_line(), hinted():
                 return act()
         finally:
             if sys.stdout is not None:
@@ -50,8 +50,7 @@ def guarded(
         _say(f"RTL and golden model differ: {mismatch}")
         return DIFFERENCE
     except ImportError as error:
-        hint = "" if "pip install" in str(error) else f"; try: {install('demo')}"
-        _say(f"error: {error}{hint}")
+        _say(f"error: {error}")
         return REFUSED
     except (ValueError, TypeError, OSError, RuntimeError, ArithmeticError, MemoryError) as error:
         closed = isinstance(error, BrokenPipeError) and _reader_gone()

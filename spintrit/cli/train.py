@@ -11,11 +11,9 @@ from golden.config import ArrayConfig
 from golden.data import DATASETS
 from golden.data.augment import AUGMENTS
 from golden.device.nonideal import NonIdealities
-from golden.network import notation
 from golden.pulse.design import CoderConfig
 from golden.targets import OnChip
 from golden.train import defaults
-from golden.train.cells import Cells
 from golden.train.config import TrainConfig
 from spintrit.cli.options import (
     ARRAY_HELP,
@@ -29,7 +27,6 @@ from spintrit.cli.options import (
     add_fields,
     add_json,
     add_out,
-    fields,
     path,
     silent,
     write_json,
@@ -181,6 +178,7 @@ def _array(text: str) -> str:
 
 def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     from spintrit.report.console import Console
+    from spintrit.report.progress import ConsoleProgress
     from spintrit.report.training import table
     from spintrit.runs.run import RUN_FILES, run
 
@@ -195,7 +193,7 @@ def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
             writable(each, files)
     summary = run(
         out=arguments.out, resume=arguments.resume, overwrite=arguments.overwrite,
-        console=Console(stderr=silent(arguments)), **options,
+        progress=ConsoleProgress(Console(stderr=silent(arguments))), **options,
     )  # fmt: skip
     write_json(arguments, summary)
     if not silent(arguments):
@@ -230,33 +228,20 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 def settings(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of a run from the options of ``spintrit train``, without the run's folder."""
-    from spintrit.runs.source import Source
+    from spintrit.runs.request import request
 
-    arguments.network = notation.scaled(notation.load(arguments.network)[0], arguments.width)
-    found: dict[str, Any] = {
-        "config": fields(TrainConfig, arguments),
-        "array": fields(ArrayConfig, arguments),
-        "cells": Cells(
-            device=arguments.device,
-            table=arguments.table,
-            coder=fields(CoderConfig, arguments),
-            nonideal=fields(NonIdealities, arguments),
-        ),
-    }
     if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
     host = host_target(arguments.array, arguments.backend)
     tiles = 1 if arguments.tiles is None else arguments.tiles
-    source = Source(
-        dataset=arguments.dataset, root=arguments.data,
-        input_bits=arguments.input_bits or (2 if arguments.on_chip else 0),
-        augment=arguments.augment,
+    asked = request(
+        OnChip(host, tiles) if arguments.on_chip else host, vars(arguments),
+        dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits,
+        augment=arguments.augment, width=arguments.width,
+        device=arguments.device, table=arguments.table,
+        init=Init(arguments.init, arguments.init_weights) if arguments.init else None,
     )  # fmt: skip
-    return found | {
-        "source": source,
-        "target": OnChip(host, tiles) if arguments.on_chip else host,
-        "init": Init(arguments.init, arguments.init_weights) if arguments.init else None,
-    }
+    return {name: getattr(asked, name) for name in asked.__dataclass_fields__}
 
 
 def _train(arguments: argparse.Namespace) -> int:

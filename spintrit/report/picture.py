@@ -59,15 +59,15 @@ def run_figure(run: Run) -> Figure:
         figure = Figure(figsize=(12.6 if columns == 3 else 14, sum(heights)), layout="constrained")
         axes = figure.subplots(1 + rows, columns, squeeze=False, height_ratios=heights)
         _accuracies(axes[0, 0], run)
-        axes[0, 1].plot(epochs, [e["loss"] for e in run.metrics], color="#444444", **_dots(epochs))
+        axes[0, 1].plot(epochs, [e["loss"] for e in run.history], color="#444444", **_dots(epochs))
         axes[0, 2].plot(epochs, run.flip_rates, color="#E69F00", **_dots(epochs))
         _loss_and_flips(axes[0, 1], axes[0, 2], [run])
         for axis in axes[0, :3]:
             _epochs(axis, epochs[-1])
         places = list(axes[1:].flat)
         for index, (axis, layer) in enumerate(zip(places, layers, strict=False)):
-            _populations(axis, epochs, [entry["populations"][layer] for entry in run.metrics])
-            synapses = sum(run.metrics[0]["populations"][layer].values())
+            _populations(axis, epochs, [entry["populations"][layer] for entry in run.history])
+            synapses = sum(run.history[0]["populations"][layer].values())
             axis.set_title(f"{layer}: {synapses:,} synapse" + "s" * (synapses != 1))
             if index % columns == 0:
                 axis.set_ylabel("synapses (%)")
@@ -106,7 +106,7 @@ def _accuracies(axis: Any, run: Run) -> None:
         ("train_accuracy", "training", "#999999"),
         ("val_accuracy", "validation", "#009E73"),
     ):
-        values = [100 * entry[name] for entry in run.metrics]
+        values = [100 * entry[name] for entry in run.history]
         axis.plot(epochs, values, label=label, color=colour, **_dots(epochs))
     for number, (epoch, accuracy) in enumerate(run.tests):
         label = f"test {accuracy:.2%}"
@@ -122,7 +122,7 @@ def _accuracies(axis: Any, run: Run) -> None:
 def _loss_and_flips(loss: Any, flips: Any, runs: Sequence[Run]) -> None:
     """Scales and labels of both panels, once the lines are there."""
     loss.set(ylabel="training loss", title="Loss")
-    losses = [entry["loss"] for run in runs for entry in run.metrics]
+    losses = [entry["loss"] for run in runs for entry in run.history]
     losses = [value for value in losses if math.isfinite(value)] or [0]
     ratio = max(losses) / min(losses) if min(losses) > 0 else 0.0
     if ratio > 5:  # else a logarithmic axis would show a tick or none
@@ -178,9 +178,9 @@ def comparison_figure(runs: Sequence[Run]) -> Figure:
                 "linewidth": 1.3 if index % 2 else 2.4,
                 **_dots(run.epochs),
             }
-            validation = [100 * entry["val_accuracy"] for entry in run.metrics]
+            validation = [100 * entry["val_accuracy"] for entry in run.history]
             lines += accuracy.plot(run.epochs, validation, **looks)
-            loss.plot(run.epochs, [entry["loss"] for entry in run.metrics], **looks)
+            loss.plot(run.epochs, [entry["loss"] for entry in run.history], **looks)
             flips.plot(run.epochs, run.flip_rates, **looks)
             weights.plot(run.epochs, [100 * share for share in run.shares(*states)], **looks)
         accuracy.set(ylabel="validation accuracy (%)", title="Validation accuracy")

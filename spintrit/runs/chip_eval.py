@@ -16,7 +16,7 @@ from golden.network.notation import Block
 from golden.pulse.table import tanh_table
 from golden.targets import Golden, HostTarget
 from golden.train.conditions import Conditions
-from spintrit.report.console import Console
+from spintrit.progress import Progress
 from spintrit.runs.trained import Trained
 from spintrit.runs.work import compared
 
@@ -28,7 +28,7 @@ def classify_on_chip(
     target: HostTarget,
     array: ArrayConfig,
     x: np.ndarray,
-    console: Console,
+    progress: Progress,
     around: Conditions | None = None,
     age: Callable[[Conditions, Bank], None] | None = None,
     seed: int = 0,
@@ -89,11 +89,11 @@ def classify_on_chip(
             age(around, made.bank)
         return made
 
-    with console.status("compiling and programming the accelerator ..."):
+    with progress.status("compiling and programming the accelerator ..."):
         made = network(target)
     block = made.bank.accelerator
     start = time.perf_counter()
-    with console.status("classifying ..."):
+    with progress.status("classifying ..."):
         found = made.predict(x)
     result: dict[str, Any] = {
         "cols": size.array.cols,

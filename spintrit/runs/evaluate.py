@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from golden import checks
 from golden.array.lockstep import Mismatch
@@ -20,7 +19,7 @@ from golden.pulse.table import tanh_table
 from golden.targets import Golden, HostTarget, Whole
 from golden.train.conditions import Conditions
 from spintrit.outputs import in_folder
-from spintrit.report.console import Console
+from spintrit.progress import Progress
 from spintrit.runs import predictions
 from spintrit.runs.chip_eval import classify_on_chip
 from spintrit.runs.conditions import EvalConditions, conditions
@@ -93,10 +92,10 @@ class Evaluation:
         count: int = 0,
         rows: int | None = None,
         cols: int | None = None,
-        console: Console | None = None,
+        progress: Progress | None = None,
     ):
         self.trained, self.target, self.compute = trained, target, compute
-        self.console = console or Console()
+        self.progress = progress or Progress()
         checks.choice("part", part, PARTS)
         if target and compute != target.compute:
             raise ValueError(
@@ -105,7 +104,7 @@ class Evaluation:
         if trained.nonideal.analog and (rows, cols) != (None, None):
             raise ValueError("the run's analog reads are those of arrays of its own size")
         self.array = trained.resized(rows, cols)
-        split = replace(trained.source, root=root).load(self.console)
+        split = replace(trained.source, root=root).load(self.progress)
         if split.shape != trained.shape or split.classes != trained.classes:
             raise ValueError(
                 f"{split.name} has inputs of shape {split.shape} and {split.classes} classes, the "
@@ -181,7 +180,7 @@ class Evaluation:
         around = None if under.plain else under.build(target, self.array, seed)
         if self.trained.tiles:
             figures, classes = classify_on_chip(
-                self.trained, target, self.array, self._x, self.console, around, under.age, seed
+                self.trained, target, self.array, self._x, self.progress, around, under.age, seed
             )
             return Outcome({"array": target.text, **figures}, classes)
         return self._by_host(target, under, around, seed)
@@ -190,13 +189,13 @@ class Evaluation:
         self, target: HostTarget, under: EvalConditions, around: Conditions | None, seed: int
     ) -> Outcome:
         """Classify with the matrices of ``target``."""
-        trained, console, x = self.trained, self.console, self._x
+        trained, progress, x = self.trained, self.progress, self._x
         config, equip = (around.config, around.equip) if around else (self.array, None)
         table = around.table if around else tanh_table(config)
-        with console.status(target.preparing) if target.preparing else nullcontext():
+        with progress.status(target.preparing) if target.preparing else nullcontext():
             target.prepare(config)
         bank = target.bank(config, table, seed, equip)
-        with console.status("programming the arrays ..."):
+        with progress.status("programming the arrays ..."):
             network = trained.network(bank)
             if around:
                 under.age(around, bank)
@@ -207,7 +206,7 @@ class Evaluation:
         before, start = rtl_work(target, bank), time.perf_counter()
         size = (_RTL_BATCH if target.simulated else EVALUATION_BATCH)[x.ndim - 1]
         matched, found = 0, []
-        for at, scores in _scores(network, x, size, self.first, console):
+        for at, scores in _scores(network, x, size, self.first, progress):
             with trained.fitting():
                 found.append(checks.finite("scores", scores, 2))
             if oracle:
@@ -317,16 +316,11 @@ def _spread(accuracies: list[float]) -> dict[str, Any]:
 
 
 def _scores(
-    network: Network, x: np.ndarray, size: int, first: int, console: Console
+    network: Network, x: np.ndarray, size: int, first: int, progress: Progress
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Scores of ``size`` samples at a time with the place of the first in ``x``, whose own is
     ``first`` of its part; with a progress bar."""
-    progress = Progress(
-        TextColumn("sample"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(),
-        console=console, transient=True,
-    )  # fmt: skip
-    task = progress.add_task("samples", total=len(x))
-    with progress:
+    with progress.bar("sample", len(x)) as bar:
         for at in range(0, len(x), size):
             end = min(at + size, len(x))
             try:
@@ -335,7 +329,7 @@ def _scores(
             except Mismatch as mismatch:
                 raise mismatch.of(samples=f"{first + at} to {first + end - 1}") from None
             yield at, scores
-            progress.update(task, completed=end)
+            bar.update(end)
 
 
 def _same(expected: np.ndarray, scores: np.ndarray, first: int) -> int:

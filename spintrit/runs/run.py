@@ -10,12 +10,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from golden.array.lockstep import Mismatch
 from golden.config import ArrayConfig
 from golden.data import Split
 from golden.data.split import PARTS
+from golden.device import junction
+from golden.device.junction import Device
 from golden.files import alone, write_atomically
 from golden.network.optim import OPTIMISERS
 from golden.pulse import tablefile
@@ -26,11 +26,10 @@ from golden.train.conditions import Conditions
 from golden.train.config import TrainConfig
 from golden.train.log import Log
 from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, Trainer
+from spintrit.progress import Progress
 from spintrit.records import CONFIG, PICTURE, SUMMARY, Run
-from spintrit.report.console import Console, simulating
-from spintrit.report.picture import draw_run
 from spintrit.runs import settings, spent
-from spintrit.runs.settings import TABLE, Init
+from spintrit.runs.settings import DEVICE, TABLE, Init
 from spintrit.runs.source import Source, resumed
 from spintrit.runs.work import Stopped, Work
 from spintrit.version import __version__
@@ -47,27 +46,19 @@ def versions(compute: str) -> dict[str, str]:
 
 
 class _Shown:
-    """Progress and seconds of a run, on a console and in seconds.json."""
+    """Progress and seconds of a run, in a bar and in seconds.json."""
 
-    def __init__(self, out: Path, epochs: int, console: Console):
-        self._out, self._epochs, self._console = out, epochs, console
+    def __init__(self, out: Path, epochs: int, progress: Progress):
+        self._out, self._epochs = out, epochs
         self._start, self._earlier = time.perf_counter(), 0.0
         self._seconds: list[float] = []
-        self.progress = Progress(
-            TextColumn("epoch"),
-            MofNCompleteColumn(),
-            BarColumn(),
-            TextColumn("{task.fields[state]}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self.progress.add_task("train", total=epochs, state="")
+        self.bar = progress.bar("epoch", epochs, stays=True)
 
     def start(self, done: int) -> None:
         """Begin after ``done`` epochs."""
         self._seconds = spent.seconds(self._out / CLOCK, done)
         self._earlier = self._seconds[done]
-        self.progress.update(self._task, completed=done)
+        self.bar.update(done)
         self._start = time.perf_counter()
 
     def seconds(self) -> float:
@@ -76,14 +67,13 @@ class _Shown:
 
     def batch(self, epoch: int, batch: int, batches: int) -> None:
         """Show the end of a batch."""
-        self.progress.update(self._task, completed=epoch - 1 + batch / batches)
+        self.bar.update(epoch - 1 + batch / batches)
 
     def epoch(self, entry: dict[str, Any]) -> None:
         """Show the end of an epoch, and keep its time."""
         state = f"loss {entry['loss']:.3f}  validation {entry['val_accuracy']:6.2%}"
-        self.progress.update(self._task, completed=entry["epoch"], state=state)
-        if not self._console.is_terminal:  # where no bar moves
-            self._console.print(f"epoch {entry['epoch']} of {self._epochs}  {state}")
+        self.bar.update(entry["epoch"], state)
+        self.bar.line(f"epoch {entry['epoch']} of {self._epochs}  {state}")
         self._seconds.append(self.seconds())
         write_atomically(self._out / CLOCK, json.dumps(self._seconds).encode())
 
@@ -102,6 +92,7 @@ class _Prepared:
     given: dict[str, Any]  # settings, for config.json
     earlier: dict[str, Any]  # config.json of the run that goes on
     init: Init | None
+    picture: bool
 
 
 def run(
@@ -115,16 +106,18 @@ def run(
     init: Init | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    console: Console | None = None,
+    progress: Progress | None = None,
+    picture: bool = True,
 ) -> dict[str, Any]:
     """Train on ``target`` and write all files into the folder ``out``.
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
     work.json (cycles and comparisons likewise, of RTL and accelerators), learning.png and
-    table.json are added here. ``init`` names a run whose weights this one
-    starts from. A run that is resumed takes table and device from its own table.json, and may go on
-    with more epochs than it had.
+    table.json are added here, and own-device.toml if the device was given as an object. Without
+    ``picture`` there is no learning.png. ``init`` names a run whose weights this one starts from. A
+    run that is resumed takes table and device from its own table.json, and may go on with more
+    epochs than it had.
 
     Returns
     -------
@@ -144,14 +137,16 @@ def run(
     RuntimeError
         If the RTL gives no answer, or an error.
     """
-    console = console or Console()
+    progress = progress or Progress()
+    if picture:  # a missing package is named before the work
+        from spintrit.report import picture as _  # noqa: F401
     held = [name for name in RUN_FILES if (out / name).exists()]
     if held and not (resume or overwrite):
         raise ValueError(
             f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
         )
     cells = cells or Cells()
-    given = settings.settings(target, source, config, array, cells, init)
+    given = settings.settings(target, source, config, array, cells, init, out)
     earlier = settings.read(out) if resume else {}
     if resume:
         settings.agree(out, given)
@@ -160,35 +155,35 @@ def run(
         array = target.settle(array)
         if resume:
             source = resumed(source, out / CONFIG)
-        split = source.load(console)
-        around, table = cells.build(array, config.seed, lambda name: simulating(name, console))
+        split = source.load(progress)
+        around, table = cells.build(array, config.seed, progress.simulating)
         if cells.nonideal.analog and not target.analog:
             names = "adc_..., backward_adc_... and wire_ohm"
             if target.tiles:
                 raise ValueError(f"{names} are not for on-chip training")
             raise ValueError(f"{names} need array golden, not {target.text}")
         job = _Prepared(
-            target, source, split, config, cells, around, table, given, earlier, init
+            target, source, split, config, cells, around, table, given, earlier, init, picture
         )  # fmt: skip
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out):
-            return _train(job, out, resume, console)
+            return _train(job, out, resume, progress)
 
 
-def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[str, Any]:
+def _train(job: _Prepared, out: Path, resume: bool, progress: Progress) -> dict[str, Any]:
     """Train in a folder that no other process uses."""
     target, config, start = job.target, job.config, None
     if job.init:
         begun = resume and (out / CHECKPOINT).exists()
         start = settings.start(job.init, job.earlier, begun=begun, on_chip=bool(target.tiles))
-    shown = _Shown(out, config.epochs, console)
+    shown = _Shown(out, config.epochs, progress)
     work: Work | None = None
 
     def save(epoch: int) -> None:
         if work:
             work.save(epoch)
 
-    with console.status(target.preparing) if target.preparing else contextlib.nullcontext():
+    with progress.status(target.preparing) if target.preparing else contextlib.nullcontext():
         target.prepare(job.conditions.config)
         trainer = Trainer(
             config, job.split, target, job.conditions, out,
@@ -203,6 +198,8 @@ def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[st
     for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
         (out / name).unlink(missing_ok=True)
     tablefile.save(job.table, out / TABLE)
+    if isinstance(job.cells.device, Device):
+        write_atomically(out / DEVICE, junction.dumps(job.cells.device).encode())
     summary = _described(job, trainer)
     if start:
         summary["start"] = start.digest
@@ -213,7 +210,7 @@ def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[st
     summary |= {"resumed_after_epoch": done, "complete": False}
     with _stoppable(out):
         try:
-            with shown.progress:
+            with shown.bar:
                 result = trainer.run()
             summary |= _outcome(job, trainer, result)
         except Mismatch as mismatch:
@@ -223,7 +220,10 @@ def _train(job: _Prepared, out: Path, resume: bool, console: Console) -> dict[st
             summary |= work.report()
             summary["seconds"] = shown.seconds()
             write_atomically(out / SUMMARY, (json.dumps(summary, indent=2) + "\n").encode())
-        draw_run(Run(out.name, result.metrics, summary), out / PICTURE)
+        if job.picture:
+            from spintrit.report.picture import draw_run
+
+            draw_run(Run(out.name, result.metrics, summary, out), out / PICTURE)
     return summary
 
 

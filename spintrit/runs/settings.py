@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 from golden import jsonfile
 from golden.config import ArrayConfig
 from golden.device import junction
+from golden.device.junction import Device
 from golden.network.start import Start
 from golden.pulse import tablefile
 from golden.pulse.design import CODERS, IDEAL, CoderConfig
+from golden.pulse.tablefile import TableFile
 from golden.targets import Target
 from golden.train import checkpoint
 from golden.train.cells import Cells
@@ -20,7 +22,7 @@ from spintrit.records import CONFIG, SUMMARY
 if TYPE_CHECKING:  # the parser needs this file, and data sets more packages than the parser
     from spintrit.runs.source import Source
 
-TABLE = "table.json"
+TABLE, DEVICE = "table.json", "own-device.toml"
 FILES = {"best": BEST, "last": WEIGHTS}
 # Settings that may change when a run resumes: these arrays have equal bits.
 _FREE = ("array", "backend", "data", "epochs")
@@ -50,12 +52,18 @@ class Init:
 
 def settings(
     target: Target, source: "Source", config: TrainConfig, array: ArrayConfig, cells: Cells,
-    init: Init | None,
+    init: Init | None, out: Path = Path(),
 ) -> dict[str, Any]:  # fmt: skip
     """All settings of a run by the names of train's options; ready for JSON.
 
-    The parameters are those of ``spintrit.runs.run.run``. Paths are absolute.
+    The parameters are those of ``spintrit.runs.run.run``. Paths are absolute. A device or a table
+    that was given as an object is kept as a file in ``out``.
     """
+    device, table = cells.device, cells.table
+    if isinstance(device, Device):
+        device = str(out / DEVICE)
+    if isinstance(table, TableFile):
+        table = out / TABLE
     return {
         "array": target.text,
         "on_chip": bool(target.tiles),
@@ -67,8 +75,8 @@ def settings(
         "augment": source.augment,
         **asdict(config),
         **asdict(array),
-        "device": _path(cells.device) if _is_file(cells.device) else cells.device,
-        "table": _path(cells.table),
+        "device": _path(device) if _is_file(device) else device,
+        "table": _path(table),
         **asdict(cells.coder),
         **asdict(cells.nonideal),
         "init": _path(init.run) if init else None,

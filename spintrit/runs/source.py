@@ -5,13 +5,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
 from golden import checks, data, jsonfile
 from golden.checks import InputWarning
 from golden.data import Split
 from golden.data.pixels import INPUT_BITS
-from spintrit.report.console import Console
+from spintrit.progress import Progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +25,8 @@ class Source:
     augment : str
     classes : tuple of str
     colour : bool
+    split : Split, optional
+        The samples themselves, where they come from no files; ``dataset`` is only their name then.
     digests : dict of str to str
         ``golden.data.Split.digest`` of each part; empty if not known.
     """
@@ -37,6 +37,7 @@ class Source:
     augment: str = ""
     classes: tuple[str, ...] = ()
     colour: bool = False
+    split: Split | None = field(default=None, compare=False)
     digests: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -59,19 +60,23 @@ class Source:
             digests=dict(entry.get("digests", {})),
         )  # fmt: skip
 
-    def load(self, console: Console) -> Split:
-        """Load the data; downloads show a progress bar."""
-        with Progress(
-            TextColumn("{task.description}", markup=False), BarColumn(), DownloadColumn(),
-            TimeRemainingColumn(), console=console, transient=True,
-        ) as progress:  # fmt: skip
-            tasks: dict[str, Any] = {}
+    def load(self, progress: Progress | None = None) -> Split:
+        """Load the data; ``progress`` shows downloads.
 
-            def show(name: str, done: int, total: int | None) -> None:
-                if name not in tasks:
-                    tasks[name] = progress.add_task(name)
-                progress.update(tasks[name], completed=done, total=total)
-
+        Raises
+        ------
+        ValueError
+            If there is a ``split`` and another width of inputs or augmentation is asked for.
+        TypeError, ValueError, OSError, ModuleNotFoundError
+            As ``golden.data.load``.
+        """
+        if self.split:
+            for name in ("input_bits", "augment"):
+                asked, own = getattr(self, name), getattr(self.split, name)
+                if asked and asked != own:
+                    raise ValueError(f"{name} = {asked!r} must be the split's own, {own!r}")
+            return self.split
+        with (progress or Progress()).downloads() as show:
             return data.load(
                 self.dataset, root=self.root, input_bits=self.input_bits, augment=self.augment,
                 progress=show, classes=self.classes, colour=self.colour,

@@ -12,6 +12,7 @@ from commands import error_of, spintrit
 from golden.extras import install
 from spintrit.cli import status, train
 from spintrit.report.console import Console
+from spintrit.report.progress import ConsoleProgress
 
 ROOT = Path(__file__).parents[2]
 QUICK = "train --epochs 1 --network 8FC --rows 16 --cols 16"
@@ -157,7 +158,7 @@ def test_names_of_downloads_are_no_markup(monkeypatch, capsys):
         progress("train[/x].gz", 2, 2)
 
     monkeypatch.setattr("golden.data.load", load)
-    run.Source().load(Console(force_terminal=True, width=100))
+    run.Source().load(ConsoleProgress(Console(force_terminal=True, width=100)))
     assert "train[/x].gz" in capsys.readouterr().out
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from commands import error_of, spintrit
 from datafiles import STEMS, idx_bytes, some
-from rich.console import Console
 
 from golden.array.golden import GoldenArray
 from golden.matrix.tiled import ArrayBank
@@ -271,7 +270,7 @@ def test_nothing_in_the_run_changes(digits, tmp_path):
 def test_scores_do_not_depend_on_the_array(images):
     run, data = images
     trained = load(run)
-    split = replace(trained.source, root=data).load(Console(quiet=True))
+    split = replace(trained.source, root=data).load()
     scores = []
     for config in (trained.array, trained.resized(3, 5)):
         for bank in (WholeBank, ArrayBank):

@@ -35,7 +35,7 @@ def a_run(name="run", epochs=4, layers=2, summary=None, **changes):
 def write(folder, run=None):
     run = run or a_run()
     folder.mkdir(parents=True)
-    text = "".join(json.dumps(line) + "\n" for line in run.metrics)
+    text = "".join(json.dumps(line) + "\n" for line in run.history)
     (folder / "metrics.jsonl").write_text(text)
     if run.summary:
         (folder / "summary.json").write_text(json.dumps(run.summary))

@@ -60,16 +60,10 @@ def as_in_training(trained, settings, kind, seed):
     )
     network = trained.network(bank)
     around.store(bank)
-    split = trained.source.load(_quiet())
+    split = trained.source.load()
     size = 1024
     parts = [network.forward(split.x_test[at : at + size]) for at in range(0, 300, size)]
     return np.concatenate(parts)
-
-
-def _quiet():
-    from rich.console import Console
-
-    return Console(quiet=True)
 
 
 @pytest.mark.parametrize(
@@ -87,9 +81,7 @@ def _quiet():
 )
 def test_conditions_are_those_of_training(runs, kind, changes):
     trained = load(runs / "plain")
-    found = Evaluation(trained, host_target(kind), console=_quiet()).classify(
-        conditions(trained, changes), 7
-    )
+    found = Evaluation(trained, host_target(kind)).classify(conditions(trained, changes), 7)
     expected = as_in_training(trained, NonIdealities(**changes), kind, 7)
     np.testing.assert_array_equal(found.scores, expected)
 
@@ -97,7 +89,7 @@ def test_conditions_are_those_of_training(runs, kind, changes):
 def test_conditions_change_the_scores(runs):
     """Or the test above compares nothing with nothing."""
     trained = load(runs / "plain")
-    evaluation = Evaluation(trained, console=_quiet())
+    evaluation = Evaluation(trained)
     exact = evaluation.classify(conditions(trained), 7).scores
     for changes in ({"adc_bits": 3}, {"wire_ohm": 9.0}, {"retention_s": 1e-2}, {"stuck_ap": 0.2}):
         other = evaluation.classify(conditions(trained, changes), 7).scores
@@ -116,7 +108,7 @@ def test_a_run_s_unequal_cells_stay_its_own(runs):
     """Its resistances, in every draw of the noise; another spread gets new draws."""
     trained = load(runs / "analog")
     own = conditions(trained, {"adc_noise": 0.0})
-    evaluation = Evaluation(trained, console=_quiet())
+    evaluation = Evaluation(trained)
     assert not evaluation.random(own)
     scores = [evaluation.classify(own, seed).scores for seed in (0, 5)]
     np.testing.assert_array_equal(*scores)
@@ -130,7 +122,7 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     """For so long that every other cell is as likely P as AP."""
     trained = load(runs / "stuck")
     under = conditions(trained, {"retention_s": 1e6})
-    evaluation = Evaluation(trained, console=_quiet())
+    evaluation = Evaluation(trained)
     assert evaluation.target_for(under) == Golden()
     around = under.build(Golden(), evaluation.array, 3)
     bank = ArrayBank(GoldenArray, around.config, around.table, 3, around.equip)
@@ -157,13 +149,13 @@ def test_stuck_cells_of_the_run_do_not_age(runs):
     with pytest.raises(
         ValueError, match="stuck cells beside others that age need arrays of its own size"
     ):
-        Evaluation(trained, Whole(), console=_quiet()).classify(under, 0)
+        Evaluation(trained, Whole()).classify(under, 0)
 
 
 def test_a_device_may_be_named_for_reads_and_ageing(runs, tmp_path):
     """A run on ideal switching reads like one whose cells are the same."""
     trained = load(runs / "ideal")
-    evaluation = Evaluation(trained, console=_quiet())
+    evaluation = Evaluation(trained)
     changes = {"wire_ohm": 5.0, "temperature_k": 320.0}
     found = evaluation.classify(conditions(trained, changes, "default"), 7).scores
     expected = as_in_training(trained, NonIdealities(**changes), "golden", 7)
@@ -184,7 +176,7 @@ def test_a_device_may_be_named_for_reads_and_ageing(runs, tmp_path):
 def test_reads_disturb_as_in_training(runs, monkeypatch, tmp_path):
     monkeypatch.setattr("golden.train.conditions._read_disturb", lambda *_: np.array([2e-5, 8e-5]))
     trained = load(runs / "plain")
-    evaluation = Evaluation(trained, console=_quiet())
+    evaluation = Evaluation(trained)
     under = conditions(trained, {"reads": 40_000})
     assert evaluation.random(under)
     for kind in ("golden", "fast"):
@@ -278,7 +270,7 @@ def test_predictions_and_confusion(runs, tmp_path, capsys):
     rows = list(csv.DictReader(path.read_text().splitlines()))
     assert [int(row["index"]) for row in rows] == list(range(20, 70))
     trained = load(runs / "plain")
-    split = trained.source.load(_quiet())
+    split = trained.source.load()
     scores = as_in_training(trained, NonIdealities(), "fast", 0)[20:70]
     matrix = np.zeros((10, 10), int)
     for row, label, expected in zip(rows, split.y_test[20:70], scores, strict=True):
@@ -355,5 +347,5 @@ def test_nothing_in_the_run_changes(runs, tmp_path):
 
 def test_evaluate_takes_the_run_s_conditions(runs):
     trained = load(runs / "plain")
-    result = evaluate(Evaluation(trained, console=_quiet()))
+    result = evaluate(Evaluation(trained))
     assert result["accuracy"] == told(runs / "plain")["test_accuracy"]
