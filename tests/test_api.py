@@ -432,7 +432,8 @@ reveal_type(spintrit.__version__)
 REVEALED = [
     "spintrit.records.Run", "list[dict[str, Any]]", "float", "dict[str, ndarray",
     "golden.array.interface.SynapseArray", "golden.data.split.Split",
-    "golden.device.junction.Device", "golden.pulse.tablefile.TableFile", "dict[str, Any]", "spintrit.records.Run", "str", "str",
+    "golden.device.junction.Device", "golden.pulse.tablefile.TableFile", "dict[str, Any]",
+    "spintrit.records.Run", "str", "str",
 ]  # fmt: skip
 WRONG = """
 import spintrit

@@ -1,6 +1,7 @@
 """One training run in one folder: the trainer with a progress bar, and the run's summary."""
 
 import contextlib
+import importlib
 import json
 import platform
 import time
@@ -139,7 +140,7 @@ def run(
     """
     progress = progress or Progress()
     if picture:  # a missing package is named before the work
-        from spintrit.report import picture as _  # noqa: F401
+        importlib.import_module("spintrit.report.picture")
     held = [name for name in RUN_FILES if (out / name).exists()]
     if held and not (resume or overwrite):
         raise ValueError(
