@@ -25,12 +25,14 @@ HEAD = """# Python interface
 `import spintrit` gives everything on this page. The page is written from the docstrings by
 `docs/make_api.py`. [first-hour.md](first-hour.md) is an introduction.
 
-Names are loaded when they are first used. numpy alone is enough until more is asked for: scikit-learn for
-the digits, matplotlib for pictures, rich for progress bars, scipy and statsmodels for fits, Amaranth, Yosys
-and Verilator for RTL. If a package is missing, the error says what installs it.
+Names are loaded when they are first used. numpy alone is enough until more is asked for:
+scikit-learn for the digits, matplotlib for pictures, rich for progress bars, scipy and statsmodels
+for fits, Amaranth, Yosys and Verilator for RTL. If a package is missing, the error says what
+installs it.
 
-Functions print nothing unless `progress=True`. Arguments that are wrong or do nothing are refused with a
-`TypeError` or a `ValueError` that names argument and value. `spintrit.__version__` is the version.
+Functions print nothing unless `progress=True`. Arguments that are wrong or do nothing are refused
+with a `TypeError` or a `ValueError` that names argument and value. `spintrit.__version__` is the
+version.
 """
 LISTS = ("Parameters", "Attributes", "Returns", "Raises", "Warns")
 
@@ -49,7 +51,7 @@ def entry(name: str, thing: Any) -> str:
     lines = [f"### {name}\n"]
     if inspect.isclass(thing):
         lines += [text(inspect.getdoc(thing) or "")]
-        lines += [member(name, *each) for each in members(thing)]
+        lines += ["**Members**\n", *(member(*each) for each in members(thing)), ""]
         return "\n".join(lines)
     return "\n".join([*lines, f"```text\n{signature(name, thing)}\n```\n", text(thing.__doc__)])
 
@@ -66,11 +68,11 @@ def shown(value: Any) -> bool:
     return isinstance(value, property) or (inspect.isfunction(value) and bool(value.__doc__))
 
 
-def member(owner: str, name: str, value: Any) -> str:
+def member(name: str, value: Any) -> str:
     """One property or method: its signature and first paragraph."""
     head = name if isinstance(value, property) else signature(name, value)
     first = inspect.cleandoc(value.__doc__).split("\n\n")[0]
-    return f"- `{head}`: {inline(first)}\n"
+    return f"- `{head}`: {inline(first)}"
 
 
 def signature(name: str, function: Any) -> str:

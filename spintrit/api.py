@@ -305,7 +305,7 @@ def resume(run: Run | str | Path, *, epochs: int | None = None, progress: bool =
     folder = _folder(run)
     kept = settings.resumed(folder)
     if not kept:
-        raise ValueError(f"{folder} is not the folder of a run: it holds no {settings.CONFIG}")
+        raise ValueError(f"{folder} is not the folder of a run: it holds no {records.CONFIG}")
     more = {} if epochs is None else {"epochs": epochs}
     on_chip = kept["tiles"] or 1 if kept["on_chip"] else 0
     asked = request(

@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import numpy as np
 import pytest
+from pages import followed
 
 from golden import files
 from golden.array import frames
@@ -123,3 +124,14 @@ def test_verilog_comes_up_with_cells(config):
     np.testing.assert_array_equal(array.read(), golden.read())
     u = rng.integers(-1, 2, (3, config.rows))
     np.testing.assert_array_equal(array.forward(u), golden.forward(u))
+
+
+@pytest.mark.verilator
+def test_first_hour_on_the_rtl(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+    words = ("train --network 32FC --epochs 10 --seed 1 --out", "--array both")
+    lines, shown = followed("docs/first-hour.md", lambda line: any(word in line for word in words))
+    assert len([line for line in shown if "differences" in line]) == 1
+    for line in shown:
+        assert line in lines

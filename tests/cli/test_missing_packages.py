@@ -15,7 +15,7 @@ class Missing:
         if name.partition(".")[0] in missing:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 sys.meta_path.insert(0, Missing())
-from spintrit import cli
+from spintrit.cli import main as cli
 sys.exit(cli.main(sys.argv[2:]))
 """
 OPTIONAL = "rich,matplotlib,PIL,scipy,sklearn,statsmodels,torch,amaranth,serial,shtab,platformdirs"
