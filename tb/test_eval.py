@@ -126,7 +126,6 @@ def test_verilog_comes_up_with_cells(config):
     np.testing.assert_array_equal(array.forward(u), golden.forward(u))
 
 
-@pytest.mark.verilator
 def test_first_hour_on_the_rtl(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")

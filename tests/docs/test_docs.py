@@ -1,13 +1,12 @@
 """README and docs are true: their commands run, their code prints what it says."""
 
-import contextlib
-import io
 import re
 import shlex
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import blocks, printed, promised
 
 from golden.array import frames
 from golden.codes import cell_weights
@@ -58,13 +57,12 @@ def test_result_rows_are_options():
         cli.parser().parse_args(["train", *shlex.split(row)])
 
 
-def test_readme_python_prints_what_it_says():
-    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        exec(compile(code, "README.md", "exec"), {})
-    promised = re.findall(r"print\(.*?\)  # ([^:\n]+)", code)
-    assert output.getvalue().splitlines() == promised
+def test_readme_python_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    codes = [code for language, code in blocks("README.md") if language == "python"]
+    assert len(codes) == 2
+    for code in codes:
+        assert printed(code, {}) == promised(code) != []
 
 
 def anchors(page: Path) -> set[str]:

@@ -39,8 +39,15 @@ def test_first_hour_python_prints_what_it_says(tmp_path, monkeypatch):
     assert (tmp_path / "learning.png").exists()
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in (
-    "accelerator", "hardware", "data"))])  # fmt: skip
+def test_hardware_page_python_prints_what_it_says():
+    names = {}
+    codes = [text for language, text in blocks("docs/hardware.md") if language == "python"]
+    assert '"both"' in codes[0]  # that one needs Verilator
+    for code in codes:
+        assert printed(code.replace('"both"', '"golden"'), names) == promised(code)
+
+
+@pytest.mark.parametrize("page", [f"docs/{name}.md" for name in ("data", "fpga", "netlist")])
 def test_python_imports_what_exists(page):
     """Blocks that need data, a compiler or time: their imports at least."""
     for language, text in blocks(page):
