@@ -13,7 +13,7 @@ from golden.data import Split
 from golden.extras import hinted
 from golden.train.config import TrainConfig
 from golden.train.trainer import METRICS
-from spintrit.outputs import PICTURES, writable
+from spintrit.outputs import PICTURES, in_folder, writable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -114,7 +114,7 @@ class Run:
             writable(Path(path), suffixes=PICTURES)
         figure = picture.run_figure(self)
         if path is not None:
-            figures.save(figure, Path(path))
+            figures.save(figure, in_folder(Path(path)))
         return figure
 
     @property
