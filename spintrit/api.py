@@ -258,7 +258,7 @@ def train(
     name = TrainConfig.network if network is None else network
     aim = targets.target(target) if isinstance(target, str) else _checked(target)
     named = isinstance(dataset, str)
-    _refuse({"root": root}, "samples of your own" if not named else "", unless=named)
+    _refuse({"root": root}, "samples of your own", unless=named)
     _refuse({"root": root}, "the digits", unless=dataset != "digits")
     _refuse({"init_weights": init_weights}, "no init", unless=init is not None)
     _refuse({"overwrite": overwrite}, "no out", unless=out is not None)
@@ -409,6 +409,7 @@ def evaluate(
         raise ValueError(f"count must be at least 1, not {count}")
     with hinted():
         trained = load(_folder(run), weights)
+        _refuse({"root": root}, "the digits", unless=trained.source.dataset != "digits")
         source = dataclasses.replace(trained.source, split=own)
         trained = dataclasses.replace(trained, source=source)
         under = run_conditions.conditions(trained, dict(conditions), str(device))
@@ -417,6 +418,7 @@ def evaluate(
             trained, aim, compute=aim.compute if aim else "numpy", root=_path(root), part=part,
             first=first, count=count or 0, rows=rows, cols=cols, progress=_progress(progress),
         )  # fmt: skip
+        _refuse({"seed": seed}, "conditions without randomness", unless=evaluation.random(under))
         return classify(evaluation, under, repeats=repeats, seed=seed)
 
 

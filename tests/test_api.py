@@ -331,6 +331,9 @@ def test_evaluate_by_target_part_and_size(run):
         spintrit.evaluate(run, adc_bit=3)
     with pytest.raises(ValueError, match=r"^count must be at least 1, not 0$"):
         spintrit.evaluate(run, count=0)
+    for name in ("seed", "root"):
+        with pytest.raises(ValueError, match=rf"^{name} = 1 does nothing with "):
+            spintrit.evaluate(run, **{name: 1})
     with pytest.raises(TypeError, match=r"^target must be a text or a HostTarget"):
         spintrit.evaluate(run, target=OnChip(Golden()))
 
