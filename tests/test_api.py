@@ -291,7 +291,7 @@ def test_defaults_are_the_command_s(given, line, asked, monkeypatch):
         ({"overwrite": True}, ValueError, "^overwrite = True does nothing with no out$"),
         ({"dead_zone": 1.0}, ValueError, "^dead_zone = 1 needs optimiser gradient, not adam$"),
         ({"adc_range": 3.0}, ValueError, "^adc_range = 3 does nothing without adc_bits$"),
-        ({"device": "ideal", "coder": "linear"}, ValueError, "^coder = 'linear' cannot be had"),
+        ({"device": "ideal", "coder": "linear"}, ValueError, "^coder = 'linear' cannot be combined"),
         ({"device": "defalt"}, ValueError, "^device must be one of"),
         ({"target": "fast", "adc_bits": 5}, ValueError, "need array golden, not fast"),
     ],
