@@ -510,10 +510,10 @@ def _progress(shown: bool) -> Progress | None:
 
 
 def _refuse(given: dict[str, Any], beside: str, *, unless: bool = False) -> None:
-    """Raise ValueError at the first of the arguments that is given, where it would do nothing."""
+    """Raise ValueError at the first of the arguments that is given, where it has no effect."""
     for name, value in {} if unless else given.items():
         if value is not None and value is not False and not (value == () or value == []):
-            raise ValueError(f"{name} = {value!r} does nothing with {beside}")
+            raise ValueError(f"{name} = {value!r} has no effect with {beside}")
 
 
 def _path(path: str | Path | None) -> Path | None:

@@ -286,11 +286,11 @@ def test_defaults_are_the_command_s(given, line, asked, monkeypatch):
         ({"target": "gold"}, ValueError, "^array must be one of golden, fast"),
         ({"target": 3}, TypeError, "^target must be a text or a Target, not 3$"),
         ({"dataset": "mnst"}, ValueError, "^name must be one of .*not 'mnst'"),
-        ({"root": "x"}, ValueError, "^root = 'x' does nothing with the digits$"),
-        ({"init_weights": "last"}, ValueError, "^init_weights = 'last' does nothing with no init$"),
-        ({"overwrite": True}, ValueError, "^overwrite = True does nothing with no out$"),
+        ({"root": "x"}, ValueError, "^root = 'x' has no effect with the digits$"),
+        ({"init_weights": "last"}, ValueError, "^init_weights = 'last' has no effect with no init$"),
+        ({"overwrite": True}, ValueError, "^overwrite = True has no effect with no out$"),
         ({"dead_zone": 1.0}, ValueError, "^dead_zone = 1 needs optimiser gradient, not adam$"),
-        ({"adc_range": 3.0}, ValueError, "^adc_range = 3 does nothing without adc_bits$"),
+        ({"adc_range": 3.0}, ValueError, "^adc_range = 3 has no effect without adc_bits$"),
         ({"device": "ideal", "coder": "linear"}, ValueError, "^coder = 'linear' cannot be combined"),
         ({"device": "defalt"}, ValueError, "^device must be one of"),
         ({"target": "fast", "adc_bits": 5}, ValueError, "need array golden, not fast"),
@@ -332,7 +332,7 @@ def test_evaluate_by_target_part_and_size(run):
     with pytest.raises(ValueError, match=r"^count must be at least 1, not 0$"):
         spintrit.evaluate(run, count=0)
     for name in ("seed", "root"):
-        with pytest.raises(ValueError, match=rf"^{name} = 1 does nothing with "):
+        with pytest.raises(ValueError, match=rf"^{name} = 1 has no effect with "):
             spintrit.evaluate(run, **{name: 1})
     with pytest.raises(TypeError, match=r"^target must be a text or a HostTarget"):
         spintrit.evaluate(run, target=OnChip(Golden()))
@@ -375,9 +375,9 @@ def test_tables_of_devices_fits_and_tanh(tmp_path):
     assert (tmp_path / "own.json").read_bytes() == (tmp_path / "t.json").read_bytes()
     ideal = spintrit.table("ideal", spintrit.ArrayConfig(code_bits=4))
     assert (ideal.table.thresholds.shape[0], ideal.device) == (16, None)
-    with pytest.raises(ValueError, match=r"^full_s = 1e-09 does nothing with source 'ideal'$"):
+    with pytest.raises(ValueError, match=r"^full_s = 1e-09 has no effect with source 'ideal'$"):
         spintrit.table("ideal", full_s=1e-9)
-    with pytest.raises(ValueError, match=r"^device = 'default' does nothing with a device"):
+    with pytest.raises(ValueError, match=r"^device = 'default' has no effect with a device"):
         spintrit.table("default", device="default")
 
 
@@ -387,7 +387,7 @@ def test_a_fit_becomes_a_table_and_trains(tmp_path):
     run = spintrit.train(**SMALL, table=table, out=tmp_path / "run")
     assert run.summary["table"]["model"] == "fit"
     assert command(f"train --resume --epochs 3 --out {tmp_path / 'run'}") == 0
-    with pytest.raises(ValueError, match="does nothing with a fit as the source"):
+    with pytest.raises(ValueError, match="has no effect with a fit as the source"):
         spintrit.table(found, model="formula")
     with pytest.warns(InputWarning, match="lies outside of what was measured"):
         spintrit.table(found, voltage_v=2 * max(each.voltages_v[-1] for each in
@@ -409,7 +409,7 @@ def test_verilog_is_the_command_s(tmp_path):
     config = spintrit.ArrayConfig(rows=4, cols=6)
     assert command(f"generate --rows 4 --cols 6 --name mine -o {tmp_path / 'a.v'}") == 0
     assert spintrit.verilog(config, name="mine") == (tmp_path / "a.v").read_text()
-    with pytest.raises(ValueError, match="does nothing with an accelerator"):
+    with pytest.raises(ValueError, match="has no effect with an accelerator"):
         spintrit.verilog(spintrit.AcceleratorConfig(), cells=[1])
 
 

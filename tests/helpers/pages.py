@@ -45,4 +45,9 @@ def followed(page, run):
                     assert cli.main(shlex.split(line)[1:]) == 0, line
         elif language == "text" and ran:
             shown += text.splitlines()
-    return output.getvalue().splitlines(), shown
+    return [words(line) for line in output.getvalue().splitlines()], [words(line) for line in shown]
+
+
+def words(line):
+    """A line without the widths of its columns."""
+    return " ".join(line.split())
