@@ -24,20 +24,11 @@ if TYPE_CHECKING:
     from golden.pulse.tablefile import save as save_table
     from golden.targets import Target
     from golden.train.config import TrainConfig
-    from spintrit.api import (
-        array,
-        energy,
-        evaluate,
-        fit,
-        load_run,
-        resume,
-        table,
-        train,
-        verilog,
-    )
+    from spintrit.api import energy, evaluate, load_run, resume, train
     from spintrit.fitting.fit import SwitchingFit
     from spintrit.fitting.measured import Measured
     from spintrit.records import Run
+    from spintrit.synapses import array, fit, table, verilog
     from spintrit.targets import target
 
 _PLACES = {
@@ -50,19 +41,19 @@ _PLACES = {
     "device": "golden.device.junction:load",
     "devices": "golden.device.junction:names",
     "Measured": "spintrit.fitting.measured",
-    "fit": "spintrit.api",
+    "fit": "spintrit.synapses",
     "SwitchingFit": "spintrit.fitting.fit",
-    "table": "spintrit.api",
+    "table": "spintrit.synapses",
     "TableFile": "golden.pulse.tablefile",
     "load_table": "golden.pulse.tablefile:load",
     "save_table": "golden.pulse.tablefile:save",
     # arrays
     "target": "spintrit.targets",
     "Target": "golden.targets",
-    "array": "spintrit.api",
+    "array": "spintrit.synapses",
     "SynapseArray": "golden.array.interface",
     "Mismatch": "golden.array.lockstep",
-    "verilog": "spintrit.api",
+    "verilog": "spintrit.synapses",
     # training
     "dataset": "golden.data:load",
     "Split": "golden.data",

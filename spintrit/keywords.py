@@ -94,3 +94,10 @@ def check(function: str, given: Mapping[str, Any], known: Collection[str]) -> No
             near = difflib.get_close_matches(name, known, 1)
             hint = f"; did you mean {near[0]}?" if near else ""
             raise TypeError(f"{function}() has no argument {name!r}{hint}")
+
+
+def refuse(given: dict[str, Any], beside: str, *, unless: bool = False) -> None:
+    """Raise ValueError at the first of the arguments that is given, where it has no effect."""
+    for name, value in {} if unless else given.items():
+        if value is not None and value is not False and not (value == () or value == []):
+            raise ValueError(f"{name} = {value!r} has no effect {beside}")

@@ -238,3 +238,12 @@ def target(text: str, compute: str = "numpy", tiles: int = 0) -> Target:
     host trains. Raises as ``host_target`` and ``golden.targets.OnChip``."""
     found = host_target(text, compute)
     return OnChip(found, tiles) if tiles else found
+
+
+def as_host(target: str | HostTarget) -> HostTarget:
+    """A host target by its text or as it is; raises TypeError for anything else."""
+    if isinstance(target, str):
+        return host_target(target)
+    if not isinstance(target, HostTarget):
+        raise TypeError(f"target must be a text or a HostTarget, not {target!r}")
+    return target
