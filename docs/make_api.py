@@ -51,7 +51,8 @@ def entry(name: str, thing: Any) -> str:
     lines = [f"### {name}\n"]
     if inspect.isclass(thing):
         lines += [text(inspect.getdoc(thing) or "")]
-        lines += ["**Members**\n", *(member(*each) for each in members(thing)), ""]
+        found = [member(*each) for each in members(thing)]
+        lines += ["**Members**\n", *found, ""] if found else []
         return "\n".join(lines)
     return "\n".join([*lines, f"```text\n{signature(name, thing)}\n```\n", text(thing.__doc__)])
 

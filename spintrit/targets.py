@@ -234,8 +234,22 @@ def host_target(text: str, compute: str = "numpy") -> HostTarget:
 
 
 def target(text: str, compute: str = "numpy", tiles: int = 0) -> Target:
-    """The target of ``--array``, ``--backend`` and ``--on-chip`` with ``--tiles``; 0 tiles: the
-    host trains. Raises as ``host_target`` and ``golden.targets.OnChip``."""
+    """A target by its name on the command line.
+
+    Parameters
+    ----------
+    text : str
+        "golden", "fast", "rtl", "both" or "serial:PORT", as the option ``--array``.
+    compute : {"numpy", "torch", "cuda"}
+        Back end of "fast", as the option ``--backend``.
+    tiles : int
+        Arrays of an accelerator that trains on chip, a power of two; with 0 the host trains.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such target, or it has no such back end or no accelerator.
+    """
     found = host_target(text, compute)
     return OnChip(found, tiles) if tiles else found
 
