@@ -70,7 +70,8 @@ def train(
     input_bits : int
         Width of a signed input, 2 for trits; 0 is the data set's own, or 2 on chip.
     augment : str
-        Random changes of training images, "none", "crop" or "crop-flip"; the data set's own by default.
+        Random changes of training images, "none", "crop" or "crop-flip"; the data set's own by
+        default.
     width : float
         Factor on the outputs of each hidden layer.
     device : str, Path or Device
