@@ -11,6 +11,7 @@ from spintrit.bench import rates
 
 
 @pytest.mark.verilator
+@pytest.mark.full
 def test_benchmark_prints_every_rate(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path))
     monkeypatch.setenv("COLUMNS", "100")

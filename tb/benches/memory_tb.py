@@ -123,7 +123,9 @@ async def memories_hold_what_is_written(dut):
     registered = bool(int(os.environ["REGISTERED"]))
     found: dict[int, int] = {}  # in the memories' own outputs
     expected: dict[int, int] = {}
-    dut.rst.value = 0
+    # Before the first edge: inputs come up with random values, which would be written.
+    for name in ("rst", "write_en", "read_en", "out_en"):
+        getattr(dut, name).value = 0
     Clock(dut.clk, 10, unit="ns").start()
     bytes_ = max(WIDTHS) // BYTE
     near = [int(rng.integers(1 << ADDRESS_BITS)) for _ in range(4)]
