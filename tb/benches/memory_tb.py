@@ -114,6 +114,15 @@ def initial(width: int) -> list[int]:
     return [(i * 0x9E3779B97) >> 5 & ((1 << width) - 1) for i in range(depth(width))]
 
 
+def write(memory: list[int], width: int, address: int, enables: int, data: int) -> None:
+    """Write the enabled bytes of a word of ``width`` bits."""
+    bytes_ = range(max(WIDTHS) // BYTE)
+    changed = sum(((1 << BYTE) - 1) << BYTE * i for i in bytes_ if enables >> i & 1)
+    changed &= (1 << width) - 1
+    place = address % depth(width)
+    memory[place] = memory[place] & ~changed | data & changed
+
+
 @cocotb.test(timeout_time=1, timeout_unit="ms")
 async def memories_hold_what_is_written(dut):
     """Random reads and writes, often of one word in one cycle; a read then gives the old one. What
@@ -123,6 +132,10 @@ async def memories_hold_what_is_written(dut):
     registered = bool(int(os.environ["REGISTERED"]))
     found: dict[int, int] = {}  # in the memories' own outputs
     expected: dict[int, int] = {}
+    if int(dut.clk.value):  # the clock came up high: an edge, which wrote the inputs' random values
+        inputs = [int(getattr(dut, f"write_{name}").value) for name in ("addr", "en", "data")]
+        for width, memory in words.items():
+            write(memory, width, *inputs)
     # Before the first edge: inputs come up with random values, which would be written.
     for name in ("rst", "write_en", "read_en", "out_en"):
         getattr(dut, name).value = 0
@@ -154,10 +167,7 @@ async def memories_hold_what_is_written(dut):
                 found[width] = memory[read_addr % depth(width)]
             if not registered and width in found:
                 expected[width] = found[width]
-            changed = sum(((1 << BYTE) - 1) << BYTE * i for i in range(bytes_) if enables >> i & 1)
-            changed &= (1 << width) - 1
-            place = write_addr % depth(width)
-            memory[place] = memory[place] & ~changed | data & changed
+            write(memory, width, write_addr, enables, data)
             if width in expected:
                 got = int(getattr(dut, f"read_data_{width}").value)
                 assert got == expected[width], (width, read_addr, got, expected[width])
