@@ -208,6 +208,7 @@ def evaluate(
     run : Run, str or Path
         A run, or its folder.
     part : {"test", "val", "train"}
+        Part of the data set that is classified.
     first : int
         First sample of the part.
     count : int, optional
