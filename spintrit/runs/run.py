@@ -199,7 +199,7 @@ def _train(job: _Prepared, out: Path, resume: bool, progress: Progress) -> dict[
     for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
         (out / name).unlink(missing_ok=True)
     tablefile.save(job.table, out / TABLE)
-    if isinstance(job.cells.device, Device):
+    if isinstance(job.cells.device, Device) and job.given["device"] == str(out / DEVICE):
         write_atomically(out / DEVICE, junction.dumps(job.cells.device).encode())
     summary = _described(job, trainer)
     if start:
