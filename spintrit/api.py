@@ -214,7 +214,8 @@ def evaluate(
     count : int, optional
         Samples from there on; all by default.
     target : str or HostTarget, optional
-        As for ``spintrit.train``. By default "fast", or "golden" if reads are analog.
+        As for ``spintrit.train``. By default "fast", or "golden" if reads are analog (converters,
+        their noise, or wires).
     weights : {"best", "last"}
         Those of the epoch that was best on validation, or of the last epoch.
     rows, cols : int, optional

@@ -43,7 +43,7 @@ def of_device(
     device : Device
     coding : CoderConfig
     array : ArrayConfig
-        ``code_bits`` and ``draw_bits`` count.
+        Only its ``code_bits`` and ``draw_bits`` have an effect.
     model : {"macrospin", "formula"}
     voltage_v, full_s : float, optional
         Amplitude and length of the full pulse, the device's own by default.

@@ -19,6 +19,10 @@ def markdown() -> str:
         "`IRQ_PENDING.done`.",
         "The next packet, register access and program work normally.",
         "",
+        'In the column *answer*, "the program\'s" is the packet of results that a program sends at',
+        'its end, and "the array\'s" is the answer frame of the array. SLVERR is the error',
+        "response of AXI.",
+        "",
         "| scenario | what is done | cause | answer | stored data |",
         "|---|---|---|---|---|",
     ]
