@@ -11,6 +11,7 @@ import weakref
 from pathlib import Path
 from typing import Any, Unpack
 
+from golden import checks
 from golden.data import Split
 from golden.device.junction import Device
 from golden.extras import hinted
@@ -256,8 +257,7 @@ def evaluate(
     keywords.check("evaluate", conditions, ConditionKeywords.__annotations__)
     own = samples or _split(run)
     refuse({"root": root}, "with samples of your own", unless=own is None)
-    if count is not None and count < 1:
-        raise ValueError(f"count must be at least 1, not {count}")
+    count = 0 if count is None else checks.integer("count", count, 1)
     with hinted():
         trained = load(_folder(run), weights)
         refuse({"root": root}, "with the digits", unless=trained.source.dataset != "digits")
@@ -267,7 +267,7 @@ def evaluate(
         aim = None if target is None else targets.as_host(target)
         evaluation = Evaluation(
             trained, aim, compute=aim.compute if aim else "numpy", root=_path(root), part=part,
-            first=first, count=count or 0, rows=rows, cols=cols, progress=_progress(progress),
+            first=first, count=count, rows=rows, cols=cols, progress=_progress(progress),
         )  # fmt: skip
         refuse({"seed": seed}, "where nothing is random", unless=evaluation.random(under))
         return classify(evaluation, under, repeats=repeats, seed=seed)
@@ -310,8 +310,7 @@ def _run(
 
     with hinted():
         run(
-            asked.target, asked.source, asked.config, asked.array, out, cells=asked.cells,
-            init=asked.init, resume=resume, overwrite=overwrite, progress=_progress(progress),
+            asked, out, resume=resume, overwrite=overwrite, progress=_progress(progress),
             picture=picture,
         )  # fmt: skip
     return dataclasses.replace(records.load_run(out), split=asked.source.split)

@@ -99,5 +99,5 @@ def check(function: str, given: Mapping[str, Any], known: Collection[str]) -> No
 def refuse(given: dict[str, Any], beside: str, *, unless: bool = False) -> None:
     """Raise ValueError at the first of the arguments that is given, where it has no effect."""
     for name, value in {} if unless else given.items():
-        if value is not None and value is not False and not (value == () or value == []):
+        if value is not None and value is not False:
             raise ValueError(f"{name} = {value!r} has no effect {beside}")

@@ -190,7 +190,7 @@ def verilog(
     """
     with hinted():
         if isinstance(config, AcceleratorConfig):
-            refuse({"cells": cells}, "with an accelerator")
+            refuse({"cells": list(cells) or None}, "with an accelerator")
             from synth.accelerator import ACCELERATOR_NAME, accelerator_verilog
 
             return accelerator_verilog(config, name or ACCELERATOR_NAME)

@@ -226,7 +226,7 @@ def host_target(text: str, compute: str = "numpy") -> HostTarget:
         known = {each.text: each for each in (Golden, Rtl, Lockstep)}
         if text not in known:
             names = ", ".join(ARRAYS)
-            raise ValueError(f"array must be one of {names}, {SERIAL}PORT, not {text!r}")
+            raise ValueError(f"target (--array) must be one of {names}, {SERIAL}PORT, not {text!r}")
         found = known[text]()
     if compute != found.compute:
         raise ValueError(f"backend {compute} needs array {Whole.text}, not {text}")

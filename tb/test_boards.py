@@ -153,7 +153,7 @@ def test_commands_tell_what_is_not_there(array_port, accelerator_port, tmp_path,
 
 def test_command_trains_with_the_array(array_port, tmp_path, monkeypatch, capsys):
     tiny_split = tiny.split(SMALL.inputs[0])
-    monkeypatch.setattr("spintrit.runs.run.Source.load", lambda *_: tiny_split)
+    monkeypatch.setattr("spintrit.runs.source.Source.load", lambda *_: tiny_split)
     options = "--network 6FC --epochs 1 --batch 60 --code-bits 4 --draw-bits 8"
     summaries = {}
     for name, array in (("board", f"serial:{array_port}"), ("golden", "golden --no-counters")):

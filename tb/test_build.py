@@ -236,7 +236,11 @@ echo $! > "$PIDS/new"
 mv "$PIDS/new" "$PIDS/child"
 wait
 """
+# A parent process, nohup for example, may have made it ignore signals.
 BUILD = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tb.test_build import SMALL
 from sim import compiling, library
 library.build(SMALL, "")

@@ -14,7 +14,6 @@ import pytest
 from commands import spintrit as command
 
 import spintrit
-from golden.checks import InputWarning
 from golden.device.nonideal import NonIdealities
 from golden.pulse.design import CoderConfig
 from golden.targets import Golden, OnChip, Whole
@@ -190,8 +189,7 @@ def asked(monkeypatch):
         found = {}
 
         def catch(asked, out, **_):
-            parts = (asked.target, asked.source, asked.config, asked.array, asked.cells)
-            found.update(settings(*parts, asked.init, Path("/out")))
+            found.update(settings(asked, Path("/out")))
             raise StopIteration
 
         monkeypatch.setattr(api, "_run", catch)
@@ -267,8 +265,8 @@ def test_arguments_that_are_no_fields_are_passed_on(asked, run, tmp_path):
 def test_defaults_are_the_command_s(given, line, asked, monkeypatch):
     kept = {}
 
-    def catch(target, source, config, array, out, *, cells, init, **_):
-        kept.update(settings(target, source, config, array, cells, init, out))
+    def catch(asked, out, **_):
+        kept.update(settings(asked, out))
         raise ValueError
 
     monkeypatch.setattr("spintrit.runs.run.run", catch)
@@ -283,7 +281,7 @@ def test_defaults_are_the_command_s(given, line, asked, monkeypatch):
         ({"xyz": 3}, TypeError, r"^train\(\) has no argument 'xyz'$"),
         ({"epochs": 0}, ValueError, "^epochs must be at least 1, not 0"),
         ({"epochs": None}, TypeError, "^epochs must be an integer, not None"),
-        ({"target": "gold"}, ValueError, "^array must be one of golden, fast"),
+        ({"target": "gold"}, ValueError, r"^target \(--array\) must be one of golden, fast"),
         ({"target": 3}, TypeError, "^target must be a text or a Target, not 3$"),
         ({"dataset": "mnst"}, ValueError, "^name must be one of .*not 'mnst'"),
         ({"root": "x"}, ValueError, "^root = 'x' has no effect with the digits$"),
@@ -339,6 +337,8 @@ def test_evaluate_by_target_part_and_size(run):
         spintrit.evaluate(run, adc_bit=3)
     with pytest.raises(ValueError, match=r"^count must be at least 1, not 0$"):
         spintrit.evaluate(run, count=0)
+    with pytest.raises(TypeError, match=r"^count must be an integer, not '3'$"):
+        spintrit.evaluate(run, count="3")
     for name in ("seed", "root"):
         with pytest.raises(ValueError, match=rf"^{name} = 1 has no effect w"):
             spintrit.evaluate(run, **{name: 1})
@@ -364,9 +364,6 @@ def test_energy_is_the_command_s(run, tmp_path):
     assert found == json.loads((tmp_path / "x.json").read_text())
 
 
-# --- devices, tables, arrays ---
-
-
 def test_a_device_of_ones_own_trains_and_goes_on(tmp_path):
     own = dataclasses.replace(spintrit.device("default"), name="mine", source='a "guess"')
     run = spintrit.train(**SMALL, device=own, out=tmp_path / "run")
@@ -374,107 +371,3 @@ def test_a_device_of_ones_own_trains_and_goes_on(tmp_path):
     assert spintrit.device(tmp_path / "run" / "own-device.toml") == own
     assert command(f"train --resume --epochs 3 --out {tmp_path / 'run'}") == 0
     assert "default" in spintrit.devices()
-
-
-def test_tables_of_devices_fits_and_tanh(tmp_path):
-    table = spintrit.table("retention", coder="linear")
-    assert command(f"device table retention --coder linear -o {tmp_path / 't.json'}") == 0
-    spintrit.save_table(table, str(tmp_path / "own.json"))
-    assert (tmp_path / "own.json").read_bytes() == (tmp_path / "t.json").read_bytes()
-    ideal = spintrit.table("ideal", spintrit.ArrayConfig(code_bits=4))
-    assert (ideal.table.thresholds.shape[0], ideal.device) == (16, None)
-    with pytest.raises(ValueError, match=r"^full_s = 1e-09 has no effect with source 'ideal'$"):
-        spintrit.table("ideal", full_s=1e-9)
-    with pytest.raises(ValueError, match=r"^device = 'default' has no effect with a device"):
-        spintrit.table("default", device="default")
-
-
-def test_a_fit_becomes_a_table_and_trains(tmp_path):
-    found = spintrit.fit(MEASURED)
-    table = spintrit.table(found, device="default")
-    run = spintrit.train(**SMALL, table=table, out=tmp_path / "run")
-    assert run.summary["table"]["model"] == "fit"
-    assert command(f"train --resume --epochs 3 --out {tmp_path / 'run'}") == 0
-    with pytest.raises(ValueError, match="has no effect with a fit as the source"):
-        spintrit.table(found, model="formula")
-    with pytest.warns(InputWarning, match="lies outside of what was measured"):
-        spintrit.table(found, voltage_v=2 * max(each.voltages_v[-1] for each in
-                                                found.curves.values()))  # fmt: skip
-
-
-def test_an_array_by_target():
-    config = spintrit.ArrayConfig(rows=8, cols=4)
-    array = spintrit.array(config)
-    array.load_table(spintrit.table("ideal", config).table)
-    array.seed(1)
-    full = np.ones((4, 8), int)
-    assert array.update(full, 0 * full) == 32
-    with pytest.raises(ValueError, match=r"^a single array needs golden, rtl, both or serial:PORT"):
-        spintrit.array(config, "fast")
-
-
-def test_verilog_is_the_command_s(tmp_path):
-    config = spintrit.ArrayConfig(rows=4, cols=6)
-    assert command(f"generate --rows 4 --cols 6 --name mine -o {tmp_path / 'a.v'}") == 0
-    assert spintrit.verilog(config, name="mine") == (tmp_path / "a.v").read_text()
-    with pytest.raises(ValueError, match="has no effect with an accelerator"):
-        spintrit.verilog(spintrit.AcceleratorConfig(), cells=[1])
-
-
-# --- types ---
-
-USER = """
-import spintrit
-
-run = spintrit.train("digits", "8FC", epochs=2, seed=1)
-reveal_type(run)
-reveal_type(run.history)
-reveal_type(run.accuracy)
-reveal_type(run.weights)
-reveal_type(spintrit.array(spintrit.ArrayConfig(rows=8), target="rtl"))
-reveal_type(spintrit.dataset("mnist"))
-reveal_type(spintrit.device("default"))
-reveal_type(spintrit.table("default", coder="linear"))
-reveal_type(spintrit.evaluate(run, adc_bits=5))
-reveal_type(spintrit.load_run("x"))
-reveal_type(spintrit.verilog())
-reveal_type(spintrit.__version__)
-"""
-REVEALED = [
-    "spintrit.records.Run", "list[dict[str, Any]]", "float", "dict[str, ndarray",
-    "golden.array.interface.SynapseArray", "golden.data.split.Split",
-    "golden.device.junction.Device", "golden.pulse.tablefile.TableFile", "dict[str, Any]",
-    "spintrit.records.Run", "str", "str",
-]  # fmt: skip
-WRONG = """
-import spintrit
-
-spintrit.train("digits", epoch=2)
-spintrit.train("digits", epochs="two")
-spintrit.evaluate("run", adc_bits="five")
-spintrit.train("digits").weight
-"""
-
-
-def checked(text, folder):
-    """What mypy says of a user's file; of what the file imports it says nothing."""
-    (folder / "user.py").write_text(text)
-    cache = [f"--cache-dir={ROOT / '.mypy_cache' / 'user'}"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", *cache, "user.py"],
-        cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | {"MYPYPATH": str(ROOT)},
-    )  # fmt: skip
-    short = done.stdout.replace("builtins.", "").replace("numpy.", "")
-    return [line for line in short.splitlines() if line.startswith("user.py")], done
-
-
-def test_a_user_s_file_is_type_checked(tmp_path):
-    lines, done = checked(USER, tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert len(lines) == len(REVEALED)
-    for line, expected in zip(lines, REVEALED, strict=True):
-        assert f'Revealed type is "{expected}' in line
-    lines, _ = checked(WRONG, tmp_path)
-    errors = [line.split(":")[1] for line in lines if ": error: " in line]
-    assert errors == ["4", "5", "6", "7"]

@@ -133,11 +133,12 @@ def _checked(job: Job, parse: Parse) -> None:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            cells = train.settings(parse(job.arguments))["cells"]
-            if cells.device not in ("", IDEAL):
-                junction.load(cells.device)
-            if cells.table:
-                tablefile.load(cells.table)
+            arguments = parse(job.arguments)
+            train.asked_for(arguments)
+            if arguments.device not in ("", IDEAL):
+                junction.load(arguments.device)
+            if arguments.table:
+                tablefile.load(arguments.table)
     except SystemExit:
         message = said.getvalue().strip().partition("error: ")[2]
     except (TypeError, ValueError, OSError) as error:

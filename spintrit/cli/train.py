@@ -5,7 +5,7 @@ import dataclasses
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from golden.config import ArrayConfig
 from golden.data import DATASETS
@@ -35,6 +35,9 @@ from spintrit.cli.parser import Parser
 from spintrit.outputs import writable
 from spintrit.runs.settings import FILES, Init, resumed
 from spintrit.targets import ARRAYS, SERIAL, host_target, target
+
+if TYPE_CHECKING:
+    from spintrit.runs.request import Request
 
 TRAIN_FOLDER, DEMO_FOLDER = Path("build/train"), Path("build/demo")
 
@@ -176,7 +179,7 @@ def _array(text: str) -> str:
         raise argparse.ArgumentTypeError(message) from None
 
 
-def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
+def _run(arguments: argparse.Namespace, asked: "Request") -> int:
     from spintrit.report.console import Console
     from spintrit.report.progress import ConsoleProgress
     from spintrit.report.training import table
@@ -187,13 +190,13 @@ def _run(arguments: argparse.Namespace, options: dict[str, Any]) -> int:
     files = [Path(each) for each in given if each]
     writable(arguments.json, [*inputs, *files])
     if arguments.overwrite:
-        if options.get("init"):
-            files += [options["init"].run / name for name in RUN_FILES]
+        if asked.init:
+            files += [asked.init.run / name for name in RUN_FILES]
         for each in inputs:
             writable(each, files)
     summary = run(
-        out=arguments.out, resume=arguments.resume, overwrite=arguments.overwrite,
-        progress=ConsoleProgress(Console(stderr=silent(arguments))), **options,
+        asked, arguments.out, resume=arguments.resume, overwrite=arguments.overwrite,
+        progress=ConsoleProgress(Console(stderr=silent(arguments))),
     )  # fmt: skip
     write_json(arguments, summary)
     if not silent(arguments):
@@ -209,6 +212,8 @@ def demo_folder(seed: int, on_chip: bool) -> Path:
 
 def _demo(arguments: argparse.Namespace) -> int:
     from golden.files import write_atomically
+    from golden.train.cells import Cells
+    from spintrit.runs.request import Request
     from spintrit.runs.source import Source
     from synth.generate import TOP_NAME, array_verilog
 
@@ -219,33 +224,31 @@ def _demo(arguments: argparse.Namespace) -> int:
     if arguments.out is None:
         arguments.out = demo_folder(arguments.seed, arguments.on_chip)
     both = target("both", tiles=int(arguments.on_chip))
-    options = {"target": both, "source": Source(), "config": config, "array": array}
-    status = _run(arguments, options)
+    status = _run(arguments, Request(both, Source(), config, array, Cells()))
     if not arguments.on_chip:
         write_atomically(arguments.out / f"{TOP_NAME}.v", array_verilog(array).encode())
     return status
 
 
-def settings(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The arguments of a run from the options of ``spintrit train``, without the run's folder."""
+def asked_for(arguments: argparse.Namespace) -> "Request":
+    """What the options of ``spintrit train`` ask for."""
     from spintrit.runs.request import request
 
     if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
     host = host_target(arguments.array, arguments.backend)
     tiles = 1 if arguments.tiles is None else arguments.tiles
-    asked = request(
+    return request(
         OnChip(host, tiles) if arguments.on_chip else host, vars(arguments),
         dataset=arguments.dataset, root=arguments.data, input_bits=arguments.input_bits,
         augment=arguments.augment, width=arguments.width,
         device=arguments.device, table=arguments.table,
         init=Init(arguments.init, arguments.init_weights) if arguments.init else None,
     )  # fmt: skip
-    return {name: getattr(asked, name) for name in asked.__dataclass_fields__}
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    return _run(arguments, settings(arguments))
+    return _run(arguments, asked_for(arguments))
 
 
 def training(argv: Sequence[str] | None) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from spintrit.runs.source import Source
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of ``spintrit.runs.run.run`` that say what is trained."""
+    """What a run trains. ``init`` names a run whose weights this one starts from."""
 
     target: Target
     source: Source

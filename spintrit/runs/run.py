@@ -6,13 +6,12 @@ import json
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from golden.array.lockstep import Mismatch
-from golden.config import ArrayConfig
 from golden.data import Split
 from golden.data.split import PARTS
 from golden.device import junction
@@ -21,17 +20,15 @@ from golden.files import alone, write_atomically
 from golden.network.optim import OPTIMISERS
 from golden.pulse import tablefile
 from golden.pulse.tablefile import TableFile
-from golden.targets import Target
-from golden.train.cells import Cells
 from golden.train.conditions import Conditions
-from golden.train.config import TrainConfig
 from golden.train.log import Log
 from golden.train.trainer import BEST, CHECKPOINT, METRICS, WEIGHTS, Result, Trainer
 from spintrit.progress import Progress
 from spintrit.records import CONFIG, PICTURE, SUMMARY, Run
 from spintrit.runs import settings, spent
-from spintrit.runs.settings import DEVICE, TABLE, Init
-from spintrit.runs.source import Source, resumed
+from spintrit.runs.request import Request
+from spintrit.runs.settings import DEVICE, TABLE
+from spintrit.runs.source import resumed
 from spintrit.runs.work import Stopped, Work
 from spintrit.version import __version__
 
@@ -83,42 +80,32 @@ class _Shown:
 class _Prepared:
     """All inputs of a run, prepared before its folder is touched."""
 
-    target: Target
-    source: Source
+    asked: Request
     split: Split
-    config: TrainConfig
-    cells: Cells
     conditions: Conditions
     table: TableFile
     given: dict[str, Any]  # settings, for config.json
     earlier: dict[str, Any]  # config.json of the run that goes on
-    init: Init | None
     picture: bool
 
 
 def run(
-    target: Target,
-    source: Source,
-    config: TrainConfig,
-    array: ArrayConfig,
+    asked: Request,
     out: Path,
     *,
-    cells: Cells | None = None,
-    init: Init | None = None,
     resume: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
     picture: bool = True,
 ) -> dict[str, Any]:
-    """Train on ``target`` and write all files into the folder ``out``.
+    """Train what is ``asked`` for, and write all files into the folder ``out``.
 
     metrics.jsonl, checkpoint.npz, weights.npz and best.npz are the trainer's; config.json,
     summary.json, seconds.json (at the end of each epoch, all processes of the run together),
     work.json (cycles and comparisons likewise, of RTL and accelerators), learning.png and
     table.json are added here, and own-device.toml if the device was given as an object. Without
-    ``picture`` there is no learning.png. ``init`` names a run whose weights this one starts from. A
-    run that is resumed takes table and device from its own table.json, and may go on with more
-    epochs than it had.
+    ``picture`` there is no learning.png. A run that is resumed takes table and device from its own
+    table.json, and may go on with more epochs than it had.
 
     Returns
     -------
@@ -146,26 +133,24 @@ def run(
         raise ValueError(
             f"out {str(out)!r} holds a run already ({held[0]}): give --resume or --overwrite"
         )
-    cells = cells or Cells()
-    given = settings.settings(target, source, config, array, cells, init, out)
+    given = settings.settings(asked, out)
     earlier = settings.read(out) if resume else {}
     if resume:
         settings.agree(out, given)
-        cells = settings.own_files(out, cells)
+        asked = replace(asked, cells=settings.own_files(out, asked.cells))
+    target = asked.target
     with contextlib.closing(target):
-        array = target.settle(array)
+        array = target.settle(asked.array)
         if resume:
-            source = resumed(source, out / CONFIG)
-        split = source.load(progress)
-        around, table = cells.build(array, config.seed, progress.simulating)
-        if cells.nonideal.analog and not target.analog:
+            asked = replace(asked, source=resumed(asked.source, out / CONFIG))
+        split = asked.source.load(progress)
+        around, table = asked.cells.build(array, asked.config.seed, progress.simulating)
+        if asked.cells.nonideal.analog and not target.analog:
             names = "adc_..., backward_adc_... and wire_ohm"
             if target.tiles:
                 raise ValueError(f"{names} are not for on-chip training")
             raise ValueError(f"{names} need array golden, not {target.text}")
-        job = _Prepared(
-            target, source, split, config, cells, around, table, given, earlier, init, picture
-        )  # fmt: skip
+        job = _Prepared(asked, split, around, table, given, earlier, picture)
         out.mkdir(parents=True, exist_ok=True)
         with _alone(out):
             return _train(job, out, resume, progress)
@@ -173,10 +158,10 @@ def run(
 
 def _train(job: _Prepared, out: Path, resume: bool, progress: Progress) -> dict[str, Any]:
     """Train in a folder that no other process uses."""
-    target, config, start = job.target, job.config, None
-    if job.init:
+    target, config, init, start = job.asked.target, job.asked.config, job.asked.init, None
+    if init:
         begun = resume and (out / CHECKPOINT).exists()
-        start = settings.start(job.init, job.earlier, begun=begun, on_chip=bool(target.tiles))
+        start = settings.start(init, job.earlier, begun=begun, on_chip=bool(target.tiles))
     shown = _Shown(out, config.epochs, progress)
     work: Work | None = None
 
@@ -199,8 +184,8 @@ def _train(job: _Prepared, out: Path, resume: bool, progress: Progress) -> dict[
     for name in (SUMMARY, PICTURE, WEIGHTS, BEST):
         (out / name).unlink(missing_ok=True)
     tablefile.save(job.table, out / TABLE)
-    if isinstance(job.cells.device, Device) and job.given["device"] == str(out / DEVICE):
-        write_atomically(out / DEVICE, junction.dumps(job.cells.device).encode())
+    if isinstance(job.asked.cells.device, Device) and job.given["device"] == str(out / DEVICE):
+        write_atomically(out / DEVICE, junction.dumps(job.asked.cells.device).encode())
     summary = _described(job, trainer)
     if start:
         summary["start"] = start.digest
@@ -230,7 +215,8 @@ def _train(job: _Prepared, out: Path, resume: bool, progress: Progress) -> dict[
 
 def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
     """Description of the run for config.json and summary.json."""
-    target, split, config, bank = job.target, job.split, job.config, trainer.bank
+    target, config = job.asked.target, job.asked.config
+    split, bank = job.split, trainer.bank
     return {
         "array": target.text,
         "on_chip": bool(target.tiles),
@@ -238,7 +224,7 @@ def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
         "backend": target.compute,
         "dataset": split.name,
         "data": {
-            "name": job.source.dataset,
+            "name": job.asked.source.dataset,
             "input_bits": split.input_bits,
             "shape": split.shape,
             "augment": split.augment,
@@ -251,7 +237,7 @@ def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
         "array_config": asdict(bank.config),
         "device": job.table.device.name if job.table.device else None,
         "table": job.table.provenance,
-        "nonideal": asdict(job.cells.nonideal),
+        "nonideal": asdict(job.asked.cells.nonideal),
         "arrays": bank.size,
         "synapses": sum(m.n_in * m.n_out for m in bank.matrices),
         "optimiser_bytes_per_weight": OPTIMISERS[config.optimiser].bytes_per_weight(),
@@ -261,7 +247,7 @@ def _described(job: _Prepared, trainer: Trainer) -> dict[str, Any]:
 def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]:
     """Results of the run for summary.json."""
     return {
-        **({"differences": 0} if job.target.compares else {}),
+        **({"differences": 0} if job.asked.target.compares else {}),
         "complete": True,
         "test_accuracy": result.test_accuracy,
         "last_test_accuracy": result.last_test_accuracy,
@@ -269,8 +255,8 @@ def _outcome(job: _Prepared, trainer: Trainer, result: Result) -> dict[str, Any]
         "val_accuracy": result.val_accuracy,
         "test_samples": len(job.split.y_test),
         "cells_switched": result.cells_switched,
-        **({"cycles_by_formula": result.cycles} if job.target.by_formula else {}),
-        **spent.spent(trainer, job.table, job.cells.nonideal),
+        **({"cycles_by_formula": result.cycles} if job.asked.target.by_formula else {}),
+        **spent.spent(trainer, job.table, job.asked.cells.nonideal),
     }
 
 

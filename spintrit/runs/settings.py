@@ -12,15 +12,13 @@ from golden.network.start import Start
 from golden.pulse import tablefile
 from golden.pulse.design import CODERS, IDEAL, CoderConfig
 from golden.pulse.tablefile import TableFile
-from golden.targets import Target
 from golden.train import checkpoint
 from golden.train.cells import Cells
-from golden.train.config import TrainConfig
 from golden.train.trainer import BEST, CHECKPOINT, WEIGHTS
 from spintrit.records import CONFIG, SUMMARY
 
 if TYPE_CHECKING:  # the parser needs this file, and data sets more packages than the parser
-    from spintrit.runs.source import Source
+    from spintrit.runs.request import Request
 
 TABLE, DEVICE = "table.json", "own-device.toml"
 FILES = {"best": BEST, "last": WEIGHTS}
@@ -50,15 +48,13 @@ class Init:
         return self.run / FILES[self.weights]
 
 
-def settings(
-    target: Target, source: "Source", config: TrainConfig, array: ArrayConfig, cells: Cells,
-    init: Init | None, out: Path = Path(),
-) -> dict[str, Any]:  # fmt: skip
+def settings(asked: "Request", out: Path) -> dict[str, Any]:
     """All settings of a run by the names of train's options; ready for JSON.
 
-    The parameters are those of ``spintrit.runs.run.run``. Paths are absolute. A device or a table
-    that was given as an object is kept as a file in ``out``.
+    Paths are absolute. A device or a table that was given as an object is kept as a file in
+    ``out``.
     """
+    target, source, cells, init = asked.target, asked.source, asked.cells, asked.init
     device, table = cells.device, cells.table
     if isinstance(device, Device):
         device = str(out / DEVICE)
@@ -73,8 +69,8 @@ def settings(
         "data": _path(source.root),
         "input_bits": source.input_bits,
         "augment": source.augment,
-        **asdict(config),
-        **asdict(array),
+        **asdict(asked.config),
+        **asdict(asked.array),
         "device": _path(device) if _is_file(device) else device,
         "table": _path(table),
         **asdict(cells.coder),

@@ -212,9 +212,9 @@ def test_the_random_frames_meet_every_command_and_every_fault():
         frames = Frames(array, np.random.default_rng(seed))
         for frame in [*frames.prologue(), *[frames.random() for _ in range(50)]]:
             words, fault, _ = array.answer(frame)
-            told = trailer_fields(words[-1])
-            seen.add((told["op"] if fault == NONE else -1, fault))
-            sticky += told["cause"] != fault
+            trailer = trailer_fields(words[-1])
+            seen.add((trailer["op"] if fault == NONE else -1, fault))
+            sticky += trailer["cause"] != fault
     assert seen >= {(op, NONE) for op in OPS}
     assert seen >= {(-1, fault) for fault in (OPCODE, RANGE, SHORT, LONG, TRIT, VALUE)}
     assert sticky

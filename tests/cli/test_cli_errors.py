@@ -13,6 +13,7 @@ from golden.extras import install
 from spintrit.cli import status, train
 from spintrit.report.console import Console
 from spintrit.report.progress import ConsoleProgress
+from spintrit.runs.source import Source
 
 ROOT = Path(__file__).parents[2]
 QUICK = "train --epochs 1 --network 8FC --rows 16 --cols 16"
@@ -151,14 +152,13 @@ def test_commands_take_names_that_look_like_markup(tmp_path, monkeypatch, capsys
 
 
 def test_names_of_downloads_are_no_markup(monkeypatch, capsys):
-    from spintrit.runs import run
 
     def load(name, *, progress, **_):
         progress("train[/x].gz", 1, 2)
         progress("train[/x].gz", 2, 2)
 
     monkeypatch.setattr("golden.data.load", load)
-    run.Source().load(ConsoleProgress(Console(force_terminal=True, width=100)))
+    Source().load(ConsoleProgress(Console(force_terminal=True, width=100)))
     assert "train[/x].gz" in capsys.readouterr().out
 
 

@@ -16,7 +16,7 @@ from golden.data import SOURCES, download, load
 from golden.data.download import DownloadError, fetch
 from golden.data.sources import Source
 from spintrit.report.progress import ConsoleProgress
-from spintrit.runs import run
+from spintrit.runs.source import Source as RunSource
 
 CONTENT = bytes(range(256)) * 2000
 
@@ -274,7 +274,7 @@ def test_downloads_move_a_bar(mnist, monkeypatch):
     monkeypatch.setattr(Progress, "add_task", lambda self, name, **_: shown.append(name) or 0)
     moved = []
     monkeypatch.setattr(Progress, "update", lambda self, task, **told: moved.append(told))
-    split = run.Source(dataset="mnist").load(ConsoleProgress())
+    split = RunSource(dataset="mnist").load(ConsoleProgress())
     assert shown == [name for name, _ in server.asked]
     assert sorted(shown) == sorted(f"{stem}.gz" for stem in STEMS)
     assert moved[-1]["completed"] == moved[-1]["total"] > 0

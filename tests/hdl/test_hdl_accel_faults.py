@@ -78,7 +78,7 @@ def test_packets_that_are_refused():
 
 
 def test_golden_packets_that_are_refused():
-    """The golden controller tells the same faults and gives the same answers."""
+    """The golden controller reports the same faults and gives the same answers."""
     golden = AcceleratorController(GoldenAccelerator(CONFIG))
 
     def said(*words):

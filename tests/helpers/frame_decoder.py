@@ -97,9 +97,9 @@ class PlainArray:
         else:
             results = self._do(op, first, count, blind, data)
         fault = self.faults[0] if self.faults else NONE
-        told = self.sticky if self.sticky else fault
-        self.sticky = NONE if op == STATUS and not fault else told
-        results.append(told + 256 * op + 65536 * self.switched)
+        reported = self.sticky if self.sticky else fault
+        self.sticky = NONE if op == STATUS and not fault else reported
+        results.append(reported + 256 * op + 65536 * self.switched)
         cycles = None if fault else self._steps(op, count, len(data)) + 19
         return results, fault, cycles
 

@@ -166,7 +166,7 @@ def test_stopped_before_it_began_the_command_is_told_again(tmp_path, monkeypatch
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("spintrit.runs.run.Source.load", stop)
+    monkeypatch.setattr("spintrit.runs.source.Source.load", stop)
     for command in (f"{QUICK} --out '{tmp_path}/a b'", f"demo --out '{tmp_path}/a b'"):
         assert spintrit(command) == 130
         again = shlex.join(["spintrit", *shlex.split(command)])

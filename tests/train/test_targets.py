@@ -1,6 +1,7 @@
 """Targets by name, and a trainer from Python that does what the command does."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from golden.train.cells import Cells
 from golden.train.config import TrainConfig
 from golden.train.log import Log
 from golden.train.trainer import BEST, METRICS, WEIGHTS, Trainer
+from spintrit.runs.request import Request
 from spintrit.runs.settings import settings
 from spintrit.runs.source import Source
 from spintrit.targets import Board, Lockstep, Rtl, host_target, target
@@ -64,8 +66,8 @@ def test_a_back_end_belongs_to_whole_matrices():
 
 @pytest.mark.parametrize("text", ["", "gold", "FAST", "serial", "serial:", "both "])
 def test_another_name_is_refused_with_those_that_there_are(text):
-    message = f"array must be one of golden, fast, rtl, both, serial:PORT, not {text!r}"
-    with pytest.raises(ValueError, match=rf"^{message}$"):
+    message = f"target (--array) must be one of golden, fast, rtl, both, serial:PORT, not {text!r}"
+    with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
         host_target(text)
 
 
@@ -121,7 +123,7 @@ def test_banks_and_sides_of_a_target():
     ],
 )
 def test_a_run_keeps_a_target_by_its_options(found, expected):
-    kept = settings(found, Source(), TrainConfig(), ArrayConfig(), Cells(), None)
+    kept = settings(Request(found, Source(), TrainConfig(), ArrayConfig(), Cells()), Path())
     assert tuple(kept[name] for name in ("array", "on_chip", "tiles", "backend")) == expected
     assert target(kept["array"], kept["backend"], kept["tiles"] or 0) == found
 
