@@ -129,11 +129,11 @@ class Target(ABC):
 class HostTarget(Target):
     """A target whose synapses the host reads and pulses."""
 
-    @abstractmethod
     def bank(
         self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
     ) -> HostBank:
         """A bank without matrices; parameters as those of ``golden.matrix.tiled.ArrayBank``."""
+        return ArrayBank(self.array, config, table, seed, equip)
 
     def network(self, config: TrainConfig, split: Split, conditions: Conditions) -> SynapseNetwork:
         bank = self.bank(conditions.config, conditions.table, config.seed, conditions.equip)
@@ -204,11 +204,6 @@ class Arrays(HostTarget):
         """A new array."""
         return self.make(config)
 
-    def bank(
-        self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
-    ) -> ArrayBank:
-        return ArrayBank(self.array, config, table, seed, equip)
-
 
 @dataclass(frozen=True)
 class Golden(HostTarget):
@@ -221,11 +216,6 @@ class Golden(HostTarget):
 
     def array(self, config: ArrayConfig) -> SynapseArray:
         return GoldenArray(config)
-
-    def bank(
-        self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
-    ) -> ArrayBank:
-        return ArrayBank(GoldenArray, config, table, seed, equip)
 
     def accelerator(self, config: "AcceleratorConfig") -> "Accelerator":
         from golden.accel.twin import GoldenAccelerator

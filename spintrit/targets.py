@@ -51,11 +51,6 @@ class _Simulated(HostTarget):
 
             self._libraries[array] = library.build(array)
 
-    def bank(
-        self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
-    ) -> ArrayBank:
-        return ArrayBank(self.array, config, table, seed, equip)
-
     def array(self, config: ArrayConfig) -> SynapseArray:
         """A new array."""
         return self._rtl_array(config)
