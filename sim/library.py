@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,13 @@ def build(config: ArrayConfig, verilog: str | None = None) -> Path:
     OSError
         If the cache folder cannot be written.
     """
-    text = array_verilog(config) if verilog is None else verilog
+    text = _verilog(config) if verilog is None else verilog
     return build_with(text, TOP_NAME, "Varray", _DRIVER, "array")
+
+
+@lru_cache(maxsize=4)  # a run in lock step asks for the same array several times
+def _verilog(config: ArrayConfig) -> str:
+    return array_verilog(config)
 
 
 def build_with(text: str, top: str, prefix: str, driver: Path, what: str) -> Path:

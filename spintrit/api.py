@@ -109,7 +109,6 @@ def train(
     aim = targets.target(target) if isinstance(target, str) else _checked(target)
     named = isinstance(dataset, str)
     refuse({"root": root}, "with samples of your own", unless=named)
-    refuse({"root": root}, "with the digits", unless=dataset != "digits")
     refuse({"init_weights": init_weights}, "without init", unless=init is not None)
     refuse({"overwrite": overwrite}, "without out", unless=out is not None)
     suited = defaults.settings(str(dataset) if named else "", name, on_chip=bool(aim.tiles))
@@ -260,7 +259,6 @@ def evaluate(
     count = 0 if count is None else checks.integer("count", count, 1)
     with hinted():
         trained = load(_folder(run), weights)
-        refuse({"root": root}, "with the digits", unless=trained.source.dataset != "digits")
         source = dataclasses.replace(trained.source, split=own)
         trained = dataclasses.replace(trained, source=source)
         under = run_conditions.conditions(trained, dict(conditions), str(device))

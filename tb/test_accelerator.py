@@ -63,7 +63,7 @@ DESIGNS = {
         {name: {**DENSE, **IMAGES}[name] for name in ("dense", "batch-1", "image")},
     ),
 }  # fmt: skip
-LARGE = ("ternary-35x1",)  # left to make test-full
+LARGE = ("binary-4x4", "ternary-35x1")  # left to make test-full
 
 
 def around(array: ArrayConfig, tiles: int, cases) -> AcceleratorConfig:

@@ -40,8 +40,12 @@ WIDTHS = [
 # fmt: on
 
 
-# Every number of rows and of columns, and both synapses; the others are left to make test-full.
-FEW = [(64, 1, "binary"), (33, 1, "ternary"), (8, 64, "ternary"), (1, 10, "ternary")]
+# The others are left to make test-full.
+FEW = [
+    *(config for config in SIZES if (config.rows, config.cols) in ((33, 1), (8, 64))
+      and config.synapse == "ternary"),
+    WIDTHS[0], WIDTHS[4],
+]  # fmt: skip
 
 
 def named(config):
@@ -54,9 +58,7 @@ def named(config):
 @pytest.mark.parametrize(
     "config",
     [
-        config
-        if (config.rows, config.cols, config.synapse) in FEW or config in WIDTHS[::2]
-        else pytest.param(config, marks=pytest.mark.full)
+        config if config in FEW else pytest.param(config, marks=pytest.mark.full)
         for config in SIZES + WIDTHS
     ],
     ids=named,

@@ -88,6 +88,7 @@ def test_commands_of_the_array_equal_the_golden_ones(line):
     assert both.compared > 200
 
 
+@pytest.mark.full
 def test_training_with_the_array_equals_golden_training(line, tmp_path):
     config, split = ARRAY.config(), tiny.split(SMALL.inputs[0])
     settings = tiny.training(network=SMALL.network, epochs=1)

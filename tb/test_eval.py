@@ -99,6 +99,7 @@ def test_a_small_convolutional_network(kind, bits, tmp_path):
     assert result["right"] == scores["right"]
 
 
+@pytest.mark.full
 def test_an_image_through_mnist_cnn(tmp_path):
     data = images(tmp_path / "data", 28)
     array = ArrayConfig()
@@ -112,7 +113,10 @@ def test_an_image_through_mnist_cnn(tmp_path):
 
 @pytest.mark.parametrize(
     "config",
-    [SMALL, ArrayConfig(rows=5, cols=12, synapse="binary", columns_per_cycle=4, counters=False)],
+    [
+        ArrayConfig(rows=3, cols=7),
+        ArrayConfig(rows=5, cols=12, synapse="binary", columns_per_cycle=4, counters=False),
+    ],
     ids=["ternary", "binary"],
 )
 def test_verilog_comes_up_with_cells(config):

@@ -25,9 +25,17 @@ CONFIGS = [
     ArrayConfig(rows=8, cols=6, columns_per_cycle=2, code_bits=4, variant_bits=2),
     ArrayConfig(rows=5, cols=4, synapse="binary", variant_bits=4, code_bits=3, counters=False),
 ]
+LARGE = CONFIGS[2], CONFIGS[4]  # left to make test-full
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=named)
+@pytest.mark.parametrize(
+    "config",
+    [
+        pytest.param(config, marks=[pytest.mark.full] if config in LARGE else [])
+        for config in CONFIGS
+    ],
+    ids=named,
+)
 def test_library_equals_golden(config):
     exercise(tiny.lockstep(config))
 

@@ -109,8 +109,13 @@ BLOCKS = {
 }
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("target", [ECP5, ICE40])
+@pytest.mark.parametrize(
+    ("target", "block"),
+    [
+        *((ECP5, block) for block in BLOCKS),
+        *(pytest.param(ICE40, block, marks=pytest.mark.full) for block in BLOCKS),
+    ],
+)
 def test_netlist_is_proven(block, target):
     prove(BLOCKS[block](), "block", target)
 

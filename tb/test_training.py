@@ -18,6 +18,7 @@ def files(folder):
     return {name: (folder / name).read_bytes() for name in (METRICS, WEIGHTS, CHECKPOINT)}
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("rule", ["exact", "blind"])
 @pytest.mark.parametrize("synapse", CONFIGS)
 def test_training_in_lock_step(synapse, rule, tmp_path):

@@ -284,7 +284,7 @@ def test_defaults_are_the_command_s(given, line, asked, monkeypatch):
         ({"target": "gold"}, ValueError, r"^target \(--array\) must be one of golden, fast"),
         ({"target": 3}, TypeError, "^target must be a text or a Target, not 3$"),
         ({"dataset": "mnst"}, ValueError, "^name must be one of .*not 'mnst'"),
-        ({"root": "x"}, ValueError, "^root = 'x' has no effect with the digits$"),
+        ({"root": "x"}, ValueError, "^root .--data. = 'x' has no effect with the digits$"),
         (
             {"init_weights": "last"},
             ValueError,

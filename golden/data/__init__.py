@@ -53,7 +53,7 @@ def load(
     Parameters
     ----------
     root : Path
-        Folder of the files, for "images" also a zip file. The default is the environment variable
+        Folder of the files, for "images" also a zip file; the digits have none. The default is the environment variable
         SPINTRIT_DATA, else the system's folder and the user's cache.
     input_bits : int
         Bits of an input, 2 (trits) to 8; 0: 2 for digits and grey images, 8 for colour.
@@ -90,6 +90,8 @@ def load(
     if 0 < input_bits < low:
         raise ValueError(f"input_bits must be 0 or in {low} to {high}, not {input_bits}")
     if name == "digits":
+        if root is not None:
+            raise ValueError(f"root (--data) = {str(root)!r} has no effect with the digits")
         if input_bits not in (0, 2):
             raise ValueError(f"input_bits must be 2 for the digits, not {input_bits}")
         split = digits(validation)

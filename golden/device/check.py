@@ -112,9 +112,7 @@ def check(
 
 def failures(figures: dict[str, Any]) -> list[str]:
     """A phrase for each figure of ``check`` that is out of bounds."""
-    # Both sides of the comparison of time steps are counts: up to four standard errors are chance.
-    chance = 4 * 2**0.5 * figures["standard_error"]
-    bounds = {"max_abs_error": LARGEST_ERROR, "dt_max_abs_error": LARGEST_ERROR + chance}
+    bounds = {"max_abs_error": LARGEST_ERROR, "dt_max_abs_error": step_bound(figures)}
     over_plane = plane_bound(figures)
     found = [
         f"{which} {name} is {error:.3f}, above {bound:.3g}"
@@ -134,6 +132,13 @@ def failures(figures: dict[str, Any]) -> list[str]:
         for name in ("boltzmann_ratio", "dt_ratio")
         if not abs(figures[name] - 1) <= LARGEST_DEVIATION
     ]
+
+
+def step_bound(figures: dict[str, Any]) -> float:
+    """Largest error at half the time step that passes; both sides are counts, and four standard
+    errors of their difference are allowed for chance."""
+    bound: float = LARGEST_ERROR + 4 * 2**0.5 * figures["standard_error"]
+    return bound
 
 
 def plane_bound(figures: dict[str, Any]) -> float:

@@ -60,6 +60,8 @@ def test_digits_are_trits_only():
     assert load("digits", input_bits=2).input_bits == 2
     with pytest.raises(ValueError, match=r"^input_bits must be 2 for the digits, not 8$"):
         load("digits", input_bits=8)
+    with pytest.raises(ValueError, match=r"^root \(--data\) = 'x' has no effect with the digits$"):
+        load("digits", root="x")
 
 
 @given(st.integers(0, 16), st.integers(0, 16), st.integers(0, 16))

@@ -146,6 +146,7 @@ def coverage(rng, sets, query_ns, **kwargs):
     return hits
 
 
+@pytest.mark.full
 @pytest.mark.no_cover  # many fits, all alike
 def test_band_covers_as_often_as_it_says():
     """Binomial data: hits within the central 99.9 % of what 95 % gives, choice of model included.

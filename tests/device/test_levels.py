@@ -152,6 +152,7 @@ def test_levels_survive_their_list():
         assert np.array_equal(back.angle, part.angle)
 
 
+@pytest.mark.full
 def test_a_device_that_hardly_holds_is_simulated_down_to_nothing():
     # A barrier of 4 kT: some cells flip by themselves within a pulse.
     weak = dataclasses.replace(

@@ -26,9 +26,13 @@ CONFIGS = [
     ArrayConfig(rows=3, cols=6, columns_per_cycle=2, code_bits=2, variant_bits=2, error_bits=4),
     ArrayConfig(rows=2, cols=3, synapse="binary", code_bits=2, variant_bits=1, counters=False),
 ]
+LARGE = CONFIGS[2], CONFIGS[4]  # left to make test-full
 each_config = pytest.mark.parametrize(
     "config",
-    CONFIGS,
+    [
+        pytest.param(config, marks=[pytest.mark.full] if config in LARGE else [])
+        for config in CONFIGS
+    ],
     ids=lambda c: f"{c.rows}x{c.cols}by{c.columns_per_cycle}-{c.synapse}-{c.variant_bits}",
 )
 PAUSE = VISIBLE - 1  # slots that a controller leaves between commands

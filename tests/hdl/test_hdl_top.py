@@ -30,7 +30,7 @@ CONFIGS = [
     ArrayConfig(rows=3, cols=4, columns_per_cycle=2, code_bits=2, variant_bits=2),
     ArrayConfig(rows=2, cols=5, synapse="binary", draw_bits=8, code_bits=2, variant_bits=1),
 ]
-FEW = [CONFIGS[i] for i in (0, 2, 3, 5, 7, 8)]  # the others are left to make test-full
+FEW = [CONFIGS[i] for i in (0, 2, 7, 8)]  # the others are left to make test-full
 each_config = pytest.mark.parametrize(
     "config",
     [

@@ -130,7 +130,10 @@ def test_the_same_settings_may_be_given_again(finished, tmp_path):
     assert (tmp_path / "run" / "best.npz").read_bytes() == (finished / "best.npz").read_bytes()
 
 
-@pytest.mark.parametrize("options", SETTINGS[:5])
+@pytest.mark.parametrize(
+    "options",
+    [*SETTINGS[:2], *(pytest.param(options, marks=pytest.mark.full) for options in SETTINGS[2:5])],
+)
 def test_folders_that_do_not_list_their_settings_go_on(options, tmp_path, stopping, capsys):
     run = tmp_path / "run"
     assert spintrit(f"{QUICK} {options} --out {tmp_path / 'whole'}") == 0
@@ -257,6 +260,7 @@ def test_the_summary_tells_of_both_ends(finished, tmp_path, stopping, capsys):
 # --- given weights ---
 
 
+@pytest.mark.covering(1)
 @pytest.mark.parametrize("kind", ["golden", "fast", "both"])
 @pytest.mark.parametrize("which", ["best", "last"])
 def test_a_run_starts_from_given_weights(finished, kind, which, tmp_path, monkeypatch):
