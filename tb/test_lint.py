@@ -83,8 +83,8 @@ DESIGNS = {
 }
 
 
-# Both synapses, all shapes of frames and memories, a serial line and AXI; the others are left to
-# make test-full.
+# Both synapses, with and without counters and variants, a serial line and AXI. The others are left
+# to make test-full.
 FEW = ("array1", "array2", "array3", "array6", "array12", "array13", "init", "block0", "block3",
        "serial0")  # fmt: skip
 

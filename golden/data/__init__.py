@@ -53,8 +53,8 @@ def load(
     Parameters
     ----------
     root : Path
-        Folder of the files, for "images" also a zip file; the digits have none. The default is the environment variable
-        SPINTRIT_DATA, else the system's folder and the user's cache.
+        Folder of the files, for "images" also a zip file; the digits have none. The default is
+        the environment variable SPINTRIT_DATA, else the system's folder and the user's cache.
     input_bits : int
         Bits of an input, 2 (trits) to 8; 0: 2 for digits and grey images, 8 for colour.
     download : bool
