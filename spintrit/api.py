@@ -5,6 +5,7 @@ Users import these functions from ``spintrit``, which loads them lazily. Nothing
 """
 
 import dataclasses
+import os
 import shutil
 import tempfile
 import weakref
@@ -112,15 +113,15 @@ def train(
     refuse({"init_weights": init_weights}, "without init", unless=init is not None)
     refuse({"overwrite": overwrite}, "without out", unless=out is not None)
     suited = defaults.settings(str(dataset) if named else "", name, on_chip=bool(aim.tiles))
-    start = None if init is None else Init(_folder(init), init_weights or "best")
+    start = None if init is None else Init(_folder(init, "init"), init_weights or "best")
     asked = request(
-        aim, suited | given | {"network": name}, dataset=dataset, root=_path(root),
+        aim, suited | given | {"network": name}, dataset=dataset, root=_path("root", root),
         input_bits=input_bits, augment=augment, width=width,
         device=str(device) if isinstance(device, Path) else device,
-        table=table if isinstance(table, TableFile) else _path(table), init=start,
+        table=table if isinstance(table, TableFile) else _path("table", table), init=start,
     )  # fmt: skip
     if out is not None:
-        return _run(asked, Path(out), overwrite=overwrite, progress=progress)
+        return _run(asked, _named("out", out), overwrite=overwrite, progress=progress)
     folder = Path(tempfile.mkdtemp(prefix="spintrit-"))
     try:
         found = _run(asked, folder, progress=progress, picture=False)
@@ -159,9 +160,9 @@ def resume(run: Run | str | Path, *, epochs: int | None = None, progress: bool =
     on_chip = kept["tiles"] or 1 if kept["on_chip"] else 0
     asked = request(
         targets.target(kept["array"], kept["backend"], on_chip), kept | more,
-        dataset=_split(run) or kept["dataset"], root=_path(kept.get("data")),
+        dataset=_split(run) or kept["dataset"], root=_path("data", kept.get("data")),
         input_bits=kept["input_bits"], augment=kept["augment"],
-        device=kept["device"], table=_path(kept.get("table")),
+        device=kept["device"], table=_path("table", kept.get("table")),
         init=Init(Path(kept["init"]), kept["init_weights"]) if kept.get("init") else None,
     )  # fmt: skip
     return _run(asked, folder, resume=True, progress=progress)
@@ -177,7 +178,7 @@ def load_run(folder: str | Path) -> Run:
     OSError
         If a file cannot be read.
     """
-    return records.load_run(folder)
+    return records.load_run(_named("folder", folder))
 
 
 def evaluate(
@@ -264,8 +265,8 @@ def evaluate(
         under = run_conditions.conditions(trained, dict(conditions), str(device))
         aim = None if target is None else targets.as_host(target)
         evaluation = Evaluation(
-            trained, aim, compute=aim.compute if aim else "numpy", root=_path(root), part=part,
-            first=first, count=count, rows=rows, cols=cols, progress=_progress(progress),
+            trained, aim, compute=aim.compute if aim else "numpy", root=_path("root", root),
+            part=part, first=first, count=count, rows=rows, cols=cols, progress=_progress(progress),
         )  # fmt: skip
         refuse({"seed": seed}, "where nothing is random", unless=evaluation.random(under))
         return classify(evaluation, under, repeats=repeats, seed=seed)
@@ -297,7 +298,7 @@ def energy(
     """
     from spintrit.runs.energy import report
 
-    return report(_folder(run), _path(costs), adc_bits)
+    return report(_folder(run), _path("costs", costs), adc_bits)
 
 
 def _run(
@@ -322,12 +323,19 @@ def _progress(shown: bool) -> Progress | None:
     return ConsoleProgress()
 
 
-def _path(path: str | Path | None) -> Path | None:
-    return None if path is None else Path(path)
+def _named(name: str, path: str | Path) -> Path:
+    """``path``; a TypeError names the argument."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, not {path!r}")
+    return Path(path)
 
 
-def _folder(run: Run | str | Path) -> Path:
-    return run.place if isinstance(run, Run) else Path(run)
+def _path(name: str, path: str | Path | None) -> Path | None:
+    return None if path is None else _named(name, path)
+
+
+def _folder(run: Run | str | Path, name: str = "run") -> Path:
+    return run.place if isinstance(run, Run) else _named(name, run)
 
 
 def _split(run: Run | str | Path) -> Split | None:

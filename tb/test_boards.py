@@ -166,6 +166,7 @@ def test_command_trains_with_the_array(array_port, tmp_path, monkeypatch, capsys
         assert summaries["board"][name] == summaries["golden"][name]
 
 
+@pytest.mark.full
 def test_smallest_bitstream_with_a_pll(tmp_path):
     small = board("icebreaker", rows=2, work=SMALL, hertz=18_000_000)
     built = build(small, tmp_path)

@@ -29,7 +29,7 @@ ODD = "a b'c#d$e:f (g) \N{GREEK SMALL LETTER ALPHA}"  # means something to make
 def compile_counter(tmp_path, monkeypatch):
     """An empty cache folder, and a compiler that only counts."""
     monkeypatch.setenv("SPINTRIT_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(library, "array_verilog", text)
+    monkeypatch.setattr(library, "_verilog", text)
     with mock.patch.object(library, "_compile") as counter:
         counter.side_effect = compiled
         yield counter

@@ -15,6 +15,7 @@ from golden.pulse.table import tanh_table
 from golden.registers import by_name
 from sim.uart import SerialBoard
 from spintrit.board.port import LONGEST_PACKET, SerialTransport
+from tb.test_boards import ACCELERATOR
 
 BLOCKS = [*notation.parse("5FC"), Block(3)]
 SHAPE, BATCH = (6,), 3
@@ -23,7 +24,8 @@ CONFIG = sized(BLOCKS, SHAPE, ArrayConfig(rows=4, code_bits=2, draw_bits=8), 2, 
 
 @pytest.fixture(scope="module")
 def board():
-    with SerialBoard(CONFIG) as board:
+    # The accelerator of tb/test_boards.py, which is compiled once for both.
+    with SerialBoard(ACCELERATOR.config(), ACCELERATOR.divisor()) as board:
         yield board
 
 
@@ -34,7 +36,15 @@ def line(board):
     transport.close()
 
 
-def test_training_step_over_the_line_equals_the_twin(line):
+@pytest.mark.full  # tb/test_boards.py has such a step on another configuration
+def test_training_step_over_the_line_equals_the_twin():
+    with SerialBoard(CONFIG) as board:
+        line = SerialTransport(board.port)
+        training_step(line)
+        line.close()
+
+
+def training_step(line):
     assert discover(line) == CONFIG
     block = LockstepAccelerator(GoldenAccelerator(CONFIG), AcceleratorDriver(CONFIG, line))
     plan = Plan(BLOCKS, SHAPE, CONFIG, BATCH, Settings())

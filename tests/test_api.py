@@ -339,9 +339,21 @@ def test_evaluate_by_target_part_and_size(run):
         spintrit.evaluate(run, count=0)
     with pytest.raises(TypeError, match=r"^count must be an integer, not '3'$"):
         spintrit.evaluate(run, count="3")
-    for name in ("seed", "root"):
-        with pytest.raises(ValueError, match=rf"^{name} = 1 has no effect w"):
-            spintrit.evaluate(run, **{name: 1})
+    with pytest.raises(ValueError, match=r"^seed = 1 has no effect w"):
+        spintrit.evaluate(run, seed=1)
+    with pytest.raises(ValueError, match=r"^root \(--data\) = 'x' has no effect with the digits$"):
+        spintrit.evaluate(run, root="x")
+    for name, call in {
+        "root": lambda: spintrit.evaluate(run, root=1),
+        "run": lambda: spintrit.evaluate(1),
+        "folder": lambda: spintrit.load_run(1),
+        "costs": lambda: spintrit.energy(run, costs=1),
+        "out": lambda: spintrit.train(out=1),
+        "init": lambda: spintrit.train(init=1),
+        "table": lambda: spintrit.train(table=1),
+    }.items():
+        with pytest.raises(TypeError, match=rf"^{name} must be a path, not 1$"):
+            call()
     with pytest.raises(TypeError, match=r"^target must be a text or a HostTarget"):
         spintrit.evaluate(run, target=OnChip(Golden()))
 

@@ -4,6 +4,7 @@
 needed.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +85,8 @@ def load(
         If a package for the data set is not installed; the message names the missing extra.
     """
     checks.choice("name", name, DATASETS)
+    if root is not None and not isinstance(root, (str, os.PathLike)):
+        raise TypeError(f"root must be a path, not {root!r}")
     root = None if root is None else Path(root)
     low, high = INPUT_BITS
     input_bits = checks.integer("input_bits", input_bits, 0, high)

@@ -118,7 +118,8 @@ def resumed(out: Path) -> dict[str, Any]:
         return {}
     if "settings" in config:
         kept: dict[str, Any] = config["settings"]
-        return kept
+        # Earlier versions let the digits have a folder, which they did not read.
+        return kept | {"data": None} if kept.get("dataset") == "digits" else kept
     try:
         return _from_parts(out, config)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
