@@ -75,7 +75,14 @@ def test_stuck_bit_is_named_by_its_place():
     assert (caught.value.expected, caught.value.got) == (1, 0)
 
 
-@pytest.mark.parametrize("fault", [fault for fault, (_, failed) in SEEN.items() if failed])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(fault, marks=[pytest.mark.full] if sign else [])  # seen above, too
+        for fault, (sign, failed) in SEEN.items()
+        if failed
+    ],
+)
 def test_bench_fails(fault, tmp_path):
     with pytest.raises(AssertionError, match="tests failed") as caught:
         run_tb(

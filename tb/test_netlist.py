@@ -98,11 +98,8 @@ def train(rule, path, folder):
         assert array.reference.counters.cycles == array.other.counters.cycles > 1000
 
 
-@pytest.mark.parametrize(
-    ("config", "target"),
-    [pytest.param(*BENCHES[0], marks=pytest.mark.full), BENCHES[1]],
-    ids=[ECP5, ICE40],
-)
+@pytest.mark.full
+@pytest.mark.parametrize(("config", "target"), BENCHES, ids=[ECP5, ICE40])
 def test_bench_on_the_netlist(config, target, tmp_path):
     run_tb(
         framed(text(config, target)),
