@@ -229,18 +229,22 @@ class Whole(HostTarget):
 
     Parameters
     ----------
-    compute : {"numpy", "torch", "cuda"}
-        The back end, see ``golden.backend``.
+    compute : {"numpy", "torch", "cuda", "auto"}
+        The back end, see ``golden.backend``; "auto" becomes the one that it stands for.
+    products : {"auto", "int8", "float32"}
+        See ``golden.backend.load``.
     """
 
     compute: str = "numpy"
+    products: str = backend.AUTO
 
     text = "fast"
     whole = True
     by_formula = True
 
     def __post_init__(self) -> None:
-        checks.choice("backend", self.compute, backend.BACKENDS)
+        checks.keep(self, compute=backend.resolved(self.compute))
+        checks.choice("products", self.products, backend.PRODUCTS)
 
     @property
     def matrices(self) -> str:
@@ -249,7 +253,7 @@ class Whole(HostTarget):
     def bank(
         self, config: ArrayConfig, table: ProbabilityTable, seed: int, equip: Equip | None = None
     ) -> WholeBank:
-        return WholeBank(config, table, seed, equip, backend.load(self.compute))
+        return WholeBank(config, table, seed, equip, backend.load(self.compute, self.products))
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from golden.accel.transport import Transport
 from golden.array.golden import GoldenArray
 from golden.array.interface import SynapseArray
 from golden.array.lockstep import LockstepArray
+from golden.backend import AUTO
 from golden.config import ArrayConfig
 from golden.matrix.tiled import ArrayBank
 from golden.network.notation import Block
@@ -197,7 +198,7 @@ def line(port: str) -> Transport:
     return SerialTransport(name, int(baud)) if baud else SerialTransport(name)
 
 
-def host_target(text: str, compute: str = "numpy") -> HostTarget:
+def host_target(text: str, compute: str = "numpy", products: str = AUTO) -> HostTarget:
     """The target under the host that the option ``--array`` names.
 
     Parameters
@@ -206,15 +207,17 @@ def host_target(text: str, compute: str = "numpy") -> HostTarget:
         One of ``ARRAYS``, or "serial:PORT".
     compute : str
         The option ``--backend``; only for whole matrices.
+    products : str
+        The option ``--products``; only for whole matrices.
 
     Raises
     ------
     ValueError
-        If there is no such target, or it has no such back end.
+        If there is no such target, or it has no such back end or products.
     """
     found: HostTarget
     if text == Whole.text:
-        return Whole(compute)
+        return Whole(compute, products)
     if text.startswith(SERIAL) and text != SERIAL:
         found = Board(text.removeprefix(SERIAL))
     else:
@@ -223,29 +226,37 @@ def host_target(text: str, compute: str = "numpy") -> HostTarget:
             names = ", ".join(ARRAYS)
             raise ValueError(f"target (--array) must be one of {names}, {SERIAL}PORT, not {text!r}")
         found = known[text]()
-    if compute != found.compute:
-        raise ValueError(f"backend {compute} needs array {Whole.text}, not {text}")
+    for name, value, own in (
+        ("backend", compute, found.compute),
+        ("products", products, AUTO),
+    ):
+        if value not in (own, AUTO):
+            raise ValueError(f"{name} {value} needs array {Whole.text}, not {text}")
     return found
 
 
-def target(text: str, compute: str = "numpy", tiles: int = 0) -> Target:
+def target(
+    text: str, compute: str = "numpy", tiles: int = 0, products: str = AUTO
+) -> Target:  # fmt: skip
     """A target by its name on the command line.
 
     Parameters
     ----------
     text : str
         "golden", "fast", "rtl", "both" or "serial:PORT", as the option ``--array``.
-    compute : {"numpy", "torch", "cuda"}
+    compute : {"numpy", "torch", "cuda", "auto"}
         Back end of "fast", as the option ``--backend``.
     tiles : int
         Arrays of an accelerator that trains on chip, a power of two; with 0 the host trains.
+    products : {"auto", "int8", "float32"}
+        How PyTorch multiplies whole numbers, as the option ``--products``.
 
     Raises
     ------
     TypeError, ValueError
         If there is no such target, or it has no such back end or no accelerator.
     """
-    found = host_target(text, compute)
+    found = host_target(text, compute, products)
     return OnChip(found, tiles) if tiles else found
 
 

@@ -5,15 +5,19 @@ share; ``namespace`` finds them. A back end has the functions that are not in th
 numbers are numpy's for all back ends: with thinning there are few of them.
 """
 
+import importlib.util
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from golden import checks
-from golden.backend import pooling
+from golden.backend import memory, pooling
 
 BACKENDS = ("numpy", "torch", "cuda")
+AUTO = "auto"  # as a back end: PyTorch on the CPU where it is installed, else numpy
+PRODUCTS = (AUTO, "int8", "float32")
 
 Tensor: TypeAlias = Any
 """An array of a back end: numpy's or PyTorch's."""
@@ -28,10 +32,39 @@ def namespace(x: Tensor) -> Any:
     return array_namespace(x)
 
 
+@dataclass(frozen=True)
+class Scaled:
+    """Whole numbers times a scale: errors, or the gradient of weights, before the product."""
+
+    whole: Tensor
+    scale: float
+
+    def astype(self, kind: str) -> Tensor:
+        """The product, rounded to floats of a type."""
+        xp = namespace(self.whole)
+        product = xp.astype(self.whole, xp.float64, copy=False) * self.scale
+        return xp.astype(product, getattr(xp, kind), copy=False)
+
+
 class Backend(Protocol):
-    """Functions of a back end besides the array API."""
+    """Functions of a back end besides the array API.
+
+    Attributes
+    ----------
+    name : str
+    small : str
+        Name of the type of weights, trits, inputs, and errors of up to 8 bits; "" where they are
+        floats of the network's type.
+    operations : object or None
+        Passes over whole numbers, see ``golden.backend.torch.operations.Operations``.
+    products : object or None
+        Products of whole numbers, see ``golden.backend.torch.products.Products``.
+    """
 
     name: str
+    small: str
+    operations: Any
+    products: Any
 
     def array(self, x: np.ndarray) -> Tensor:
         """``x`` as an array of the back end, of the same type."""
@@ -62,6 +95,7 @@ class Numpy:
     """The numpy back end; convolutions are products of unfolded patches."""
 
     name = "numpy"
+    small, operations, products = "", None, None
 
     def array(self, x: np.ndarray) -> np.ndarray:
         return x
@@ -117,18 +151,43 @@ class Numpy:
 NUMPY = Numpy()
 
 
-def load(name: str) -> Backend:
-    """The back end ``name``: "numpy", "torch" (on the CPU) or "cuda" (PyTorch on a GPU).
+def resolved(name: str) -> str:
+    """``name``, one of ``BACKENDS``, or the one that "auto" stands for on this computer.
 
     Raises
     ------
     ValueError
-        If there is no back end of this name, or no GPU.
+        If there is no back end of this name.
+    """
+    if name == AUTO:
+        there = all(importlib.util.find_spec(package) for package in ("torch", "array_api_compat"))
+        return "torch" if there else "numpy"
+    return checks.choice("backend", name, BACKENDS)
+
+
+def load(name: str, products: str = AUTO) -> Backend:
+    """The back end ``name``: "numpy", "torch" (on the CPU), "cuda" (PyTorch on a GPU) or "auto".
+
+    Parameters
+    ----------
+    products : {"auto", "int8", "float32"}
+        How PyTorch multiplies whole numbers, see ``golden.backend.torch.products.choose``. All ways
+        give the same bits.
+
+    Raises
+    ------
+    ValueError
+        If there is no back end of this name, no GPU, or no such products.
     ModuleNotFoundError
         If PyTorch is not installed.
     """
-    if checks.choice("backend", name, BACKENDS) == "numpy":
+    name = resolved(name)
+    memory.keep()
+    checks.choice("products", products, PRODUCTS)
+    if name == "numpy":
+        if products != AUTO:
+            raise ValueError(f"products {products} needs backend torch or cuda, not numpy")
         return NUMPY
     from golden.backend.torch import Torch
 
-    return Torch("cpu" if name == "torch" else name)
+    return Torch("cpu" if name == "torch" else name, products)

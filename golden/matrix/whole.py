@@ -77,6 +77,7 @@ class WholeMatrix:
         self.estimate = ActivityEstimate(places, config, self.shape, self.counters)
         self.reads: Reads | None = None
         self._rng = rng
+        self._kind = np.dtype(backend.small or np.float32)
         self._bits = np.zeros((self.n_out * self.n_in, config.cells), bool)
         self._variants: np.ndarray | None = None
         self._thresholds = np.zeros((1, config.codes, 2), np.int64)
@@ -122,6 +123,8 @@ class WholeMatrix:
         the back end."""
         limit = checks.integer("limit", limit, 1, 127)
         self.counted(Op.FORWARD, len(u), lambda: self.backend.host(u), limit)
+        if products := self.backend.products:
+            return products.multiply(u, self.weights.T, self.n_in * limit)
         wide = self.n_in * limit >= 1 << (_PACK - 1)
         if self._packed is None or wide or u.dtype != np.float32:
             return u @ namespace(u).astype(self.weights, u.dtype, copy=False).T
@@ -137,8 +140,10 @@ class WholeMatrix:
     def backward(self, d: Tensor) -> Tensor:
         """Errors (batch, n_in) of errors d (batch, n_out); both float arrays of the back end."""
         self.counted(Op.BACKWARD, len(d), lambda: self.backend.host(d))
-        xp = namespace(d)
-        exact = d.dtype if self.n_out << (self.config.error_bits - 1) < 1 << 24 else xp.float64
+        xp, largest = namespace(d), self.n_out << (self.config.error_bits - 1)
+        if products := self.backend.products:
+            return products.multiply(d, self.weights, largest)
+        exact = d.dtype if largest < 1 << 24 else xp.float64
         weights = xp.astype(self.weights, exact, copy=False)
         return xp.astype(d, exact, copy=False) @ weights
 
@@ -210,8 +215,10 @@ class WholeMatrix:
         arguments, the return value and the errors are those of ``change``.
         """
         code = (table, rng, steepness)
-        if self.backend is not NUMPY:
-            return self.change(d.T @ u, *code, blind=blind, factor=factor)
+        if products := self.backend.products:
+            largest = len(d) * (self.config.max_error + 1) * limit
+            total = products.multiply(d.T, u, largest)
+            return self.change(total, *code, blind=blind, factor=factor)
         bound = abs(factor) * limit * np.abs(d).sum(axis=0)
         rate = self._reach(bound / self.config.step, table, steepness) / table.scale
         if float(rate.sum()) * _GATHER > self.n_out:
@@ -370,12 +377,12 @@ class WholeMatrix:
         if len(at):
             self._bits[at] = bits
             weights = cell_weights(bits)
-            self.backend.put(self.weights, at, weights.astype(np.float32))
+            self.backend.put(self.weights, at, weights.astype(self._kind))
             self._pack(at)
         return switched
 
     def _weigh(self) -> None:
-        weights = cell_weights(self._bits).reshape(self.shape[:2]).astype(np.float32)
+        weights = cell_weights(self._bits).reshape(self.shape[:2]).astype(self._kind)
         self.weights = self.backend.array(weights)
         if self.backend is NUMPY:
             self._packed = np.zeros((self.n_in, self._half), np.float32)

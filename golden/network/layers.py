@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
-from golden.backend import NUMPY, Backend, Tensor, namespace
+from golden.backend import NUMPY, Backend, Scaled, Tensor, namespace
 
 MOST_SIZE = 100.0  # largest threshold r and window a of an activation
 BN_EPSILON = 1e-4  # GXNOR's published code
@@ -74,6 +74,7 @@ class BatchNorm(Layer):
         spread: str = "variance",
     ):
         self.name, self._spread = name, checks.choice("spread", spread, SPREADS)
+        self._dtype = np.dtype(dtype)
 
         def filled(value: float) -> Tensor:
             return backend.array(np.full(n, value, dtype))
@@ -87,7 +88,7 @@ class BatchNorm(Layer):
     def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Normalised values (..., n), with the batch's statistics or the running ones."""
         xp, shape = namespace(x), x.shape
-        x = x.reshape(-1, shape[-1])
+        x = xp.astype(x.reshape(-1, shape[-1]), getattr(xp, self._dtype.name), copy=False)
         mean, variance = self.statistics["mean"], self.statistics["variance"]
         if train:
             mean = xp.sum(x, axis=0) / len(x)
@@ -111,6 +112,7 @@ class BatchNorm(Layer):
 
     def backward(self, gradient: Tensor) -> Tensor:
         """Gradient at x, including the part through the batch's mean and variance."""
+        gradient = _floats(gradient, self._dtype)
         xp, shape = namespace(gradient), gradient.shape
         gradient = gradient.reshape(-1, shape[-1])
         gamma = xp.sum(gradient * self._normal, axis=0)
@@ -138,28 +140,36 @@ class Activation(Layer):
         r, positive; 0 makes a binary activation with one step at 0, where sign(0) = +1.
     window : float
         a, positive.
+    small : str
+        Name of the type of the trits; "" for that of the inputs.
     """
 
-    def __init__(self, threshold: float, window: float):
-        self.threshold, self.window = threshold, window
+    def __init__(self, threshold: float, window: float, small: str = ""):
+        self.threshold, self.window, self._small = threshold, window, small
         self._inside: Tensor = np.zeros((0, 0), bool)
 
     def forward(self, x: Tensor, *, train: bool) -> Tensor:
-        """Trits (..., n), in the type of x."""
+        """Trits (..., n)."""
         xp = namespace(x)
+        kind = getattr(xp, self._small) if self._small else x.dtype
         if train:
             self._inside = xp.abs(xp.abs(x) - self.threshold) <= self.window
-        up = xp.astype(x > self.threshold, x.dtype)
+        up = xp.astype(x > self.threshold, kind)
         if self.threshold == 0:
-            return 1 - 2 * xp.astype(x < 0, x.dtype)
-        up -= xp.astype(x < -self.threshold, x.dtype)
+            return 1 - 2 * xp.astype(x < 0, kind)
+        up -= xp.astype(x < -self.threshold, kind)
         return up
 
     def backward(self, gradient: Tensor) -> Tensor:
         """The gradient times the window's height within the window, 0 outside."""
+        gradient = _floats(gradient, np.dtype(np.float32))
         near = gradient * namespace(gradient).astype(self._inside, gradient.dtype)
         near *= 1 / (2 * self.window)
         return near
+
+
+def _floats(gradient: Tensor, dtype: np.dtype) -> Tensor:
+    return gradient.astype(dtype.name) if isinstance(gradient, Scaled) else gradient
 
 
 def squared_hinge(scores: Tensor, labels: np.ndarray) -> tuple[float, Tensor]:

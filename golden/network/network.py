@@ -13,6 +13,7 @@ from golden.matrix.whole import WholeMatrix
 from golden.matrix.whole_bank import WholeBank
 from golden.network import notation
 from golden.network.layers import Activation, BatchNorm, Layer, squared_hinge
+from golden.network.neurons import Neurons
 from golden.network.notation import Block
 from golden.network.optim import Gradient, Learner, Optimiser
 from golden.network.synapse_layers import Conv, Dense, SynapseLayer
@@ -81,7 +82,7 @@ class Network(SynapseNetwork):
         for number, (block, size) in enumerate(zip(blocks, sizes, strict=True), start=1):
             name = f"layer{number}"
             if self.layers:
-                self.layers.append(Activation(threshold, window))
+                self._activate(threshold, window, spread)
                 limit = 1
             matrix = bank.matrix(name, *size)
             if block.kernel:
@@ -92,11 +93,18 @@ class Network(SynapseNetwork):
             self.norms.append(BatchNorm(name, block.n_out, dtype, self.backend, spread))
             self.layers += [self.synapse_layers[-1], self.norms[-1]]
 
+    def _activate(self, threshold: float, window: float, spread: str) -> None:
+        """Let an activation follow the last batch norm."""
+        if self.backend.operations and spread == "variance" and self.dtype == np.float32:
+            self.layers[-1] = Neurons(self.norms[-1], threshold, window, self.backend)
+        else:
+            self.layers.append(Activation(threshold, window, self.backend.small))
+
     def forward(self, u: np.ndarray, *, train: bool = False) -> Tensor:
         """Scores (batch, classes) of integers u (batch, *shape), an array of the back end."""
         limit = self.synapse_layers[0].limit
         u = checks.integers("u", u, (None, *self.shapes[0]), -limit, limit)
-        x = self.backend.array(u.astype(self.dtype))
+        x = self.backend.array(u.astype(self.backend.small or self.dtype))
         for layer in self.layers:
             x = layer.forward(x, train=train)
         return x
@@ -178,7 +186,8 @@ class Network(SynapseNetwork):
             code = (table, rng, self.steepness)
             matrix = layer.matrix
             if not isinstance(optimiser, Gradient):
-                change = optimiser.step(f"{layer.name}.weight", layer.gradient(), learning_rate)
+                gradient, operations = layer.gradient(), self.backend.operations
+                change = optimiser.step(f"{layer.name}.weight", gradient, learning_rate, operations)
                 switched += matrix.change(change, *code, blind=blind)
                 continue
             if optimiser.dead_zone:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from golden import checks
-from golden.backend import Tensor, namespace
+from golden.backend import Scaled, Tensor, namespace
 
 LEAST_RATE = 1e-12  # least learning rate
 MOST_DEAD_ZONE = 6.0  # largest k of ``Gradient``
@@ -72,16 +72,28 @@ class Optimiser(ABC):
                 if checks.finite(key, value, len(shape)).shape != shape:
                     raise ValueError(f"{key} must have shape {shape}, not {value.shape}")
 
-    def step(self, name: str, gradient: Tensor, learning_rate: float) -> Tensor:
-        """The change to add to parameter ``name``, in the gradient's shape and type."""
+    def step(
+        self, name: str, gradient: Tensor | Scaled, learning_rate: float, operations: Any = None
+    ) -> Tensor:
+        """The change to add to parameter ``name``, in the gradient's shape and type.
+
+        With the ``operations`` of a back end the gradient is a ``Scaled``; the change is float32.
+        """
         if f"{name}.steps" not in self.state:
             self.state[f"{name}.steps"] = np.zeros((), np.int64)
             for buffer in self.BUFFERS:
-                self.state[f"{name}.{buffer}"] = namespace(gradient).zeros_like(gradient)
+                self.state[f"{name}.{buffer}"] = _zeros(gradient)
         buffers = [self.state[f"{name}.{buffer}"] for buffer in self.BUFFERS]
         count = self.state[f"{name}.steps"]
         count += 1
+        if isinstance(gradient, Scaled):
+            return self._scaled_step(gradient, operations, learning_rate, int(count), *buffers)
         return self._step(gradient, learning_rate, int(count), *buffers)
+
+    def _scaled_step(
+        self, gradient: Scaled, operations: Any, learning_rate: float, count: int, *buffers: Tensor
+    ) -> Tensor:
+        return self._step(gradient.astype("float32"), learning_rate, count, *buffers)
 
     @abstractmethod
     def _step(
@@ -109,12 +121,21 @@ class Adam(Optimiser):
         change -= v
         change *= 1 - self.BETA2
         v += change
-        rate = learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.momentum**count)
+        rate = self._rate(learning_rate, count)
         root = xp.sqrt(v)
         root += self.EPSILON
         change = -rate * m
         change /= root
         return change
+
+    def _scaled_step(
+        self, gradient: Scaled, operations: Any, learning_rate: float, count: int, *buffers: Tensor
+    ) -> Tensor:
+        rate, decays = self._rate(learning_rate, count), (self.momentum, self.BETA2)
+        return operations.adam(gradient, *buffers, *decays, rate, self.EPSILON)
+
+    def _rate(self, learning_rate: float, count: int) -> float:
+        return float(learning_rate * (1 - self.BETA2**count) ** 0.5 / (1 - self.momentum**count))
 
 
 class Momentum(Optimiser):
@@ -175,6 +196,13 @@ def tail_rms(k: float) -> float:
     beyond = math.erfc(k / 2**0.5) / 2
     density = math.exp(-k * k / 2) / (2 * math.pi) ** 0.5
     return float((2 * ((1 + k * k) * beyond - k * density)) ** 0.5)
+
+
+def _zeros(gradient: Tensor | Scaled) -> Tensor:
+    if isinstance(gradient, Scaled):
+        xp = namespace(gradient.whole)
+        return xp.zeros_like(gradient.whole, dtype=xp.float32)
+    return namespace(gradient).zeros_like(gradient)
 
 
 def _per_rms(x: Tensor, learning_rate: float) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike
 
 from golden import checks
 from golden.array.frames import Op
-from golden.backend import NUMPY, Backend, Tensor, namespace
+from golden.backend import NUMPY, Backend, Scaled, Tensor, namespace
 from golden.matrix.interface import HostMatrix
 from golden.matrix.whole import WholeMatrix
 from golden.network.layers import Layer
@@ -42,6 +42,7 @@ class SynapseLayer(Layer):
         self._whole = matrix if isinstance(matrix, WholeMatrix) else None
         self.backend: Backend = getattr(matrix, "backend", NUMPY)
         self._integers = not hasattr(matrix, "backend")
+        self._products = self.backend.products if self._whole else None
         self._scale = 0.0
 
     def _sums(self, u: Tensor) -> Tensor:
@@ -55,11 +56,13 @@ class SynapseLayer(Layer):
         return self.matrix.backward(d.astype(np.int32) if self._integers else d)
 
     def _scaled(self, errors: Tensor) -> Tensor:
+        if self._products:
+            return Scaled(errors, self._scale)
         xp = namespace(errors)
         return xp.astype(errors * self._scale, getattr(xp, self.dtype.name))
 
     def _quantised(self, gradient: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """d, whole numbers of ``dtype``, from the gradient at the sums; keeps the scale.
+        """d, whole numbers, from the gradient at the sums; keeps the scale.
 
         Raises
         ------
@@ -71,11 +74,15 @@ class SynapseLayer(Layer):
             gradient = checks.finite("gradient", gradient, len(shape))
         if tuple(gradient.shape) != shape:
             raise ValueError(f"gradient must have shape {shape}, not {tuple(gradient.shape)}")
-        limit = self.matrix.config.max_error
-        largest = float(xp.max(xp.abs(gradient))) if len(gradient) else 0.0
+        limit, largest = self.matrix.config.max_error, 0.0
+        if len(gradient):
+            own = self.backend.operations if self._products else None
+            largest = own.largest(gradient) if own else float(xp.max(xp.abs(gradient)))
         if not np.isfinite(largest):
             raise ValueError(f"gradient must be finite, not {largest}")
         self._scale = largest / limit
+        if self._products:
+            return self.backend.operations.quantise(gradient, self._scale or 1.0, limit)
         kind = getattr(xp, self.dtype.name)
         if self._scale == 0:
             return xp.zeros_like(gradient, dtype=kind)
@@ -84,20 +91,23 @@ class SynapseLayer(Layer):
         return xp.astype(xp.clip(scaled, -limit, limit), kind)
 
     def _product(self, d: Tensor, u: Tensor) -> Tensor:
-        """d^T u, exact: float32 if all sums of integers fit its mantissa, else float64."""
+        """d^T u, exact."""
+        if self._products:
+            return self._products.multiply(d.T, u, self._largest(d, self._products.limit))
         xp = namespace(d)
-        exact = self._exact(d)
+        exact = xp.float32 if self._largest(d, 1 << 24) < 1 << 24 else xp.float64
         return xp.astype(d, exact, copy=False).T @ xp.astype(u, exact, copy=False)
 
-    def _exact(self, d: Tensor) -> Tensor:
-        """The type in which sums of d (..., n_out) times inputs are exact."""
+    def _largest(self, d: Tensor, limit: int) -> int:
+        """A bound of the sums of d (..., n_out) times inputs: the nearest one if a simple one is
+        not below ``limit``."""
         xp = namespace(d)
         largest = d.size // d.shape[-1] if xp is np else d.numel() // d.shape[-1]
         largest *= (self.matrix.config.max_error + 1) * self.limit
-        if largest >= 1 << 24:
-            axes = tuple(range(d.ndim - 1))
-            largest = float(xp.max(xp.sum(xp.abs(d), axis=axes))) * self.limit
-        return xp.float32 if largest < 1 << 24 else xp.float64
+        if largest >= limit:
+            sizes = xp.astype(d.reshape(-1, d.shape[-1]), xp.float64)
+            largest = int(xp.max(xp.sum(xp.abs(sizes), axis=0))) * self.limit
+        return int(largest)
 
     @abstractmethod
     def keep(self, gradient: Tensor) -> None:
@@ -124,15 +134,21 @@ class SynapseLayer(Layer):
     def _spread(self, d: Tensor, norms: Tensor) -> float:
         """``spread`` from d (n, n_out) and the squared norms of the inputs, (n,)."""
         xp = namespace(d)
-        total = float(xp.sum(xp.vecdot(d, d) * norms))
+        total = float(xp.sum(self._norms(d) * norms))
         return total / (self.matrix.n_in * self.matrix.n_out)
 
-    def gradient(self) -> Tensor:
+    def _norms(self, x: Tensor) -> Tensor:
+        """Squared norms of whole numbers x (n, m)."""
+        if self._products:
+            return self.backend.operations.norms(x)
+        xp = namespace(x)
+        x = xp.astype(x, self.dtype, copy=False)
+        return xp.vecdot(x, x)
+
+    def gradient(self) -> Tensor | Scaled:
         """Loss gradient at the weights, d^T u times the scale: (n_out, n_in)."""
-        total = self.total()
-        xp = namespace(total)
-        scaled = xp.astype(total, xp.float64, copy=False) * self._scale
-        return xp.astype(scaled, getattr(xp, self.dtype.name))
+        gradient = Scaled(self.total(), self._scale)
+        return gradient if self._products else gradient.astype(self.dtype.name)
 
 
 class Dense(SynapseLayer):
@@ -157,15 +173,13 @@ class Dense(SynapseLayer):
     def backward(self, gradient: Tensor) -> Tensor:
         """Keep the gradient and propagate it: e in the inputs' shape."""
         self.keep(gradient)
-        return self._scaled(self._errors(self._d)).reshape(self._shape)
+        return self._scaled(self._errors(self._d).reshape(self._shape))
 
     def total(self) -> Tensor:
         return self._product(self._d, self._u)
 
     def spread(self) -> float:
-        xp = namespace(self._d)
-        u = xp.astype(self._u, self._d.dtype, copy=False)
-        return self._spread(self._d, xp.vecdot(u, u))
+        return self._spread(self._d, self._norms(self._u))
 
     def factors(self) -> tuple[Tensor, Tensor]:
         """d (batch, n_out) and u (batch, n_in) of ``total``."""
@@ -200,34 +214,28 @@ class Conv(SynapseLayer):
         self.kernel = checks.integer("kernel", kernel, 1)
         self.padding = checks.integer("padding", padding, 0)
         self.pool = checks.integer("pool", pool, 1)
-        # A back end may have a convolution. Numpy and arrays use patches.
-        own = hasattr(self.backend, "convolve") and self._whole
-        self._convolver: Tensor = self.backend if own else None
         self._x: Tensor = None
-        self._patches: Tensor = None
-        self._total: Tensor = None
+        self._patches: Tensor = None  # or what the products keep
         self._d: Tensor = None
         self._best: Tensor = None
         self._shape: tuple[int, ...] = ()
 
     def forward(self, x: Tensor, *, train: bool) -> Tensor:
         """Pooled sums (batch, height, width, n_out) of images (batch, y, x, channels)."""
-        patches = None
-        if self._convolver:
-            weights = namespace(x).astype(self._weights, x.dtype, copy=False)
-            sums = self._convolver.convolve(x, weights, self.kernel, self.padding)
-            sums = namespace(x).round(sums)  # whole numbers whatever the algorithm
+        sides = self.kernel, self.padding
+        if self._products:
+            largest = self.matrix.n_in * self.limit
+            sums, kept = self._products.convolve(x, self._weights, *sides, largest)
             self._count(Op.FORWARD, sums, lambda: self._host_patches(x), self.limit)
         else:
-            patches = NUMPY.unfold(x, self.kernel, self.padding)
-            sums = self._sums(patches.reshape(-1, self.matrix.n_in))
-            sums = sums.reshape(*patches.shape[:3], self.matrix.n_out)
+            kept = NUMPY.unfold(x, *sides)
+            sums = self._sums(kept.reshape(-1, self.matrix.n_in))
+            sums = sums.reshape(*kept.shape[:3], self.matrix.n_out)
         pooled = sums
         if self.pool > 1:
             pooled, self._best = self.backend.pool(sums, self.pool)
         if train:
-            self._x, self._shape = x, tuple(sums.shape)
-            self._patches, self._total = patches, None
+            self._x, self._shape, self._patches = x, tuple(sums.shape), kept
         return pooled
 
     @property
@@ -254,42 +262,28 @@ class Conv(SynapseLayer):
     def backward(self, gradient: Tensor) -> Tensor:
         """Keep the gradient and propagate it: e in the images' shape."""
         self.keep(gradient)
-        if self._convolver:
+        shape, sides = tuple(self._x.shape), (self.kernel, self.padding)
+        if self._products:
             d = self.backend.host
             self._count(Op.BACKWARD, self._d, lambda: d(self._d).reshape(-1, self._shape[-1]), 1)
-            return self._scaled(self._transposed(errors=True))
+            largest = (self.matrix.n_out * self.kernel**2) * (self.matrix.config.max_error + 1)
+            errors = self._products.errors(self._d, shape, self._weights, *sides, largest)
+            return self._scaled(errors)
         errors = self._errors(self._d.reshape(-1, self.matrix.n_out))
         errors = errors.reshape(*self._shape[:3], -1)
-        shape = tuple(self._x.shape)
-        return self._scaled(NUMPY.fold(errors, shape, self.kernel, self.padding))
+        return self._scaled(NUMPY.fold(errors, shape, *sides))
 
     def total(self) -> Tensor:
-        if self._convolver:
-            if self._total is None:
-                self._transposed(errors=False)
-            return self._total
+        if self._products:
+            largest = self._largest(self._d, self._products.limit)
+            sides = self.kernel, self.padding
+            return self._products.total(self._d, self._patches, *sides, largest)
         patches = self._patches.reshape(-1, self.matrix.n_in)
         return self._product(self._d.reshape(-1, self.matrix.n_out), patches)
 
     def spread(self) -> float:
         d = self._d.reshape(-1, self.matrix.n_out)
-        xp = namespace(d)
-        if self._convolver:
-            square = xp.sum(self._x * self._x, axis=-1, keepdims=True)
-            ones = xp.ones((1, self.kernel**2), dtype=square.dtype, device=square.device)
-            norms = self._convolver.convolve(square, ones, self.kernel, self.padding)
+        if self._products:
+            norms = self._products.gathered(self._norms(self._x), self.kernel, self.padding)
             return self._spread(d, norms.reshape(-1))
-        patches = self._patches.reshape(-1, self.matrix.n_in)
-        patches = xp.astype(patches, d.dtype, copy=False)
-        return self._spread(d, xp.vecdot(patches, patches))
-
-    def _transposed(self, *, errors: bool) -> Tensor:
-        """Unscaled errors at the images, if asked for; keeps ``total``."""
-        exact = self._exact(self._d)
-        xp = namespace(self._d)
-        d, x, weights = (xp.astype(a, exact) for a in (self._d, self._x, self._weights))
-        result, total = self._convolver.convolve_back(
-            d, x, weights, self.kernel, self.padding, errors=errors
-        )
-        self._total = xp.round(total)
-        return xp.round(result) if errors else None
+        return self._spread(d, self._norms(self._patches.reshape(-1, self.matrix.n_in)))

@@ -1,8 +1,10 @@
 """Speed, measured in one run. ``spintrit bench`` runs this module on one thread."""
 
 import argparse
+import dataclasses
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -19,7 +21,14 @@ from golden import backend
 from golden.array import frames
 from golden.config import ArrayConfig
 from golden.network import notation
-from spintrit.bench.training import LEARNING_RATES, golden_step, step_cost, torch_step
+from spintrit.bench import machine
+from spintrit.bench.training import (
+    Workload,
+    golden_step,
+    products_step,
+    torch_settings,
+    torch_step,
+)
 from spintrit.cli.options import add_json, silent, write_json
 from spintrit.cli.parser import Parser
 from spintrit.cli.status import guarded
@@ -27,16 +36,30 @@ from spintrit.outputs import writable
 from spintrit.report.console import Console
 
 DENSE = ((784,), "512FC")
-DENSE_ROWS = (  # batch, optimiser, PyTorch's, learning rates
-    (1, "gradient", "SGD", LEARNING_RATES),
-    (64, "gradient", "SGD", LEARNING_RATES),
-    (64, "gradient", "SGD", (0.006,)),
-    (64, "adam", "Adam", LEARNING_RATES),
-)
-CNN_SHAPE, CNN_BATCH = (28, 28, 1), 200
-VGG_SHAPE, VGG_BATCH = (32, 32, 3), 100
+WORKLOADS = (
+    Workload("784-512-10, batch 1, state-free, 0.002 to 1e-5", *DENSE, 1, "gradient"),
+    Workload("784-512-10, batch 64, state-free, 0.002 to 1e-5", *DENSE, 64, "gradient"),
+    Workload("784-512-10, batch 64, state-free, 0.006", *DENSE, 64, "gradient", (0.006,)),
+    Workload("784-512-10, batch 64, Adam, 0.002 to 1e-5", *DENSE, 64, "adam"),
+    Workload("mnist-cnn, batch 200, Adam", (28, 28, 1), notation.load("mnist-cnn")[0], 200, "adam"),
+    Workload(
+        "cifar-vgg, batch 100, Adam", (32, 32, 3), notation.load("cifar-vgg")[0], 100, "adam",
+        slow=True,
+    ),
+)  # fmt: skip
 CHIP_ARRAY, CHIP_INPUTS, CHIP_HIDDEN, CHIP_BATCH = ArrayConfig(), 64, 128, 200
 SEED = 0
+_RATE = "rate"
+_HEADINGS = {
+    "row": "",
+    "numpy_samples_per_second": "numpy",
+    "samples_per_second": "golden",
+    "pytorch_samples_per_second": "PyTorch fp32",
+    "pytorch_bf16_samples_per_second": "bf16",
+    "products_samples_per_second": "products",
+    "share_of_products": "share",
+    "clock_cycles_per_second": "clock cycles/s",
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +92,7 @@ FULL = Effort(
     rounds=7,
     vectors=2000,
     all=True,
-    duration="some two minutes on an idle machine, three more where RTL is to be compiled",
+    duration="some three minutes on an idle machine, three more where RTL is to be compiled",
 )
 QUICK = Effort(
     seconds=0.2,
@@ -82,8 +105,8 @@ QUICK = Effort(
 
 @dataclass
 class Result:
-    """A table of measured figures: columns with the format of their numbers, and rows of numbers,
-    texts and None."""
+    """A table of measured figures: columns with the format of their numbers, "" for text, and rows
+    of numbers, texts and None. The columns' names are those in JSON."""
 
     title: str
     columns: dict[str, str]
@@ -93,21 +116,25 @@ class Result:
         """The result as a table for a terminal."""
         shown = Table(title=self.title)
         for name, form in self.columns.items():
-            shown.add_column(name, justify="right" if form else "left")
+            heading = _HEADINGS.get(name, name.replace("_", " "))
+            shown.add_column(heading, justify="right" if form else "left")
         for row in self.rows:
-            forms = zip(row, self.columns.values(), strict=True)
-            shown.add_row(
-                *("-" if v is None else v if isinstance(v, str) else f.format(v) for v, f in forms)
-            )
+            pairs = zip(row, self.columns.values(), strict=True)
+            shown.add_row(*(_shown(value, form) for value, form in pairs))
         return shown
 
-    def as_json(self) -> dict[str, Any]:
-        """The result for JSON."""
+    def objects(self) -> list[dict[str, Any]]:
+        """The rows for JSON."""
         names = list(self.columns)
-        return {
-            "title": self.title,
-            "rows": [dict(zip(names, row, strict=True)) for row in self.rows],
-        }
+        return [{"title": self.title, **dict(zip(names, row, strict=True))} for row in self.rows]
+
+
+def _shown(value: Any, form: str) -> str:
+    if value is None:
+        return "-"
+    if form == _RATE:  # three digits at least
+        return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    return form.format(value) if form else str(value)
 
 
 def per_second(step: Callable[[], object], count: int, effort: Effort = FULL) -> float:
@@ -151,54 +178,57 @@ def library_rates(config: ArrayConfig, effort: Effort = FULL) -> tuple[float, fl
     return bare_rate, library_rate
 
 
-def _dense(has_torch: bool, effort: Effort) -> Result:
-    """Training of 784-512-10."""
+def _training(has_torch: bool, effort: Effort) -> Result:
+    """Training steps beside PyTorch's, and the bound that products alone set."""
     found = Result(
-        f"Training dense {DENSE[0][0]}-{DENSE[1]}, one thread, samples per second",
-        {"batch": "{}", "optimiser, learning rate": "", "golden": "{:,.0f}",
-         "PyTorch fp32": "{:,.0f}", "PyTorch's optimiser": "", "ratio": "{:.2f}"},
+        "Training, one thread, samples per second",
+        {"row": "", "numpy_samples_per_second": _RATE, "samples_per_second": _RATE,
+         "pytorch_samples_per_second": _RATE, "ratio": "{:.2f}",
+         "pytorch_bf16_samples_per_second": _RATE, "products_samples_per_second": _RATE,
+         "share_of_products": "{:.0%}"},
     )  # fmt: skip
-    for batch, optimiser, other, rates in DENSE_ROWS:
-        span = " to ".join(f"{rate:g}" for rate in dict.fromkeys((rates[0], rates[-1])))
-        ours = per_second(golden_step(*DENSE, batch, optimiser, rates=rates), batch, effort)
-        theirs = None
-        if has_torch:
-            theirs = per_second(torch_step(*DENSE, batch, optimiser), batch, effort)
-        found.rows.append(
-            [batch, f"{optimiser}, {span}", ours, theirs, other, theirs and ours / theirs]
-        )
+    for work in WORKLOADS:
+        if not work.slow or effort.all:
+            few = dataclasses.replace(effort, rounds=3) if work.slow else effort
+            found.rows.append([work.name, *_row(work, has_torch, few)])
     return found
 
 
-def _convolutions(has_torch: bool, effort: Effort) -> Result:
-    """Training of mnist-cnn with Adam."""
-    found = Result(
-        f"Training mnist-cnn, batch {CNN_BATCH}, Adam, one thread",
-        {"": "", "samples per second": "{:,.0f}", "seconds for 55,000": "{:.1f}",
-         "of PyTorch fp32": "{:.2f}"},
-    )  # fmt: skip
-    arguments = (CNN_SHAPE, notation.load("mnist-cnn")[0], CNN_BATCH, "adam")
-    rates = {"golden, numpy": per_second(golden_step(*arguments), CNN_BATCH, effort)}
-    if has_torch:
-        step = golden_step(*arguments, backend=backend.load("torch"))
-        rates["golden, PyTorch back end"] = per_second(step, CNN_BATCH, effort)
-        rates["PyTorch fp32"] = per_second(torch_step(*arguments), CNN_BATCH, effort)
-    for name, rate in rates.items():
-        ratio = rate / rates["PyTorch fp32"] if has_torch else None
-        found.rows.append([name, rate, 55_000 / rate, ratio])
-    return found
+def _row(work: Workload, has_torch: bool, effort: Effort) -> list[float | None]:
+    """Samples a second: golden model in numpy, its faster back end, PyTorch in fp32; the ratio of
+    the two; PyTorch in bfloat16, and the products of a step alone; the share of these."""
+
+    def rate(step: Callable[[], object]) -> float:
+        return per_second(step, work.batch, effort)
+
+    ours = rate(golden_step(work, backend.load("numpy")))
+    if not has_torch:
+        return [ours, ours, None, None, None, None, None]
+    torch = backend.load("torch")
+    faster = max(ours, rate(golden_step(work, torch)))
+    theirs = max(rate(torch_step(work, **settings)) for settings in torch_settings(work))
+    half = max(rate(torch_step(work, bf16=True, **settings)) for settings in torch_settings(work))
+    bound = rate(products_step(work, torch))
+    return [ours, faster, theirs, faster / theirs, half, bound, faster / bound]
 
 
-def _full_width(has_torch: bool) -> Result:
-    """Training of cifar-vgg at its full width with Adam."""
-    network = notation.load("cifar-vgg")[0]
+def _threads(effort: Effort) -> Result:
+    """Training of the slow network by the PyTorch back end, on one thread and on all."""
+    import torch
+
+    [work] = [work for work in WORKLOADS if work.slow]
     found = Result(
-        f"Training cifar-vgg, full width, batch {VGG_BATCH}, Adam, one thread",
-        {"": "", "seconds a step": "{:.2f}", "peak memory, GiB": "{:.2f}"},
+        f"Training, {work.name}, PyTorch back end",
+        {"row": "", "samples_per_second": _RATE, "of_one_thread": "{:.2f}"},
     )
-    for compute in ("numpy", "torch") if has_torch else ("numpy",):
-        cost = step_cost(VGG_SHAPE, network, VGG_BATCH, "adam", compute)
-        found.rows.append([f"golden, {compute}", *cost])
+    few = dataclasses.replace(effort, rounds=5)
+    step, before = golden_step(work, backend.load("torch")), torch.get_num_threads()
+    rates = []
+    for threads in dict.fromkeys((1, os.cpu_count() or 1)):
+        torch.set_num_threads(threads)
+        rates.append(per_second(step, work.batch, few))
+        found.rows.append([f"threads: {threads}", rates[-1], rates[-1] / rates[0]])
+    torch.set_num_threads(before)
     return found
 
 
@@ -219,7 +249,7 @@ def _on_chip(effort: Effort) -> Result:
     labels = rng.integers(0, 10, batch)
     title = f"On chip, dense {CHIP_INPUTS}-{CHIP_HIDDEN}-10, batch {batch}, one thread"
     found = Result(
-        title, {"": "", "samples per second": "{:,.0f}", "clock cycles per second": "{:,.0f}"}
+        title, {"row": "", "samples_per_second": _RATE, "clock_cycles_per_second": "{:,.0f}"}
     )
     for target, name in ((Golden(), "integer twin, numpy"), (Rtl(), "RTL library")):
         block = target.accelerator(config)
@@ -241,7 +271,7 @@ def _rtl(config: ArrayConfig, effort: Effort) -> Result:
     """Clock cycles of the RTL array by what drives it."""
     found = Result(
         f"RTL, {config.rows} x {config.cols} array, FORWARD, cycles per second",
-        {"driven by": "", "cycles/s": "{:,.0f}", "of the bare loop": "{:.2f}"},
+        {"row": "", "clock_cycles_per_second": "{:,.0f}", "of_the_bare_loop": "{:.2f}"},
     )
     bare, library = library_rates(config, effort)
     found.rows.append(["bare C++ Verilator loop", bare, 1.0])
@@ -282,10 +312,9 @@ def measured(config: ArrayConfig, effort: Effort) -> Iterator[Result]:
         import torch
 
         torch.set_num_threads(1)
-    yield _dense(has_torch, effort)
-    yield _convolutions(has_torch, effort)
-    if effort.all:
-        yield _full_width(has_torch)
+    yield _training(has_torch, effort)
+    if has_torch and effort.all:
+        yield _threads(effort)
     yield _on_chip(effort)
     yield _rtl(config, effort)
 
@@ -294,11 +323,16 @@ def main(arguments: argparse.Namespace, config: ArrayConfig | None = None) -> in
     """Measure and print everything; ``config`` is the RTL array's, 64 x 64 by default."""
     writable(arguments.json)
     effort, found = QUICK if arguments.quick else FULL, []
+    here = machine.describe()
     console = Console(stderr=silent(arguments))
-    console.print(f"This takes {effort.duration}.", highlight=False)
+    console.print(
+        f"{here['date']}, {here['cpu']}, integer units: {here['integer_units']}. This takes "
+        f"{effort.duration}.",
+        highlight=False,
+    )
     for result in measured(config or ArrayConfig(), effort):
         console.print(result.table())
-        found.append(result.as_json())
+        found += [row | here for row in result.objects()]
     write_json(arguments, found)
     return 0
 

@@ -1,21 +1,20 @@
-"""Training steps that ``spintrit bench`` times: the golden model's and PyTorch's."""
+"""Training steps that ``spintrit bench`` times: the golden model's, PyTorch's, and the bare
+products of a step."""
 
 import itertools
-import multiprocessing
-import resource
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from golden import backend
 from golden.backend import NUMPY, Backend
 from golden.config import ArrayConfig
 from golden.matrix.whole_bank import WholeBank
 from golden.network import notation
 from golden.network.layers import squared_hinge
 from golden.network.network import Network
+from golden.network.notation import Block
 from golden.network.optim import OPTIMISERS
 from golden.pulse.table import tanh_table
 
@@ -26,25 +25,51 @@ CLASSES = 10
 LEARNING_RATES = tuple(np.geomspace(0.002, 1e-5, 20).tolist())
 
 
-def golden_step(
-    shape: Sequence[int],
-    network: str,
-    batch: int,
-    optimiser: str,
-    backend: Backend = NUMPY,
-    rates: Sequence[float] = LEARNING_RATES,
-) -> Callable[[], object]:
-    """One training step on whole matrices of cells, of random inputs of ``shape``; the learning
-    rate goes through ``rates`` from step to step."""
+@dataclass(frozen=True)
+class Workload:
+    """A network and how it is trained.
+
+    Parameters
+    ----------
+    name : str
+    shape : tuple of int
+        Of an input.
+    network : str
+        See ``golden.network.notation``.
+    batch : int
+    optimiser : str
+    rates : tuple of float
+        Learning rates of the steps, one after the other.
+    slow : bool
+        Whether a step takes seconds.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    network: str
+    batch: int
+    optimiser: str
+    rates: tuple[float, ...] = LEARNING_RATES
+    slow: bool = False
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All layers."""
+        return [*notation.parse(self.network), Block(CLASSES)]
+
+
+def golden_step(work: Workload, backend: Backend = NUMPY) -> Callable[[], object]:
+    """One training step on whole matrices of cells, of random inputs; the learning rate goes
+    through ``work.rates`` from step to step."""
     config = ArrayConfig(counters=False)
     bank = WholeBank(config, tanh_table(config), SEED, backend=backend)
-    model = Network(bank, shape, notation.parse(network), CLASSES)
-    steps = OPTIMISERS[optimiser]()
+    model = Network(bank, work.shape, notation.parse(work.network), CLASSES)
+    steps = OPTIMISERS[work.optimiser]()
     rng = np.random.default_rng(SEED)
     model.initialise(rng, 0.1)
-    u = rng.integers(-1, 2, (batch, *shape)).astype(np.int8)
-    labels = rng.integers(0, CLASSES, batch)
-    rate = itertools.cycle(rates)
+    u = rng.integers(-1, 2, (work.batch, *work.shape)).astype(np.int8)
+    labels = rng.integers(0, CLASSES, work.batch)
+    rate = itertools.cycle(work.rates)
 
     def step() -> None:
         _, gradient = squared_hinge(model.forward(u, train=True), labels)
@@ -55,16 +80,23 @@ def golden_step(
 
 
 def torch_step(
-    shape: Sequence[int], network: str, batch: int, optimiser: str
+    work: Workload, *, channels_last: bool = False, bf16: bool = False
 ) -> Callable[[], object]:
-    """The same network in PyTorch: fp32, batch norm, hard tanh for the activation."""
+    """The same network in PyTorch: batch norm, hard tanh for the activation.
+
+    Parameters
+    ----------
+    channels_last : bool
+        Memory format of images; the default is PyTorch's.
+    bf16 : bool
+        Whether to compute in bfloat16 where autocast allows it; else in fp32.
+    """
     import torch
 
     torch.manual_seed(SEED)
-    blocks = [*notation.parse(network), notation.Block(CLASSES)]
-    shapes = notation.shapes(blocks, shape)
+    shapes = notation.shapes(work.blocks, work.shape)
     layers: list[Any] = []
-    for block, before in zip(blocks, shapes, strict=False):
+    for block, before in zip(work.blocks, shapes, strict=False):
         if block.kernel:
             sides = before[-1], block.n_out, block.kernel
             layers += [torch.nn.Conv2d(*sides, padding=block.padding, bias=False)]
@@ -76,45 +108,61 @@ def torch_step(
             layers.append(torch.nn.BatchNorm1d(block.n_out))
         layers.append(torch.nn.Hardtanh())
     model = torch.nn.Sequential(*layers[:-1])
-    if batch == 1:
-        model.eval()  # PyTorch refuses the statistics of one sample
-    steps = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}[optimiser]
-    update = steps(model.parameters(), lr=0.001)
-    x = torch.randint(-1, 2, (batch, *shape)).float()
+    x = torch.randint(-1, 2, (work.batch, *work.shape)).float()
     if x.ndim == 4:
         x = x.permute(0, 3, 1, 2).contiguous()
-    labels = torch.randint(0, CLASSES, (batch,))
+    if channels_last:
+        model, x = (a.to(memory_format=torch.channels_last) for a in (model, x))
+    if work.batch == 1:
+        model.eval()  # PyTorch refuses the statistics of one sample
+    steps = {"gradient": torch.optim.SGD, "adam": torch.optim.Adam}[work.optimiser]
+    update = steps(model.parameters(), lr=0.001)
+    labels = torch.randint(0, CLASSES, (work.batch,))
     targets = 2 * torch.nn.functional.one_hot(labels, CLASSES).float() - 1
 
     def step() -> None:
         update.zero_grad()
-        torch.relu(1 - targets * model(x)).square().mean().backward()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=bf16):
+            scores = model(x)
+        torch.relu(1 - targets * scores.float()).square().mean().backward()
         update.step()
 
     return step
 
 
-def step_cost(
-    shape: Sequence[int], network: str, batch: int, optimiser: str, compute: str
-) -> tuple[float, float]:
-    """Seconds of one training step on back end ``compute``, the least of three after the first,
-    and the peak memory in GiB of the new process that makes them."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_step_cost, (shape, network, batch, optimiser, compute))
+def torch_settings(work: Workload) -> list[dict[str, bool]]:
+    """The settings of ``torch_step`` in fp32 among which the fastest is taken."""
+    images = len(work.shape) == 3
+    return [{"channels_last": value} for value in ((False, True) if images else (False,))]
 
 
-def _step_cost(
-    shape: Sequence[int], network: str, batch: int, optimiser: str, compute: str
-) -> tuple[float, float]:
-    if compute != "numpy":
-        import torch
+def products_step(work: Workload, backend: Backend) -> Callable[[], object]:
+    """The products of matrices of a step alone: sums, errors and weight gradients of all layers but
+    the errors of the first."""
+    rng = np.random.default_rng(SEED)
 
-        torch.set_num_threads(1)
-    step = golden_step(shape, network, batch, optimiser, backend.load(compute))
-    step()
-    seconds = []
-    for _ in range(3):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    return min(seconds), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    def matrix(*shape: int) -> Any:
+        return backend.array(rng.integers(-1, 2, shape).astype(np.int8))
+
+    pairs = []
+    shapes = notation.shapes(work.blocks, work.shape)
+    sizes = notation.matrices(work.blocks, work.shape)
+    for number, (block, (n_in, n_out)) in enumerate(zip(work.blocks, sizes, strict=True)):
+        positions = places = work.batch
+        if block.kernel:
+            sides = [n + 2 * block.padding - block.kernel + 1 for n in shapes[number][:2]]
+            positions *= int(np.prod(sides))
+            places *= int(np.prod(shapes[number][:2]))
+        taps = max(block.kernel, 1) ** 2
+        u, d, weights = matrix(positions, n_in), matrix(positions, n_out), matrix(n_in, n_out)
+        pairs += [(u, weights), (d.T, u)]
+        if number and block.kernel - 1 > 2 * block.padding:  # see golden.backend.torch.products
+            pairs.append((d, weights.T))
+        elif number:
+            pairs.append((matrix(places, taps * n_out), matrix(taps * n_out, n_in // taps)))
+
+    def step() -> None:
+        for a, b in pairs:
+            backend.products.multiply(a, b, 1 << 20)
+
+    return step

@@ -141,9 +141,10 @@ def _eval(arguments: argparse.Namespace) -> int:
     changes = {field: value for field, value in changes.items() if value is not None}
     if not name:
         conditions(trained, changes, arguments.device)  # refused before data are read
-    target = host_target(arguments.array, arguments.backend) if arguments.array else None
+    compute = arguments.backend, arguments.products
+    target = host_target(arguments.array, *compute) if arguments.array else None
     evaluation = Evaluation(
-        trained, target, compute=arguments.backend, root=arguments.data,
+        trained, target, compute=compute[0], products=compute[1], root=arguments.data,
         part=arguments.part, first=arguments.first, count=arguments.count or 0,
         rows=arguments.rows, cols=arguments.cols,
         progress=ConsoleProgress(Console(stderr=silent(arguments))),

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from golden.backend import BACKENDS
+from golden.backend import AUTO, BACKENDS, PRODUCTS
 from golden.config import DRAW_BITS, SYNAPSES
 from golden.files import write_atomically
 from golden.network.layers import SPREADS
@@ -183,10 +183,16 @@ def add_data(parser: Any) -> None:
 
 
 def add_backend(parser: Any) -> None:
-    """``--backend``, for one training or evaluation."""
+    """``--backend`` and ``--products``, for one training or evaluation."""
     parser.add_argument(
-        "--backend", choices=BACKENDS, default="numpy",
-        help="with --array fast: numpy; torch: PyTorch on the CPU; cuda: PyTorch on a GPU [numpy]",
+        "--backend", choices=[*BACKENDS, AUTO], default="numpy",
+        help="with --array fast: numpy; torch: PyTorch on the CPU; cuda: PyTorch on a GPU; auto: "
+        "torch where it is installed [numpy]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--products", choices=PRODUCTS, default=AUTO,
+        help="with torch or cuda: multiply in int8 or float32; auto: measure which is faster. The "
+        "results are the same [auto]",
     )  # fmt: skip
 
 

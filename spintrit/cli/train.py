@@ -236,7 +236,7 @@ def asked_for(arguments: argparse.Namespace) -> "Request":
 
     if arguments.tiles is not None and not arguments.on_chip:
         raise ValueError(f"tiles = {arguments.tiles} needs --on-chip")
-    host = host_target(arguments.array, arguments.backend)
+    host = host_target(arguments.array, arguments.backend, arguments.products)
     tiles = 1 if arguments.tiles is None else arguments.tiles
     return request(
         OnChip(host, tiles) if arguments.on_chip else host, vars(arguments),

@@ -11,6 +11,7 @@ import numpy as np
 
 from golden import checks
 from golden.array.lockstep import Mismatch
+from golden.backend import AUTO, resolved
 from golden.data.split import PARTS
 from golden.files import write_atomically
 from golden.matrix.whole_bank import WholeBank
@@ -56,8 +57,9 @@ class Evaluation:
     target : HostTarget, optional
         By default whole matrices, or golden arrays if reads are analog or the run has stuck cells
         in arrays.
-    compute : str
-        Back end of whole matrices if ``target`` is not given.
+    compute, products : str
+        Back end of whole matrices and its products if ``target`` is not given, see
+        ``golden.targets.Whole``.
     root : Path, optional
         Folder of the data, see ``golden.data.load``.
     part : {"train", "val", "test"}
@@ -86,6 +88,7 @@ class Evaluation:
         target: HostTarget | None = None,
         *,
         compute: str = "numpy",
+        products: str = AUTO,
         root: Path | None = None,
         part: str = "test",
         first: int = 0,
@@ -95,9 +98,10 @@ class Evaluation:
         progress: Progress | None = None,
     ):
         self.trained, self.target, self.compute = trained, target, compute
+        self._products = products
         self.progress = progress or Progress()
         checks.choice("part", part, PARTS)
-        if target and compute != target.compute:
+        if target and compute not in (AUTO, target.compute):
             raise ValueError(
                 f"backend {compute} contradicts the {target.compute} of array {target.text}"
             )
@@ -117,7 +121,7 @@ class Evaluation:
         self._x, self.labels = x[first : first + count], y[first : first + count]
         self.names = list(split.names)
         self.description: dict[str, Any] = {
-            "backend": compute,
+            "backend": target.compute if target else resolved(compute),
             "dataset": split.name,
             "part": part,
             "first": first,
@@ -137,7 +141,7 @@ class Evaluation:
         """
         trained, analog = self.trained, under.settings.analog
         target = self.target or self._suitable(under)
-        if self.compute != target.compute:
+        if self.compute not in (AUTO, target.compute):
             raise ValueError(f"backend {self.compute} needs array fast, not {target.text}")
         if analog and not target.analog:
             raise ValueError(f"analog reads need array golden, not {target.text}")
@@ -158,7 +162,7 @@ class Evaluation:
             under.ageing and not under.stuck and trained.nonideal.array(self.array).variant_bits
         )
         golden = under.settings.analog or (frozen and not trained.target.whole)
-        return Golden() if golden else Whole(self.compute)
+        return Golden() if golden else Whole(self.compute, self._products)
 
     def random(self, under: EvalConditions) -> bool:
         """Whether another seed gives other classes."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from commands import error_of, spintrit
 
-from spintrit.bench import rates
+from spintrit.bench import machine, rates
 from spintrit.cli import main as cli
 from spintrit.cli import status
 
@@ -80,26 +80,33 @@ def test_bench_says_how_long_it_takes_first(quick, tmp_path, monkeypatch, capsys
 
     def measured(config, effort):
         assert effort is (rates.QUICK if quick else rates.FULL)
-        yield rates.Result("Speeds", {"": "", "rate": "{:,.0f}"}, [["ours", 1234.4], ["x", None]])
+        yield rates.Result(
+            "Speeds", {"row": "", "rate": "{:,.0f}"}, [["ours", 1234.4], ["x", None]]
+        )
 
     monkeypatch.setattr(rates, "measured", measured)
     assert rates.main(Namespace(quick=quick, json=tmp_path / "b.json")) == 0
     shown = capsys.readouterr().out
-    assert re.match(r"This takes (about|some) .*(minutes|seconds)", shown)
+    first = shown.partition("Speeds")[0]
+    assert re.search(r"This takes (about|some) .*(minutes|seconds)", " ".join(first.split()))
     assert "1,234" in shown
-    [table] = json.loads((tmp_path / "b.json").read_text())
-    assert table == {
-        "title": "Speeds", "rows": [{"": "ours", "rate": 1234.4}, {"": "x", "rate": None}],
-    }  # fmt: skip
+    here = machine.describe()
+    assert json.loads((tmp_path / "b.json").read_text()) == [
+        {"title": "Speeds", "row": "ours", "rate": 1234.4, **here},
+        {"title": "Speeds", "row": "x", "rate": None, **here},
+    ]
 
 
 def test_bench_measures_less_when_quick(monkeypatch):
-    for name in ("_dense", "_convolutions", "_full_width", "_on_chip", "_rtl"):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # no PyTorch
+    for name in ("_on_chip", "_rtl"):
         monkeypatch.setattr(rates, name, lambda *_, name=name: name)
-    assert list(rates.measured(None, rates.FULL)) == [
-        "_dense", "_convolutions", "_full_width", "_on_chip", "_rtl",
-    ]  # fmt: skip
-    assert "_full_width" not in list(rates.measured(None, rates.QUICK))
+    monkeypatch.setattr(rates, "_row", lambda *_: [])
+    training, *others = rates.measured(None, rates.FULL)
+    assert others == ["_on_chip", "_rtl"]
+    assert [name for [name] in training.rows] == [work.name for work in rates.WORKLOADS]
+    training, *_ = rates.measured(None, rates.QUICK)
+    assert [name for [name] in training.rows] == [w.name for w in rates.WORKLOADS if not w.slow]
     assert rates.QUICK.seconds < rates.FULL.seconds
 
 

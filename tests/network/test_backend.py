@@ -7,6 +7,8 @@ import pytest
 
 from golden import backend
 from golden.backend import NUMPY
+from golden.targets import Whole
+from spintrit.targets import host_target
 
 
 def test_numpy_is_at_hand():
@@ -46,3 +48,34 @@ def test_extremes_are_those_of_each_row():
     low, high = NUMPY.extremes(np.array([[1, -2, 0], [5, 6, 7]], np.float32))
     assert (low.tolist(), high.tolist()) == ([-2, 5], [1, 7])
     assert low.dtype == high.dtype == np.float64
+
+
+def test_without_numba_the_passes_are_pytorchs(monkeypatch):
+    pytest.importorskip("torch", reason="the extra torch is not installed")
+    monkeypatch.setitem(sys.modules, "golden.backend.torch.kernels", None)
+    assert type(backend.load("torch").operations).__name__ == "Operations"
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_auto_is_pytorch_where_it_is_installed(there, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if there else None)
+    assert backend.resolved("auto") == ("torch" if there else "numpy")
+    assert Whole("auto").compute == ("torch" if there else "numpy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("numpy", "int8"), "^products int8 needs backend torch or cuda, not numpy$"),
+        (("numpy", "int4"), "^products must be one of auto, int8, float32, not 'int4'$"),
+    ],
+)
+def test_products_that_a_back_end_does_not_have(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        backend.load(*arguments)
+
+
+def test_products_of_arrays_are_refused():
+    with pytest.raises(ValueError, match=r"^products int8 needs array fast, not golden$"):
+        host_target("golden", "numpy", "int8")
+    assert host_target("golden", "auto").compute == "numpy"

@@ -1,5 +1,7 @@
 """PyTorch computes what numpy does: same draws, same cells."""
 
+import itertools
+
 import numpy as np
 import pytest
 from training import CONFIG, Stop, build, files, stop_at
@@ -8,8 +10,9 @@ torch = pytest.importorskip("torch", reason="the extra torch is not installed")
 pytest.importorskip("array_api_compat", reason="the extra torch is not installed")
 
 from golden import backend  # noqa: E402
-from golden.backend import NUMPY  # noqa: E402
+from golden.backend import NUMPY, PRODUCTS  # noqa: E402
 from golden.backend.pooling import pool, unpool  # noqa: E402
+from golden.backend.torch.operations import Operations  # noqa: E402
 from golden.config import ArrayConfig  # noqa: E402
 from golden.data import Split  # noqa: E402
 from golden.matrix.whole_bank import WholeBank  # noqa: E402
@@ -18,6 +21,7 @@ from golden.network.network import Network  # noqa: E402
 from golden.network.notation import parse  # noqa: E402
 from golden.network.optim import OPTIMISERS  # noqa: E402
 from golden.pulse.table import tanh_table  # noqa: E402
+from golden.targets import Whole  # noqa: E402
 from golden.train.trainer import CHECKPOINT  # noqa: E402
 
 TORCH = backend.load("torch")
@@ -88,10 +92,13 @@ def test_sums_are_numpys(limit):
         np.testing.assert_array_equal(TORCH.host(theirs.matrix.weights), mine.matrix.weights)
         x = rng.integers(-mine.limit, mine.limit + 1, (8, *shape)).astype(np.float32)
         sums = mine.forward(x, train=True)
-        np.testing.assert_array_equal(TORCH.host(theirs.forward(TORCH.array(x), train=True)), sums)
+        there = theirs.forward(TORCH.array(x.astype(np.int8)), train=True)
+        np.testing.assert_array_equal(TORCH.host(there), sums)
         gradient = rng.integers(-127, 128, sums.shape).astype(np.float32)
         errors = mine.backward(gradient)
-        np.testing.assert_array_equal(TORCH.host(theirs.backward(TORCH.array(gradient))), errors)
+        found = theirs.backward(TORCH.array(gradient))
+        scaled = TORCH.host(found.whole).astype(np.float32) * found.scale
+        np.testing.assert_array_equal(scaled, errors)
         np.testing.assert_array_equal(TORCH.host(theirs.total()), mine.total())
         assert theirs.spread() == pytest.approx(mine.spread(), rel=1e-5)
 
@@ -108,7 +115,7 @@ def test_scores_loss_and_gradients_are_numpys(limit):
     one.backward(gradient)
     other.backward(there)
     for mine, theirs in zip(one.synapse_layers, other.synapse_layers, strict=True):
-        close(mine.gradient(), theirs.gradient())
+        close(mine.gradient(), theirs.gradient().astype("float32"))
     for mine, theirs in zip(one.norms, other.norms, strict=True):
         for name in mine.gradients:
             close(mine.gradients[name], theirs.gradients[name])
@@ -195,6 +202,36 @@ def trainer(out, optimiser, **options):
     settings = {**vars(CONFIG), "network": "4C3-MP2-6FC", "epochs": 3, "optimiser": optimiser}
     config = type(CONFIG)(**settings)
     return build(config, ARRAY, SPLIT, out=out, backend=TORCH, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "optimiser"),
+    [
+        *itertools.product(("float32", "threads"), ("adam", "gradient")),
+        ("plain", "gradient"),  # Adam's square root by PyTorch may be off by a last bit
+    ],
+)
+def test_neither_products_nor_passes_nor_threads_change_a_bit(
+    kind, optimiser, tmp_path, monkeypatch
+):
+    threads = torch.get_num_threads()
+    ends = {}
+    for name in ("int8", kind):
+        if name == "plain":  # PyTorch's operations
+            monkeypatch.setattr("golden.backend.torch._operations", lambda device: Operations())
+        torch.set_num_threads(2 if name == "threads" else 1)
+        try:
+            options = {"network": "6C3p1-MP2-9FC", "epochs": 3, "optimiser": optimiser}
+            run = build(
+                type(CONFIG)(**vars(CONFIG) | options), ARRAY, SPLIT, out=tmp_path / name,
+                target=Whole("torch", name if name in PRODUCTS else "int8"),
+            )  # fmt: skip
+            ends[name] = run.run()
+        finally:
+            torch.set_num_threads(threads)
+    assert ends[kind] == ends["int8"]
+    assert files(tmp_path / kind) == files(tmp_path / "int8")
+    assert ends["int8"].cells_switched > 20
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
